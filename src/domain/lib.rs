@@ -1,0 +1,10 @@
+//! The pure core of Parvandeh: cases, customers and SLA clocks.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or waits. Commands meet states and become events
+//! ([`decider`]); events have stored names and versions ([`event`]). Reading order: [`id`], [`decider`], [`event`], then one
+//! folder a concept.
+
+pub mod decider;
+pub mod event;
+pub mod id;
+pub mod pii;
