@@ -1,0 +1,72 @@
+//! Read models: what the log looks like from the side of a question.
+//!
+//! Each file is one read model: its tables, how each event changes them, its queries. All of them live in one SQLite file with
+//! one checkpoint, so that a reader never sees one of them ahead of another, and all of it can be deleted and rebuilt from the log
+//! with the same result.
+//!
+//! A read model never rejects an event: it makes of it what it can and goes on. It holds its changes in memory while a batch of
+//! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
+
+pub mod case_summary;
+pub mod case_timeline;
+pub mod column;
+pub mod command_receipts;
+pub mod customer_profile;
+pub mod page;
+pub mod rows;
+pub mod scope;
+pub mod sla_breaches;
+pub mod sla_clocks;
+pub mod sla_compliance;
+
+use parvandeh_domain::decider::Recorded;
+use parvandeh_domain::log::DomainEvent;
+use rusqlite::Connection;
+
+/// One read model.
+pub trait ReadModel: Send {
+    /// The statements that create its tables.
+    fn tables(&self) -> &'static str;
+
+    /// The statements that create its secondary indexes. A rebuild creates them at its end, which is much quicker.
+    fn indexes(&self) -> &'static str;
+
+    /// Takes in one event; may read its own tables, and writes nothing yet.
+    fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()>;
+
+    /// Writes what the events since the last flush have changed.
+    fn flush(&mut self, db: &Connection) -> rusqlite::Result<()>;
+}
+
+/// A row of the table of read models: a name and a constructor.
+type ReadModelRow = (&'static str, fn() -> Box<dyn ReadModel>);
+
+/// Every read model. Adding one is a file and a row here.
+const READ_MODELS: &[ReadModelRow] = &[
+    ("case_summary", || Box::new(case_summary::CaseSummary::default())),
+    ("case_timeline", || Box::new(case_timeline::CaseTimeline::default())),
+    ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
+    ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
+    ("sla_breaches", || Box::new(sla_breaches::SlaBreaches::default())),
+    ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
+];
+
+/// Raise this when the meaning of a table changes and its definition does not: the read models are then rebuilt.
+const LOGIC_VERSION: u32 = 1;
+
+/// All read models, empty-handed.
+pub fn all() -> Vec<Box<dyn ReadModel>> {
+    READ_MODELS.iter().map(|(_, new)| new()).collect()
+}
+
+/// What the tables of this program look like. A file with another fingerprint was built by another version and is rebuilt.
+pub fn fingerprint() -> String {
+    let mut text = format!("{LOGIC_VERSION}");
+    for ((name, _), model) in READ_MODELS.iter().zip(all()) {
+        for part in [name, model.tables(), model.indexes()] {
+            text.push('\u{1f}');
+            text.push_str(part);
+        }
+    }
+    parvandeh_domain::id::derived(&[&text]).to_string()
+}

@@ -1,0 +1,20 @@
+//! Parvandeh: event-sourced case management.
+//!
+//! Data flows one way. A command ([`command`]) meets the state of an aggregate and becomes events; the log ([`store`]) keeps them;
+//! read models follow the log ([`subscription`]); GraphQL ([`graphql`]) asks the read models, over the transports of [`http`].
+//! [`app`] puts the parts together.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod demo;
+pub mod error;
+pub mod graphql;
+pub mod http;
+pub mod import;
+pub mod principal;
+pub mod replay;
+pub mod store;
+pub mod subscription;

@@ -37,11 +37,15 @@ pub trait Decider {
 }
 
 /// The state after all of `events`, from the beginning.
-pub fn fold<'a, D: Decider>(events: impl IntoIterator<Item = (&'a D::Event, &'a Metadata)>) -> D::State
+pub fn fold<'a, D: Decider>(
+    events: impl IntoIterator<Item = (&'a D::Event, &'a Metadata)>,
+) -> D::State
 where
     D::Event: 'a,
 {
-    events.into_iter().fold(D::State::default(), |state, (event, meta)| D::evolve(state, event, meta))
+    events
+        .into_iter()
+        .fold(D::State::default(), |state, (event, meta)| D::evolve(state, event, meta))
 }
 
 /// An answer to a command that was not done: data with a stable code, not a failure.

@@ -145,7 +145,8 @@ pub(crate) use events;
 
 /// The JSON of an event's fields.
 pub(crate) fn encode<T: serde::Serialize>(payload: &T) -> Vec<u8> {
-    serde_json::to_vec(payload).expect("an event's fields have string keys and no failing serializer")
+    serde_json::to_vec(payload)
+        .expect("an event's fields have string keys and no failing serializer")
 }
 
 /// Reads an event's fields, through the upcasters where the stored version is an older one.

@@ -1,0 +1,410 @@
+//! The list of cases: one flat row a case, as frontends show it.
+
+use jiff::Timestamp;
+use parvandeh_domain::case::state::status_on_hold;
+use parvandeh_domain::case::{
+    CaseEvent, CaseKind, Channel, HoldReason, Outcome, Priority, Severity, Status,
+};
+use parvandeh_domain::decider::{Metadata, Recorded};
+use parvandeh_domain::id::CaseId;
+use parvandeh_domain::log::DomainEvent;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use uuid::Uuid;
+
+use crate::ReadModel;
+use crate::column::{self, stored};
+use crate::page::{Conditions, List, Page, PageRequest};
+use crate::rows::{Rows, Table};
+use crate::scope::CaseScope;
+
+/// One case as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are described in schema/schema.graphql")]
+pub struct CaseRow {
+    pub id: Uuid,
+    pub reference: String,
+    pub kind: CaseKind,
+    pub subject: String,
+    pub description: Option<String>,
+    pub customer_id: Option<Uuid>,
+    pub channel: Channel,
+    pub category: Option<String>,
+    pub priority: Priority,
+    pub severity: Option<Severity>,
+    pub status: Status,
+    pub hold_reason: Option<HoldReason>,
+    pub unit: Option<String>,
+    pub assignee: Option<String>,
+    pub stage: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub external_reference: Option<String>,
+    pub due_at: Option<Timestamp>,
+    pub opened_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub resolved_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    pub interaction_count: i64,
+    pub revision: i64,
+}
+
+impl CaseRow {
+    /// The row of a case after its first event, `None` when that is not its opening.
+    pub fn opened(id: CaseId, event: &CaseEvent, meta: &Metadata) -> Option<Self> {
+        let CaseEvent::Opened(opened) = event else { return None };
+        Some(Self {
+            id: id.0,
+            reference: id.reference(),
+            kind: opened.kind,
+            subject: opened.subject.reveal().clone(),
+            description: opened.description.as_ref().map(|text| text.reveal().clone()),
+            customer_id: opened.customer_id.map(|id| id.0),
+            channel: opened.channel,
+            category: opened.category.as_ref().map(ToString::to_string),
+            priority: opened.priority,
+            severity: opened.severity,
+            status: Status::Open,
+            hold_reason: None,
+            unit: opened.unit.as_ref().map(ToString::to_string),
+            assignee: None,
+            stage: None,
+            outcome: None,
+            external_reference: opened.external_reference.clone(),
+            due_at: opened.due_at,
+            opened_at: meta.occurred_at,
+            updated_at: meta.occurred_at,
+            resolved_at: None,
+            closed_at: None,
+            interaction_count: 0,
+            revision: 0,
+        })
+    }
+
+    /// The row after one more event.
+    pub fn apply(&mut self, event: &CaseEvent, meta: &Metadata, revision: u64) {
+        self.updated_at = self.updated_at.max(meta.occurred_at);
+        self.revision = column::integer(revision);
+        match event {
+            CaseEvent::Opened(_) | CaseEvent::NoteAdded(_) | CaseEvent::ActivityRecorded(_) => {}
+            CaseEvent::Classified(classified) => {
+                if let Some(category) = &classified.category {
+                    self.category = Some(category.to_string());
+                }
+                self.priority = classified.priority.unwrap_or(self.priority);
+                self.severity = classified.severity.or(self.severity);
+            }
+            CaseEvent::Referred(referred) => {
+                self.unit = Some(referred.unit.to_string());
+                self.assignee = None;
+            }
+            CaseEvent::Assigned(assigned) => self.assignee = Some(assigned.assignee.to_string()),
+            CaseEvent::StageEntered(entered) => self.stage = Some(entered.stage.clone()),
+            CaseEvent::InteractionRecorded(_) => self.interaction_count += 1,
+            CaseEvent::Held(held) => {
+                self.hold_reason = Some(held.reason);
+                self.status = status_on_hold(held.reason);
+            }
+            CaseEvent::Resumed(_) => {
+                self.hold_reason = None;
+                self.status = Status::Open;
+            }
+            CaseEvent::DueDateSet(set) => self.due_at = Some(set.due_at),
+            CaseEvent::Resolved(resolved) => {
+                self.status = Status::Resolved;
+                self.hold_reason = None;
+                self.outcome = Some(resolved.outcome);
+                self.resolved_at = Some(meta.occurred_at);
+            }
+            CaseEvent::Reopened(_) => {
+                self.status = Status::Open;
+                self.outcome = None;
+                self.resolved_at = None;
+                self.closed_at = None;
+            }
+            CaseEvent::Closed(_) => {
+                self.status = Status::Closed;
+                self.closed_at = Some(meta.occurred_at);
+            }
+        }
+    }
+
+    /// The case as its events tell it, `None` before it was opened. What "as of" views use.
+    pub fn fold<'a>(
+        id: CaseId,
+        events: impl IntoIterator<Item = (&'a CaseEvent, &'a Metadata, u64)>,
+    ) -> Option<Self> {
+        events.into_iter().fold(None, |row, (event, meta, revision)| match row {
+            None => Self::opened(id, event, meta),
+            Some(mut row) => {
+                row.apply(event, meta, revision);
+                Some(row)
+            }
+        })
+    }
+}
+
+const COLUMNS: &str = "id, reference, kind, subject, description, customer_id, channel, category, \
+     priority, severity, status, hold_reason, unit, assignee, stage, outcome, external_reference, \
+     due_at, opened_at, updated_at, resolved_at, closed_at, interaction_count, revision";
+
+struct CaseTable;
+
+impl Table for CaseTable {
+    type Key = Uuid;
+    type Row = CaseRow;
+
+    fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<CaseRow>> {
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM case_summary WHERE id = ?"))?
+            .query_row([id], |row| read(row, 0))
+            .optional()
+    }
+
+    fn write(db: &Connection, _: Uuid, row: &CaseRow) -> rusqlite::Result<()> {
+        db.prepare_cached(&format!(
+            "INSERT OR REPLACE INTO case_summary ({COLUMNS}, priority_rank) VALUES \
+             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ))?
+        .execute(rusqlite::params![
+            row.id,
+            row.reference,
+            row.kind.as_str(),
+            row.subject,
+            row.description,
+            row.customer_id,
+            row.channel.as_str(),
+            row.category,
+            row.priority.as_str(),
+            row.severity.map(Severity::as_str),
+            row.status.as_str(),
+            row.hold_reason.map(HoldReason::as_str),
+            row.unit,
+            row.assignee,
+            row.stage,
+            row.outcome.map(Outcome::as_str),
+            row.external_reference,
+            row.due_at.map(column::microseconds),
+            column::microseconds(row.opened_at),
+            column::microseconds(row.updated_at),
+            row.resolved_at.map(column::microseconds),
+            row.closed_at.map(column::microseconds),
+            row.interaction_count,
+            row.revision,
+            row.priority as i64,
+        ])?;
+        Ok(())
+    }
+}
+
+fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<CaseRow> {
+    Ok(CaseRow {
+        id: row.get(first)?,
+        reference: row.get(first + 1)?,
+        kind: stored(row, first + 2)?,
+        subject: row.get(first + 3)?,
+        description: row.get(first + 4)?,
+        customer_id: row.get(first + 5)?,
+        channel: stored(row, first + 6)?,
+        category: row.get(first + 7)?,
+        priority: stored(row, first + 8)?,
+        severity: column::stored_option(row, first + 9)?,
+        status: stored(row, first + 10)?,
+        hold_reason: column::stored_option(row, first + 11)?,
+        unit: row.get(first + 12)?,
+        assignee: row.get(first + 13)?,
+        stage: row.get(first + 14)?,
+        outcome: column::stored_option(row, first + 15)?,
+        external_reference: row.get(first + 16)?,
+        due_at: column::time_option(row, first + 17)?,
+        opened_at: column::time(row, first + 18)?,
+        updated_at: column::time(row, first + 19)?,
+        resolved_at: column::time_option(row, first + 20)?,
+        closed_at: column::time_option(row, first + 21)?,
+        interaction_count: row.get(first + 22)?,
+        revision: row.get(first + 23)?,
+    })
+}
+
+/// The read model.
+#[derive(Default)]
+pub struct CaseSummary {
+    rows: Rows<CaseTable>,
+}
+
+impl ReadModel for CaseSummary {
+    fn tables(&self) -> &'static str {
+        "CREATE TABLE case_summary (
+            id BLOB PRIMARY KEY, reference TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+            description TEXT, customer_id BLOB, channel TEXT NOT NULL, category TEXT,
+            priority TEXT NOT NULL, severity TEXT, status TEXT NOT NULL, hold_reason TEXT, unit TEXT,
+            assignee TEXT, stage TEXT, outcome TEXT, external_reference TEXT, due_at INTEGER,
+            opened_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, resolved_at INTEGER,
+            closed_at INTEGER, interaction_count INTEGER NOT NULL, revision INTEGER NOT NULL,
+            priority_rank INTEGER NOT NULL
+        ) WITHOUT ROWID"
+    }
+
+    fn indexes(&self) -> &'static str {
+        "CREATE INDEX case_summary_opened ON case_summary (opened_at, id);
+         CREATE INDEX case_summary_updated ON case_summary (updated_at, id);
+         CREATE INDEX case_summary_due ON case_summary (coalesce(due_at, 9223372036854775807), id);
+         CREATE INDEX case_summary_unit ON case_summary (unit, opened_at, id);
+         CREATE INDEX case_summary_status ON case_summary (status, opened_at, id);
+         CREATE INDEX case_summary_customer ON case_summary (customer_id, opened_at, id)
+            WHERE customer_id IS NOT NULL;
+         CREATE INDEX case_summary_reference ON case_summary (reference);
+         CREATE INDEX case_summary_external ON case_summary (external_reference)
+            WHERE external_reference IS NOT NULL"
+    }
+
+    fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+        let DomainEvent::Case(id, case_event) = &event.event else { return Ok(()) };
+        if let Some(row) = CaseRow::opened(*id, case_event, &event.meta) {
+            self.rows.put(id.0, row);
+        } else if let Some(row) = self.rows.change(db, id.0)? {
+            row.apply(case_event, &event.meta, event.revision);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        self.rows.flush(db)
+    }
+}
+
+/// Which cases are wanted. All conditions hold together; an absent one does not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the fields are described in schema/schema.graphql")]
+pub struct CaseFilter {
+    pub kind: Option<Vec<CaseKind>>,
+    pub status: Option<Vec<Status>>,
+    pub priority: Option<Vec<Priority>>,
+    pub severity: Option<Vec<Severity>>,
+    pub channel: Option<Vec<Channel>>,
+    pub category: Option<Vec<String>>,
+    pub unit: Option<Vec<String>>,
+    pub assignee: Option<Vec<String>>,
+    pub customer_id: Option<Uuid>,
+    pub reference: Option<String>,
+    pub external_reference: Option<String>,
+    pub opened_at: TimeRange,
+    pub due_at: TimeRange,
+}
+
+/// From the first moment to before the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TimeRange {
+    /// The first moment inside.
+    pub gte: Option<Timestamp>,
+    /// The first moment outside.
+    pub lt: Option<Timestamp>,
+}
+
+impl TimeRange {
+    /// Adds the range to a query's conditions.
+    pub fn restrict(self, conditions: &mut Conditions, column: &str) {
+        for (bound, comparison) in [(self.gte, ">="), (self.lt, "<")] {
+            if let Some(bound) = bound {
+                let value = Value::Integer(column::microseconds(bound));
+                conditions.add(&format!("{column} {comparison} ?"), [value]);
+            }
+        }
+    }
+}
+
+/// The order of a list of cases. Rows that tie are ordered by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CaseSort {
+    /// By the moment of opening.
+    OpenedAt,
+    /// By the last thing that happened.
+    UpdatedAt,
+    /// By the promised date; cases without one come last.
+    DueAt,
+    /// By priority, lowest first.
+    Priority,
+}
+
+fn list(scope: &CaseScope, filter: &CaseFilter, sort: CaseSort, descending: bool) -> List {
+    let mut conditions = Conditions::default();
+    scope.restrict(&mut conditions, "case_summary");
+    let mut one_of = |column: &str, names: Option<Vec<&'static str>>| {
+        if let Some(names) = names {
+            conditions.add_in(column, names.into_iter().map(|name| Value::Text(name.to_owned())));
+        }
+    };
+    one_of("kind", names(&filter.kind, |kind| kind.as_str()));
+    one_of("status", names(&filter.status, |status| status.as_str()));
+    one_of("priority", names(&filter.priority, |priority| priority.as_str()));
+    one_of("severity", names(&filter.severity, |severity| severity.as_str()));
+    one_of("channel", names(&filter.channel, |channel| channel.as_str()));
+    for (column, codes) in
+        [("category", &filter.category), ("unit", &filter.unit), ("assignee", &filter.assignee)]
+    {
+        if let Some(codes) = codes {
+            conditions.add_in(column, codes.iter().cloned().map(Value::Text));
+        }
+    }
+    if let Some(id) = filter.customer_id {
+        conditions.add("customer_id = ?", [Value::Blob(id.as_bytes().to_vec())]);
+    }
+    for (column, text) in
+        [("reference", &filter.reference), ("external_reference", &filter.external_reference)]
+    {
+        if let Some(text) = text {
+            conditions.add(&format!("{column} = ?"), [Value::Text(text.clone())]);
+        }
+    }
+    filter.opened_at.restrict(&mut conditions, "opened_at");
+    filter.due_at.restrict(&mut conditions, "due_at");
+    List {
+        columns: COLUMNS,
+        from: "case_summary",
+        key: match sort {
+            CaseSort::OpenedAt => "opened_at",
+            CaseSort::UpdatedAt => "updated_at",
+            CaseSort::DueAt => "coalesce(due_at, 9223372036854775807)",
+            CaseSort::Priority => "priority_rank",
+        },
+        tie: "id",
+        descending,
+        conditions,
+    }
+}
+
+fn names<T: Copy>(
+    values: &Option<Vec<T>>,
+    name: impl Fn(T) -> &'static str,
+) -> Option<Vec<&'static str>> {
+    values.as_ref().map(|values| values.iter().map(|value| name(*value)).collect())
+}
+
+/// A page of the cases inside the scope.
+pub fn cases(
+    db: &Connection,
+    scope: &CaseScope,
+    filter: &CaseFilter,
+    sort: CaseSort,
+    descending: bool,
+    page: PageRequest,
+) -> rusqlite::Result<Page<CaseRow>> {
+    list(scope, filter, sort, descending).page(db, page, |row| read(row, 2))
+}
+
+/// How many cases inside the scope the filter finds.
+pub fn case_count(
+    db: &Connection,
+    scope: &CaseScope,
+    filter: &CaseFilter,
+) -> rusqlite::Result<u64> {
+    list(scope, filter, CaseSort::OpenedAt, false).count(db)
+}
+
+/// One case, `None` when there is none inside the scope.
+pub fn case(db: &Connection, scope: &CaseScope, id: Uuid) -> rusqlite::Result<Option<CaseRow>> {
+    let mut conditions = Conditions::default();
+    conditions.add("id = ?", [Value::Blob(id.as_bytes().to_vec())]);
+    scope.restrict(&mut conditions, "case_summary");
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM case_summary WHERE {}", conditions.sql()))?
+        .query_row(params_from_iter(conditions.values()), |row| read(row, 0))
+        .optional()
+}

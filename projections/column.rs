@@ -1,0 +1,52 @@
+//! How values stand in columns: times as microseconds since 1970 (UTC), published lists as their stored names.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+/// A time as microseconds since 1970. Finer parts of a time are cut: commands carry none.
+pub fn microseconds(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// Reads a time.
+pub fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+    from_microseconds(index, row.get(index)?)
+}
+
+/// Reads a time that may be absent.
+pub fn time_option(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(index)?.map(|value| from_microseconds(index, value)).transpose()
+}
+
+fn from_microseconds(index: usize, value: i64) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(value).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, Type::Integer, Box::new(error))
+    })
+}
+
+/// Reads a value of a published list.
+pub fn stored<T: FromStr<Err = String>>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
+    parse(index, row.get_ref(index)?.as_str()?)
+}
+
+/// Reads a value of a published list that may be absent.
+pub fn stored_option<T: FromStr<Err = String>>(
+    row: &Row<'_>,
+    index: usize,
+) -> rusqlite::Result<Option<T>> {
+    row.get_ref(index)?.as_str_or_null()?.map(|text| parse(index, text)).transpose()
+}
+
+fn parse<T: FromStr<Err = String>>(index: usize, text: &str) -> rusqlite::Result<T> {
+    text.parse().map_err(|error: String| {
+        rusqlite::Error::FromSqlConversionFailure(index, Type::Text, error.into())
+    })
+}
+
+/// A count as SQLite keeps it.
+pub fn integer(value: u64) -> i64 {
+    i64::try_from(value).expect("revisions and positions stay far below 2^63")
+}

@@ -1,0 +1,60 @@
+//! Who may read which cases. Every query takes a scope and puts it into its SQL: there is no unscoped query, and nothing is
+//! filtered after the fact.
+
+use rusqlite::types::Value;
+use uuid::Uuid;
+
+use crate::page::Conditions;
+
+/// Which cases somebody may know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaseScope {
+    /// All of them.
+    All,
+    /// Those of these units, and those that no unit owns yet (the intake).
+    Units(Vec<String>),
+    /// Those of one customer.
+    Customer(Uuid),
+    /// None.
+    Nothing,
+}
+
+impl CaseScope {
+    /// Adds the scope to a query's conditions, on the columns `unit` and `customer_id` of `table`.
+    pub fn restrict(&self, conditions: &mut Conditions, table: &str) {
+        match self {
+            Self::All => {}
+            Self::Units(units) => {
+                let marks = vec!["?"; units.len()].join(", ");
+                conditions.add(
+                    &format!("({table}.unit IS NULL OR {table}.unit IN ({marks}))"),
+                    units.iter().cloned().map(Value::Text),
+                );
+            }
+            Self::Customer(id) => conditions.add(
+                &format!("{table}.customer_id = ?"),
+                [Value::Blob(id.as_bytes().to_vec())],
+            ),
+            Self::Nothing => conditions.add("FALSE", []),
+        }
+    }
+
+    /// Whether a case with this owner and customer is inside.
+    pub fn includes(&self, unit: Option<&str>, customer_id: Option<Uuid>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Units(units) => unit.is_none_or(|unit| units.iter().any(|own| own == unit)),
+            Self::Customer(id) => customer_id == Some(*id),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// What of a case somebody may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// What was said to and by the customer.
+    Public,
+    /// Notes and internal exchanges too.
+    Internal,
+}

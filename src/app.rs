@@ -1,0 +1,178 @@
+//! The composition root: a data directory becomes a running system.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
+use parvandeh_domain::id::{CommandId, derived};
+use parvandeh_domain::policy::{
+    Metric, Policy, PolicyCommand, PolicyDocument, PolicyRefusal, PublishPolicy, Rule, Target,
+};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::{Clock, MonotoneClock, SystemClock};
+use crate::command::handler::{CommandError, CommandHandler, Envelope};
+use crate::command::idempotency::Idempotency;
+use crate::command::sla_monitor::SlaMonitor;
+use crate::graphql::{self, Schema, Services};
+use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::store::{EventStore, Position, ReadError, StreamId};
+use crate::subscription::projector::ProjectorError;
+use crate::subscription::read_models::ReadModels;
+
+/// The policy that every data directory begins with: it promises nothing but the dates that cases are given.
+pub const FIRST_POLICY: &str = "default";
+
+/// Why the system could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The read models could not be built.
+    #[error("building the read models")]
+    Project(#[from] ProjectorError),
+    /// The first policy could not be published.
+    #[error("publishing the first policy")]
+    FirstPolicy(#[from] CommandError<PolicyRefusal>),
+}
+
+/// A running system over one data directory.
+pub struct App {
+    /// The log.
+    pub store: Arc<SqliteStore>,
+    /// Executes commands.
+    pub commands: Arc<CommandHandler>,
+    /// Answers queries.
+    pub read_models: Arc<ReadModels>,
+    /// Tells the time, never backwards.
+    pub clock: Arc<dyn Clock>,
+    directory: PathBuf,
+    stop: watch::Sender<bool>,
+    monitor: Option<JoinHandle<()>>,
+}
+
+impl App {
+    /// Opens a data directory, creating what is not there, with the machine's clock.
+    pub async fn open(directory: &Path) -> Result<Self, StartError> {
+        Self::open_with_clock(directory, SystemClock).await
+    }
+
+    /// Opens a data directory with another clock. The read models are not started yet.
+    pub async fn open_with_clock(directory: &Path, clock: impl Clock) -> Result<Self, StartError> {
+        let path = directory.to_owned();
+        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+            .await
+            .expect("opening does not panic")?;
+        let store = Arc::new(store);
+        let port: Arc<dyn EventStore> = store.clone();
+        let floor = latest_recorded_at(&port).await?;
+        let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
+        let commands = Arc::new(CommandHandler::new(port.clone(), clock.clone()));
+        if store.head().is_none() {
+            publish_first_policy(&commands).await?;
+        }
+        Ok(Self {
+            read_models: ReadModels::new(directory, port),
+            store,
+            commands,
+            clock,
+            directory: directory.to_owned(),
+            stop: watch::channel(false).0,
+            monitor: None,
+        })
+    }
+
+    /// Brings the read models up to the log's head, building them where there are none; then they follow the log. `progress` is told
+    /// each position reached on the way.
+    pub async fn start_read_models(
+        &self,
+        progress: impl Fn(u64) + Send + 'static,
+    ) -> Result<(), StartError> {
+        Ok(self.read_models.start(progress).await?)
+    }
+
+    /// Lets the SLA monitor record what falls due.
+    pub fn start_monitor(&mut self) {
+        let monitor = SlaMonitor {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+        };
+        self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
+    }
+
+    /// The GraphQL schema over this system.
+    pub fn schema(&self) -> Schema {
+        graphql::schema(Services {
+            store: self.store.clone(),
+            commands: self.commands.clone(),
+            idempotency: Idempotency::new(self.read_models.clone()),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    /// The data directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Ends the monitor and the read models. What was acknowledged is in the log; dropping the store closes it.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if let Some(monitor) = self.monitor.take()
+            && let Err(error) = monitor.await
+        {
+            tracing::error!(%error, "the SLA monitor ended badly");
+        }
+        self.read_models.stop();
+    }
+}
+
+/// When the last event of the log was recorded.
+async fn latest_recorded_at(store: &Arc<dyn EventStore>) -> Result<Timestamp, ReadError> {
+    let Some(head) = store.head() else { return Ok(Timestamp::UNIX_EPOCH) };
+    let before = head.0.checked_sub(1).filter(|before| *before > 0).map(Position);
+    let last = store.read_all(before, 1).await?;
+    let meta = last
+        .first()
+        .and_then(|logged| serde_json::from_slice::<Metadata>(&logged.metadata).ok());
+    Ok(meta.map_or(Timestamp::UNIX_EPOCH, |meta| meta.recorded_at))
+}
+
+/// Publishes the policy that a new data directory begins with, so that a date given to a case is watched from the first case on.
+async fn publish_first_policy(
+    commands: &CommandHandler,
+) -> Result<(), CommandError<PolicyRefusal>> {
+    let due_date =
+        Target { metric: Metric::DueDate, target: None, calendar: None, pause_on: None };
+    let rule = Rule {
+        name: "any case with a date".to_owned(),
+        when: Default::default(),
+        targets: vec![due_date],
+    };
+    let command = PolicyCommand::Publish(PublishPolicy {
+        document: PolicyDocument { name: "Dates are kept".to_owned(), rules: vec![rule] },
+        // From before any case, so that imported cases are bound to it too.
+        effective_from: Some(Timestamp::constant(-2_208_988_800, 0)),
+    });
+    let command_id = CommandId(derived(&["first policy"]));
+    let envelope = Envelope {
+        command_id,
+        digest: None,
+        actor: Actor { kind: ActorKind::System, id: "setup".to_owned() },
+        occurred_at: None,
+        correlation_id: command_id.0,
+    };
+    let stream = StreamId::new(&format!("policy-{FIRST_POLICY}"))
+        .expect("a code of ASCII letters is a well-formed stream id");
+    commands.execute::<Policy>(&stream, vec![(envelope, command)], None, |_| true).await?;
+    Ok(())
+}

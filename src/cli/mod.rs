@@ -1,0 +1,239 @@
+//! The command line: one file a group of commands.
+//!
+//! Exit codes, for scripts: see [`Exit`]. What a command answers goes to standard output; what it says meanwhile (progress, log lines)
+//! goes to standard error.
+
+mod import;
+mod maintenance;
+mod progress;
+mod replay;
+mod schema;
+mod serve;
+mod token;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::StartError;
+use crate::config::{Config, LogFormat};
+use crate::error::chain;
+use crate::store::sqlite::OpenError;
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done in part (some records were not imported, or a committed \
+file differs); 4 the data directory is in use by another process; 5 the configuration cannot be used; 6 not found.";
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Done in part.
+    Partial = 3,
+    /// The data directory is in use.
+    InUse = 4,
+    /// The configuration cannot be used.
+    Config = 5,
+    /// What was asked for does not exist.
+    NotFound = 6,
+}
+
+/// A command that failed: what to say, and the exit code.
+pub struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+}
+
+impl<E: std::error::Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let in_use = |error: &OpenError| matches!(error, OpenError::Locked { .. });
+        let any: &(dyn std::error::Error + 'static) = &error;
+        let locked = any.downcast_ref::<OpenError>().is_some_and(in_use)
+            || any
+                .downcast_ref::<StartError>()
+                .is_some_and(|error| matches!(error, StartError::Open(error) if in_use(error)));
+        let exit = if locked {
+            Exit::InUse
+        } else if any.is::<crate::config::ConfigError>() {
+            Exit::Config
+        } else {
+            Exit::Failed
+        };
+        Self { exit, message: chain(&error) }
+    }
+}
+
+/// Event-sourced case management: immutable interactions, SLA clocks, replay, GraphQL.
+#[derive(Parser)]
+#[command(name = "parvandeh", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command has. Each overrides its environment variable, which overrides the configuration file.
+#[derive(Args)]
+struct Global {
+    /// The configuration file (TOML).
+    #[arg(long, global = true, env = "PARVANDEH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the log and the read models live.
+    #[arg(long, global = true, env = "PARVANDEH_DATA_DIRECTORY", value_name = "DIRECTORY")]
+    data_directory: Option<PathBuf>,
+    /// How log lines are written.
+    #[arg(long, global = true, env = "PARVANDEH_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve GraphQL over HTTP, WebSocket and server-sent events.
+    Serve {
+        /// Fill an empty data directory with a portfolio that moves while you look, and print a token for each role.
+        #[arg(long)]
+        demo: bool,
+        /// The address to listen on.
+        #[arg(long, env = "PARVANDEH_LISTEN", value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Import cases from XES or JSON Lines, plain or gzip. Running it again adds only what is new.
+    Import {
+        /// The file.
+        source: PathBuf,
+        /// The mapping (TOML): which attribute becomes which field.
+        #[arg(long, value_name = "FILE")]
+        mapping: PathBuf,
+        /// Stop at the first record that cannot be imported.
+        #[arg(long)]
+        stop_on_error: bool,
+        /// How the report is written.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Replay a case step by step, as it was known at any time. Works beside a running server.
+    Replay {
+        /// The case: its id, its global id, its reference, or its key in the system it came from.
+        case: String,
+        /// What was known at this time (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<jiff::Timestamp>,
+        /// How the replay is written.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Build the read models anew from the log.
+    Rebuild,
+    /// Copy the log into a new directory.
+    Backup {
+        /// The new directory.
+        target: PathBuf,
+    },
+    /// Write the published contracts: the GraphQL schema and the JSON Schema of every event.
+    Schema {
+        /// Compare with what is there instead, and fail when it differs.
+        #[arg(long)]
+        check: bool,
+        /// Where the contracts stand.
+        #[arg(long, default_value = "schema", value_name = "DIRECTORY")]
+        directory: PathBuf,
+    },
+    /// Print a token for a data directory that was filled with --demo.
+    Token(token::TokenArguments),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Say whether the configuration can be used, and what it comes to.
+    Check,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs a command.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let outcome = configuration(&arguments.global).and_then(|config| {
+        start_logging(config.log_format);
+        dispatch(arguments.command, config)
+    });
+    let exit = outcome.unwrap_or_else(|failure| {
+        eprintln!("parvandeh: {}", failure.message);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn configuration(global: &Global) -> Result<Config, Failure> {
+    let mut config = Config::load(global.config.as_deref())?;
+    if let Some(directory) = &global.data_directory {
+        config.data_directory = directory.clone();
+    }
+    config.log_format = global.log_format.unwrap_or(config.log_format);
+    Ok(config)
+}
+
+fn start_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("PARVANDEH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => subscriber.with_target(false).init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match command {
+        Command::Serve { demo, listen } => {
+            config.listen = listen.unwrap_or(config.listen);
+            runtime()?.block_on(serve::serve(config, demo))
+        }
+        Command::Import { source, mapping, stop_on_error, format } => {
+            runtime()?.block_on(import::import(config, &source, &mapping, stop_on_error, format))
+        }
+        Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
+        Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
+        Command::Backup { target } => maintenance::backup(&config, &target),
+        Command::Schema { check, directory } => schema::schema(&directory, check),
+        Command::Token(arguments) => token::token(&config, &arguments),
+        Command::Config(ConfigCommand::Check) => check_config(&config),
+    }
+}
+
+fn check_config(config: &Config) -> Result<Exit, Failure> {
+    let authentication = config.authentication()?;
+    println!("data directory  {}", config.data_directory.display());
+    println!("listen          {}", config.listen);
+    println!("issuer          {}", authentication.issuer);
+    println!("audience        {}", authentication.audience);
+    let algorithms: Vec<_> =
+        authentication.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    println!("algorithms      {}", algorithms.join(", "));
+    let clock = std::sync::Arc::new(crate::clock::SystemClock);
+    crate::http::authentication::Authenticator::new(authentication, clock)?;
+    println!("The configuration can be used.");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,339 @@
+//! Load, decide, append: what happens to every command.
+//!
+//! The aggregate's state is folded from its stream, or taken from a cache of folded states. The decision is appended with the exact
+//! revision that it was made on. If somebody else was quicker, the state is loaded anew and the command decided again; if the
+//! outcome of an append is unknown, the identical batch is appended again, because event ids follow from the command and the
+//! store recognises them. So correctness rests on the store's revisions alone and never on the cache.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use parvandeh_domain::decider::{Actor, Context, Decider, Metadata};
+use parvandeh_domain::event::{DecodeError, StoredEvent};
+use parvandeh_domain::id::{CommandId, EventId};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::store::{
+    AppendError, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
+};
+
+/// How often a command is decided again after somebody else was quicker.
+const CONFLICT_RETRIES_MAX: usize = 16;
+/// How often a batch is appended again when its outcome is unknown.
+const UNKNOWN_OUTCOME_RETRIES_MAX: usize = 3;
+/// How many folded aggregates are kept.
+const CACHED_AGGREGATES_MAX: u64 = 20_000;
+/// Events are read in pages of this size.
+const READ_PAGE_SIZE: usize = 1_000;
+/// How far a client's clock may run ahead of ours before a time of theirs counts as the future.
+const CLOCK_SKEW_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
+/// What surrounds a command: who asks, when, under which identity.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// The command's identity; a retry has the same.
+    pub command_id: CommandId,
+    /// A digest of the request, where the client named the identity itself.
+    pub digest: Option<String>,
+    /// Who asks.
+    pub actor: Actor,
+    /// When what the command tells of happened; now, where absent.
+    pub occurred_at: Option<Timestamp>,
+    /// What the command belongs to.
+    pub correlation_id: Uuid,
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// The last revision of the stream after the command; `None` when the stream is still empty.
+    pub revision: Option<u64>,
+    /// Where the log stood when the command was done: a read model that has come this far shows it.
+    pub position: Option<Position>,
+    /// How many events were written now; none for a command that had nothing to do or was done before.
+    pub event_count: usize,
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError<R: std::fmt::Display + std::fmt::Debug> {
+    /// The aggregate refused.
+    #[error("{0}")]
+    Refused(R),
+    /// The caller may not touch this aggregate, or there is none: the two look the same.
+    #[error("there is no such object")]
+    NotFound,
+    /// The caller expected another revision.
+    #[error("the object has changed: its revision is {actual:?}")]
+    RevisionMismatch {
+        /// The revision that it has.
+        actual: Option<u64>,
+    },
+    /// The idempotency key was used for another request.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    /// What the command tells of has not happened yet.
+    #[error("occurred_at lies in the future")]
+    OccurredInFuture,
+    /// Others were quicker each time.
+    #[error("the object is being changed by too many at once; try again")]
+    Contended,
+    /// The store could not tell whether the events were written; the same command may be sent again.
+    #[error("the log could not be written")]
+    Append(#[source] AppendError),
+    /// The stream could not be read.
+    #[error("the log could not be read")]
+    Read(#[from] ReadError),
+    /// The stream holds what this program does not understand.
+    #[error("stream {stream} cannot be understood at revision {revision}")]
+    Decode {
+        /// The stream.
+        stream: String,
+        /// Where in it.
+        revision: u64,
+        /// Why.
+        #[source]
+        source: Undecodable,
+    },
+}
+
+/// Why a logged event cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum Undecodable {
+    /// Its own fields.
+    #[error(transparent)]
+    Event(#[from] DecodeError),
+    /// What is recorded beside it.
+    #[error("the event's metadata does not have its shape")]
+    Metadata(#[from] serde_json::Error),
+}
+
+/// An aggregate folded up to a revision.
+struct Folded<D: Decider> {
+    state: D::State,
+    revision: Option<u64>,
+    /// The commands that wrote the stream, with the digest of those that a client named.
+    commands: HashMap<CommandId, Option<String>>,
+}
+
+impl<D: Decider> Default for Folded<D> {
+    fn default() -> Self {
+        Self { state: D::State::default(), revision: None, commands: HashMap::new() }
+    }
+}
+
+impl<D: Decider> Clone for Folded<D> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            revision: self.revision,
+            commands: self.commands.clone(),
+        }
+    }
+}
+
+impl<D: Decider> Folded<D> {
+    fn evolve(&mut self, event: &D::Event, meta: &Metadata) {
+        self.state = D::evolve(std::mem::take(&mut self.state), event, meta);
+        self.revision = Some(self.revision.map_or(0, |revision| revision + 1));
+        self.commands.insert(meta.causation_id, meta.command_digest.clone());
+    }
+}
+
+/// Executes commands on any aggregate.
+pub struct CommandHandler {
+    store: Arc<dyn EventStore>,
+    clock: Arc<dyn Clock>,
+    folded: moka::sync::Cache<StreamId, Arc<dyn Any + Send + Sync>>,
+}
+
+type Failure<D> = CommandError<<D as Decider>::Refusal>;
+
+impl CommandHandler {
+    /// A handler over this log.
+    pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, folded: moka::sync::Cache::new(CACHED_AGGREGATES_MAX) }
+    }
+
+    /// Decides commands on one aggregate, each on the state that the one before leaves, and appends all their events at once.
+    ///
+    /// Commands that the stream has already are passed over. `permit` sees the state and says whether the caller may touch this
+    /// aggregate at all. `expected` is the revision that the caller has seen, where they care.
+    pub async fn execute<D>(
+        &self,
+        stream: &StreamId,
+        commands: Vec<(Envelope, D::Command)>,
+        expected: Option<u64>,
+        permit: impl Fn(&D::State) -> bool,
+    ) -> Result<Executed, Failure<D>>
+    where
+        D: Decider + 'static,
+        D::Command: Clone,
+        D::Event: StoredEvent,
+        D::State: Send + Sync,
+    {
+        for _ in 0..=CONFLICT_RETRIES_MAX {
+            let folded = self.load::<D>(stream).await?;
+            if !permit(&folded.state) {
+                return Err(CommandError::NotFound);
+            }
+            let recorded_at = self.clock.now();
+            let mut after = (*folded).clone();
+            let mut batch = Vec::new();
+            for (envelope, command) in &commands {
+                if let Some(digest) = folded.commands.get(&envelope.command_id) {
+                    if digest.is_some() && envelope.digest.is_some() && *digest != envelope.digest {
+                        return Err(CommandError::KeyReused);
+                    }
+                    continue;
+                }
+                if expected.is_some() && expected != folded.revision {
+                    return Err(CommandError::RevisionMismatch { actual: folded.revision });
+                }
+                decide::<D>(&mut after, envelope, command.clone(), recorded_at, &mut batch)?;
+            }
+            if batch.is_empty() {
+                return Ok(Executed {
+                    revision: folded.revision,
+                    position: self.store.head(),
+                    event_count: 0,
+                });
+            }
+            let expect = folded.revision.map_or(Expect::NoStream, Expect::At);
+            let event_count = batch.len();
+            match self.append(stream, expect, batch).await {
+                Ok(position) => {
+                    let revision = after.revision;
+                    self.folded.insert(stream.clone(), Arc::new(after));
+                    // Where the store cannot tell the position, the head is a safe bound: it lies at or after our events.
+                    let position = position.or_else(|| self.store.head());
+                    return Ok(Executed { revision, position, event_count });
+                }
+                Err(AppendError::Conflict { .. }) => self.folded.invalidate(stream),
+                Err(error) => {
+                    self.folded.invalidate(stream);
+                    return Err(CommandError::Append(error));
+                }
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    /// Appends a batch, and again while its outcome is unknown.
+    async fn append(
+        &self,
+        stream: &StreamId,
+        expect: Expect,
+        batch: Vec<NewEvent>,
+    ) -> Result<Option<Position>, AppendError> {
+        let mut attempt = 0;
+        loop {
+            match self.store.append(stream, expect, batch.clone()).await {
+                Ok(appended) => return Ok(appended.position),
+                Err(AppendError::OutcomeUnknown(_)) if attempt < UNKNOWN_OUTCOME_RETRIES_MAX => {
+                    attempt += 1;
+                    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn load<D>(&self, stream: &StreamId) -> Result<Arc<Folded<D>>, Failure<D>>
+    where
+        D: Decider + 'static,
+        D::Event: StoredEvent,
+        D::State: Send + Sync,
+    {
+        if let Some(cached) = self.folded.get(stream)
+            && let Ok(folded) = cached.downcast::<Folded<D>>()
+        {
+            return Ok(folded);
+        }
+        let mut folded = Folded::<D>::default();
+        loop {
+            let page = self.store.read_stream(stream, folded.revision, READ_PAGE_SIZE).await?;
+            let is_last = page.len() < READ_PAGE_SIZE;
+            for logged in page {
+                let (event, meta) = decode::<D>(&logged).map_err(|source| CommandError::Decode {
+                    stream: stream.to_string(),
+                    revision: logged.revision,
+                    source,
+                })?;
+                folded.evolve(&event, &meta);
+            }
+            if is_last {
+                break;
+            }
+        }
+        let folded = Arc::new(folded);
+        if folded.revision.is_some() {
+            self.folded.insert(stream.clone(), folded.clone());
+        }
+        Ok(folded)
+    }
+}
+
+/// Decides one command and adds its events to the batch and to the state.
+fn decide<D>(
+    after: &mut Folded<D>,
+    envelope: &Envelope,
+    command: D::Command,
+    recorded_at: Timestamp,
+    batch: &mut Vec<NewEvent>,
+) -> Result<(), Failure<D>>
+where
+    D: Decider,
+    D::Event: StoredEvent,
+{
+    let occurred_at = envelope.occurred_at.unwrap_or(recorded_at);
+    if occurred_at > recorded_at.saturating_add(CLOCK_SKEW_MAX).unwrap_or(Timestamp::MAX) {
+        return Err(CommandError::OccurredInFuture);
+    }
+    let context = Context {
+        command_id: envelope.command_id,
+        occurred_at,
+        recorded_at,
+        actor: envelope.actor.clone(),
+    };
+    let meta = Metadata {
+        occurred_at,
+        recorded_at,
+        actor: envelope.actor.clone(),
+        causation_id: envelope.command_id,
+        correlation_id: envelope.correlation_id,
+        command_digest: envelope.digest.clone(),
+    };
+    let events = D::decide(&after.state, command, &context).map_err(CommandError::Refused)?;
+    if events.is_empty() {
+        return Ok(());
+    }
+    let metadata =
+        Bytes::from(serde_json::to_vec(&meta).expect("metadata has string keys and plain values"));
+    for (index, event) in events.iter().enumerate() {
+        let event_type = event.event_type();
+        batch.push(NewEvent {
+            id: EventId::of(envelope.command_id, index).0,
+            type_name: event_type.name,
+            version: event_type.version,
+            metadata: metadata.clone(),
+            data: Bytes::from(event.to_json()),
+        });
+        after.evolve(event, &meta);
+    }
+    Ok(())
+}
+
+fn decode<D>(logged: &LoggedEvent) -> Result<(D::Event, Metadata), Undecodable>
+where
+    D: Decider,
+    D::Event: StoredEvent,
+{
+    let event = D::Event::from_json(&logged.type_name, logged.version, &logged.data)?;
+    Ok((event, serde_json::from_slice(&logged.metadata)?))
+}

@@ -1,0 +1,64 @@
+//! Who may see which cases, and in which capacity somebody acts.
+//!
+//! Which *fields* and *mutations* a role may use stands in one table, [`crate::graphql::authorisation`]. Here stands which *objects*:
+//! every read takes the scope from here into its query, and every command on a case is refused, as if there were no such case, when
+//! the case is outside.
+
+use parvandeh_domain::case::CaseState;
+use parvandeh_domain::decider::{Actor, ActorKind};
+use parvandeh_projections::scope::{CaseScope, Visibility};
+
+use crate::principal::{Principal, Role};
+
+/// The cases that the caller may know of.
+pub fn case_scope(principal: &Principal) -> CaseScope {
+    match principal.role {
+        Role::Customer => principal.customer_id.map_or(CaseScope::Nothing, CaseScope::Customer),
+        Role::Agent | Role::Supervisor => CaseScope::Units(principal.units.clone()),
+        Role::Auditor | Role::Monitor | Role::Service => CaseScope::All,
+        // Those who run the installation configure it and read no case.
+        Role::Admin => CaseScope::Nothing,
+    }
+}
+
+/// The cases whose outcome the caller may see in the answer to their own command: staff may refer a case out of their own sight.
+pub fn case_scope_after_write(principal: &Principal) -> CaseScope {
+    match principal.role {
+        Role::Agent | Role::Supervisor => CaseScope::All,
+        _ => case_scope(principal),
+    }
+}
+
+/// What of a case the caller may see.
+pub fn visibility(principal: &Principal) -> Visibility {
+    match principal.role {
+        Role::Customer => Visibility::Public,
+        Role::Agent
+        | Role::Supervisor
+        | Role::Auditor
+        | Role::Monitor
+        | Role::Service
+        | Role::Admin => Visibility::Internal,
+    }
+}
+
+/// Whether the caller may send commands to a case in this state. A case that does not exist yet is anybody's to open.
+pub fn may_touch(principal: &Principal, case: &CaseState) -> bool {
+    case.status.is_none()
+        || case_scope(principal).includes(
+            case.unit.as_ref().map(|unit| unit.as_str()),
+            case.customer_id.map(|id| id.0),
+        )
+}
+
+/// The caller as the log names them.
+pub fn actor(principal: &Principal) -> Actor {
+    let kind = match principal.role {
+        Role::Customer => ActorKind::Customer,
+        Role::Service => ActorKind::Service,
+        Role::Agent | Role::Supervisor | Role::Auditor | Role::Monitor | Role::Admin => {
+            ActorKind::Staff
+        }
+    };
+    Actor { kind, id: principal.subject.clone() }
+}

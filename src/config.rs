@@ -1,0 +1,153 @@
+//! Configuration: flags before environment before file before defaults.
+//!
+//! Flags and environment variables are read by the command line; here is the file, with every default. Unknown keys are refused, because
+//! a misspelt key that is silently ignored is worse than a start that fails.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the log and the read models live.
+    pub data_directory: PathBuf,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Who may call; required outside the demo.
+    pub authentication: Option<Authentication>,
+    /// The GraphQL transports.
+    pub graphql: GraphQl,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_directory: PathBuf::from("data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            authentication: None,
+            graphql: GraphQl::default(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+/// How callers are authenticated. Exactly one of `pem_file` and `jwks_url` names the keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authentication {
+    /// The `iss` that tokens must have.
+    pub issuer: String,
+    /// The `aud` that tokens must have.
+    pub audience: String,
+    /// The signing algorithms that are accepted: RS256, ES256, EdDSA.
+    pub algorithms: Vec<SigningAlgorithm>,
+    /// A public key in a PEM file.
+    pub pem_file: Option<PathBuf>,
+    /// The address of a JSON Web Key Set.
+    pub jwks_url: Option<String>,
+    /// How many seconds the clocks of the issuer and this machine may differ.
+    #[serde(default = "leeway_seconds")]
+    pub leeway_seconds: u32,
+}
+
+fn leeway_seconds() -> u32 {
+    30
+}
+
+/// The GraphQL transports.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GraphQl {
+    /// Web pages that may call from another origin, such as `https://desk.example.org`.
+    pub allowed_origins: Vec<String>,
+    /// Whether `/graphiql` is served.
+    pub graphiql: bool,
+    /// Whether any role may ask for the schema; else only admins.
+    pub introspection: bool,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration file {path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("the configuration file {path} cannot be used: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        message: String,
+    },
+    /// Outside the demo somebody must say who may call.
+    #[error(
+        "no authentication is configured: write [authentication] with issuer, audience, algorithms and pem_file or jwks_url \
+         into the configuration file, or start with --demo to look around"
+    )]
+    NoAuthentication,
+    /// Two sources of keys, or none.
+    #[error("[authentication] needs exactly one of pem_file and jwks_url")]
+    Keys,
+    /// A key file is for one algorithm.
+    #[error("[authentication] with pem_file needs exactly one algorithm")]
+    PemAlgorithm,
+}
+
+impl Config {
+    /// Reads a configuration file; the defaults where there is no file.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|error: toml::de::Error| ConfigError::Parse {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })
+    }
+
+    /// How callers are authenticated.
+    pub fn authentication(&self) -> Result<AuthenticationConfig, ConfigError> {
+        let authentication =
+            self.authentication.as_ref().ok_or(ConfigError::NoAuthentication)?;
+        let keys = match (&authentication.pem_file, &authentication.jwks_url) {
+            (Some(path), None) => {
+                let [algorithm] = authentication.algorithms[..] else {
+                    return Err(ConfigError::PemAlgorithm);
+                };
+                KeySource::PemFile { path: path.clone(), algorithm, kid: None }
+            }
+            (None, Some(url)) => KeySource::JwksUrl { url: url.clone() },
+            _ => return Err(ConfigError::Keys),
+        };
+        Ok(AuthenticationConfig {
+            issuer: authentication.issuer.clone(),
+            audience: authentication.audience.clone(),
+            algorithms: authentication.algorithms.clone(),
+            leeway_seconds: authentication.leeway_seconds,
+            keys,
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! What may follow on what in the life of a case.
+
+use super::Case;
+use super::attribute::{Direction, HoldReason, Status};
+use super::command::{CaseCommand, ClassifyCase, OpenCase, RecordInteraction};
+use super::error::CaseRefusal;
+use super::event::{
+    CaseActivityRecorded, CaseAssigned, CaseClassified, CaseClosed, CaseDueDateSet, CaseEvent,
+    CaseHeld, CaseNoteAdded, CaseOpened, CaseReferred, CaseReopened, CaseResolved, CaseResumed,
+    CaseStageEntered, InteractionRecorded,
+};
+use super::state::CaseState;
+use crate::decider::{Context, Decider, Metadata};
+use crate::text::{self, TextProblem};
+
+impl Decider for Case {
+    type Command = CaseCommand;
+    type Event = CaseEvent;
+    type State = CaseState;
+    type Refusal = CaseRefusal;
+
+    const CATEGORY: &'static str = "case";
+
+    fn decide(
+        state: &CaseState,
+        command: CaseCommand,
+        context: &Context,
+    ) -> Result<Vec<CaseEvent>, CaseRefusal> {
+        let Some(status) = state.status else {
+            return match command {
+                CaseCommand::Open(open) => Ok(vec![opened(open, context)?.into()]),
+                _ => Err(CaseRefusal::NotFound),
+            };
+        };
+        match command {
+            CaseCommand::Open(_) => Err(CaseRefusal::AlreadyOpened),
+            CaseCommand::Classify(classify) => {
+                not_closed(status)?;
+                classified(state, classify)
+            }
+            CaseCommand::Refer(refer) => {
+                unfinished(status)?;
+                check("reason", text::check_personal_body(&refer.reason))?;
+                if refer.answer_due_at.is_some_and(|due_at| due_at <= context.occurred_at) {
+                    return Err(CaseRefusal::DueDatePassed { field: "answer_due_at" });
+                }
+                if state.unit.as_ref() == Some(&refer.unit) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![
+                    CaseReferred {
+                        unit: refer.unit,
+                        from_unit: state.unit.clone(),
+                        reason: refer.reason,
+                        answer_due_at: refer.answer_due_at,
+                    }
+                    .into(),
+                ])
+            }
+            CaseCommand::Assign(assign) => {
+                unfinished(status)?;
+                if state.assignee.as_ref() == Some(&assign.assignee) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![CaseAssigned { assignee: assign.assignee }.into()])
+            }
+            CaseCommand::EnterStage(enter) => {
+                not_closed(status)?;
+                check("stage", text::check_line(&enter.stage))?;
+                if state.stage.as_ref() == Some(&enter.stage) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![CaseStageEntered { stage: enter.stage }.into()])
+            }
+            CaseCommand::RecordInteraction(record) => interaction(state, record),
+            CaseCommand::AddNote(note) => {
+                check("body", text::check_personal_body(&note.body))?;
+                Ok(vec![CaseNoteAdded { body: note.body }.into()])
+            }
+            CaseCommand::Hold(hold) => {
+                unfinished(status)?;
+                if state.hold.is_some() {
+                    return Err(CaseRefusal::AlreadyHeld);
+                }
+                if let Some(note) = &hold.note {
+                    check("note", text::check_personal_body(note))?;
+                }
+                Ok(vec![CaseHeld { reason: hold.reason, note: hold.note }.into()])
+            }
+            CaseCommand::Resume => {
+                unfinished(status)?;
+                state.hold.ok_or(CaseRefusal::NotHeld)?;
+                Ok(vec![CaseResumed { by_customer_message: false }.into()])
+            }
+            CaseCommand::SetDueDate(set) => {
+                unfinished(status)?;
+                if set.due_at <= context.occurred_at {
+                    return Err(CaseRefusal::DueDatePassed { field: "due_at" });
+                }
+                if state.due_at == Some(set.due_at) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![CaseDueDateSet { due_at: set.due_at }.into()])
+            }
+            CaseCommand::Resolve(resolve) => {
+                unfinished(status)?;
+                if let Some(summary) = &resolve.summary {
+                    check("summary", text::check_personal_body(summary))?;
+                }
+                let event = CaseResolved { outcome: resolve.outcome, summary: resolve.summary };
+                Ok(vec![event.into()])
+            }
+            CaseCommand::Reopen(reopen) => {
+                if unfinished(status).is_ok() {
+                    return Err(CaseRefusal::NotFinished);
+                }
+                check("reason", text::check_personal_body(&reopen.reason))?;
+                Ok(vec![CaseReopened { reason: reopen.reason }.into()])
+            }
+            CaseCommand::Close => match status {
+                Status::Resolved => Ok(vec![CaseClosed {}.into()]),
+                Status::Closed => Err(CaseRefusal::Closed),
+                Status::Open | Status::Pending | Status::OnHold => Err(CaseRefusal::NotResolved),
+            },
+            CaseCommand::RecordActivity(activity) => {
+                check("name", text::check_line(&activity.name))?;
+                Ok(vec![
+                    CaseActivityRecorded {
+                        name: activity.name,
+                        resource: activity.resource,
+                        group: activity.group,
+                        transition: activity.transition,
+                    }
+                    .into(),
+                ])
+            }
+        }
+    }
+
+    fn evolve(state: CaseState, event: &CaseEvent, meta: &Metadata) -> CaseState {
+        state.evolve(event, meta)
+    }
+}
+
+fn opened(open: OpenCase, context: &Context) -> Result<CaseOpened, CaseRefusal> {
+    check("subject", text::check_personal_line(&open.subject))?;
+    if let Some(description) = &open.description {
+        check("description", text::check_personal_body(description))?;
+    }
+    if let Some(reference) = &open.external_reference {
+        check("external_reference", text::check_line(reference))?;
+    }
+    if open.due_at.is_some_and(|due_at| due_at <= context.occurred_at) {
+        return Err(CaseRefusal::DueDatePassed { field: "due_at" });
+    }
+    Ok(CaseOpened {
+        kind: open.kind,
+        subject: open.subject,
+        description: open.description,
+        customer_id: open.customer_id,
+        channel: open.channel,
+        category: open.category,
+        priority: open.priority,
+        severity: open.severity,
+        unit: open.unit,
+        due_at: open.due_at,
+        external_reference: open.external_reference,
+    })
+}
+
+fn classified(state: &CaseState, classify: ClassifyCase) -> Result<Vec<CaseEvent>, CaseRefusal> {
+    let ClassifyCase { category, priority, severity } = classify;
+    if category.is_none() && priority.is_none() && severity.is_none() {
+        return Err(CaseRefusal::NothingToClassify);
+    }
+    // The event tells what changed, so that a reader of the history is not shown decisions that nobody took.
+    let event = CaseClassified {
+        category: category.filter(|new| state.category.as_ref() != Some(new)),
+        priority: priority.filter(|new| state.priority != Some(*new)),
+        severity: severity.filter(|new| state.severity != Some(*new)),
+    };
+    if event.category.is_none() && event.priority.is_none() && event.severity.is_none() {
+        return Ok(vec![]);
+    }
+    Ok(vec![event.into()])
+}
+
+/// Exchanges are recorded in any status: the customer who writes to a closed case has written.
+fn interaction(
+    state: &CaseState,
+    record: RecordInteraction,
+) -> Result<Vec<CaseEvent>, CaseRefusal> {
+    check("body", text::check_personal_body(&record.body))?;
+    let answers_our_wait = record.direction == Direction::Inbound
+        && !record.automatic
+        && state.hold == Some(HoldReason::AwaitingCustomer);
+    let mut events: Vec<CaseEvent> = vec![
+        InteractionRecorded {
+            direction: record.direction,
+            channel: record.channel,
+            body: record.body,
+            automatic: record.automatic,
+        }
+        .into(),
+    ];
+    if answers_our_wait {
+        events.push(CaseResumed { by_customer_message: true }.into());
+    }
+    Ok(events)
+}
+
+fn not_closed(status: Status) -> Result<(), CaseRefusal> {
+    match status {
+        Status::Closed => Err(CaseRefusal::Closed),
+        Status::Open | Status::Pending | Status::OnHold | Status::Resolved => Ok(()),
+    }
+}
+
+fn unfinished(status: Status) -> Result<(), CaseRefusal> {
+    match status {
+        Status::Closed => Err(CaseRefusal::Closed),
+        Status::Resolved => Err(CaseRefusal::Resolved),
+        Status::Open | Status::Pending | Status::OnHold => Ok(()),
+    }
+}
+
+fn check(field: &'static str, result: Result<(), TextProblem>) -> Result<(), CaseRefusal> {
+    result.map_err(|problem| CaseRefusal::Text { field, problem })
+}

@@ -1,0 +1,75 @@
+//! Why a command on a case may be refused.
+
+use crate::decider::Refusal;
+use crate::text::TextProblem;
+
+/// Why a command on a case was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaseRefusal {
+    /// No such case, or none that the caller may know of.
+    #[error("there is no such case")]
+    NotFound,
+    /// The id is taken by a case that another command opened.
+    #[error("the case is open already")]
+    AlreadyOpened,
+    /// The case is closed, and the command needs it open.
+    #[error("the case is closed; reopen it first")]
+    Closed,
+    /// The case is resolved, and the command needs it unresolved.
+    #[error("the case is resolved; reopen it first")]
+    Resolved,
+    /// Only a resolved case can be closed.
+    #[error("the case is not resolved; resolve it with an outcome first")]
+    NotResolved,
+    /// Only a resolved or closed case can be reopened.
+    #[error("the case is neither resolved nor closed")]
+    NotFinished,
+    /// It waits already.
+    #[error("the case is on hold already; resume it first")]
+    AlreadyHeld,
+    /// It does not wait.
+    #[error("the case is not on hold")]
+    NotHeld,
+    /// The command says nothing.
+    #[error("give at least one of category, priority and severity")]
+    NothingToClassify,
+    /// A date that has passed before what it is promised for has begun.
+    #[error("{field} must be later than the moment of the command")]
+    DueDatePassed {
+        /// The command's field.
+        field: &'static str,
+    },
+    /// A text of the command is empty, too long or not a text.
+    #[error("{field} {problem}")]
+    Text {
+        /// The command's field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: TextProblem,
+    },
+}
+
+impl Refusal for CaseRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "CASE_NOT_FOUND",
+            Self::AlreadyOpened => "CASE_ALREADY_OPENED",
+            Self::Closed => "CASE_CLOSED",
+            Self::Resolved => "CASE_RESOLVED",
+            Self::NotResolved => "CASE_NOT_RESOLVED",
+            Self::NotFinished => "CASE_NOT_FINISHED",
+            Self::AlreadyHeld => "CASE_ALREADY_ON_HOLD",
+            Self::NotHeld => "CASE_NOT_ON_HOLD",
+            Self::NothingToClassify => "NOTHING_TO_CLASSIFY",
+            Self::DueDatePassed { .. } => "DUE_DATE_PASSED",
+            Self::Text { problem, .. } => problem.code(),
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::DueDatePassed { field } | Self::Text { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A case: one complaint, request, question or other matter of a customer, from its first word to its closing.
+//!
+//! A case is opened once, then classified, referred to the responsible unit, assigned, moved through the stages that the customer
+//! sees, held while it waits for somebody, answered, resolved, perhaps reopened, and closed. [`decide`] says what may follow on
+//! what; [`state`] is all that it needs to know.
+
+pub mod attribute;
+pub mod command;
+pub mod decide;
+pub mod error;
+pub mod event;
+pub mod state;
+pub mod upcast;
+
+pub use attribute::{
+    CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
+};
+pub use command::CaseCommand;
+pub use error::CaseRefusal;
+pub use event::CaseEvent;
+pub use state::CaseState;
+
+/// The aggregate.
+pub struct Case;

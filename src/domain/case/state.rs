@@ -1,0 +1,89 @@
+//! What a decision needs to know of a case, and how each event changes it.
+
+use jiff::Timestamp;
+
+use super::attribute::{HoldReason, Priority, Severity, Status};
+use super::event::CaseEvent;
+use crate::decider::Metadata;
+use crate::id::{CategoryId, CustomerId, StaffId, UnitId};
+
+/// What a decision needs to know of a case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaseState {
+    /// Where it stands; `None` before it is opened.
+    pub status: Option<Status>,
+    /// Why it waits, while it does.
+    pub hold: Option<HoldReason>,
+    /// Whose case it is.
+    pub customer_id: Option<CustomerId>,
+    /// Its category.
+    pub category: Option<CategoryId>,
+    /// Its priority.
+    pub priority: Option<Priority>,
+    /// Its severity.
+    pub severity: Option<Severity>,
+    /// The unit that owns it.
+    pub unit: Option<UnitId>,
+    /// Who works on it.
+    pub assignee: Option<StaffId>,
+    /// The stage that the customer sees.
+    pub stage: Option<String>,
+    /// The date promised.
+    pub due_at: Option<Timestamp>,
+}
+
+impl CaseState {
+    /// The state after the event.
+    pub fn evolve(mut self, event: &CaseEvent, _meta: &Metadata) -> Self {
+        match event {
+            CaseEvent::Opened(opened) => {
+                self.status = Some(Status::Open);
+                self.customer_id = opened.customer_id;
+                self.category = opened.category.clone();
+                self.priority = Some(opened.priority);
+                self.severity = opened.severity;
+                self.unit = opened.unit.clone();
+                self.due_at = opened.due_at;
+            }
+            CaseEvent::Classified(classified) => {
+                self.category = classified.category.clone().or(self.category);
+                self.priority = classified.priority.or(self.priority);
+                self.severity = classified.severity.or(self.severity);
+            }
+            CaseEvent::Referred(referred) => {
+                self.unit = Some(referred.unit.clone());
+                // The person who worked on it belongs to the unit that handed it on.
+                self.assignee = None;
+            }
+            CaseEvent::Assigned(assigned) => self.assignee = Some(assigned.assignee.clone()),
+            CaseEvent::StageEntered(entered) => self.stage = Some(entered.stage.clone()),
+            CaseEvent::Held(held) => {
+                self.hold = Some(held.reason);
+                self.status = Some(status_on_hold(held.reason));
+            }
+            CaseEvent::Resumed(_) => {
+                self.hold = None;
+                self.status = Some(Status::Open);
+            }
+            CaseEvent::DueDateSet(set) => self.due_at = Some(set.due_at),
+            CaseEvent::Resolved(_) => {
+                self.hold = None;
+                self.status = Some(Status::Resolved);
+            }
+            CaseEvent::Reopened(_) => self.status = Some(Status::Open),
+            CaseEvent::Closed(_) => self.status = Some(Status::Closed),
+            CaseEvent::InteractionRecorded(_)
+            | CaseEvent::NoteAdded(_)
+            | CaseEvent::ActivityRecorded(_) => {}
+        }
+        self
+    }
+}
+
+/// The status of a case that waits for this reason.
+pub fn status_on_hold(reason: HoldReason) -> Status {
+    match reason {
+        HoldReason::AwaitingCustomer => Status::Pending,
+        HoldReason::AwaitingThirdParty | HoldReason::Other => Status::OnHold,
+    }
+}

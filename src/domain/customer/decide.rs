@@ -1,0 +1,132 @@
+//! What may be done with a customer's record.
+
+use super::Customer;
+use super::attribute::ContactPointKind;
+use super::command::{AddContactPoint, ChangeDetails, CustomerCommand, RegisterCustomer};
+use super::error::CustomerRefusal;
+use super::event::{ContactPointAdded, CustomerDetailsChanged, CustomerEvent, CustomerRegistered};
+use super::state::CustomerState;
+use crate::decider::{Context, Decider, Metadata};
+use crate::pii::Pii;
+use crate::text::{self, TextProblem};
+
+/// The most contact points of one customer.
+pub const CONTACT_POINTS_MAX: usize = 50;
+
+impl Decider for Customer {
+    type Command = CustomerCommand;
+    type Event = CustomerEvent;
+    type State = CustomerState;
+    type Refusal = CustomerRefusal;
+
+    const CATEGORY: &'static str = "customer";
+
+    fn decide(
+        state: &CustomerState,
+        command: CustomerCommand,
+        _context: &Context,
+    ) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
+        match command {
+            CustomerCommand::Register(register) => match state.name {
+                Some(_) => Err(CustomerRefusal::AlreadyRegistered),
+                None => Ok(vec![registered(register)?.into()]),
+            },
+            _ if state.name.is_none() => Err(CustomerRefusal::NotFound),
+            CustomerCommand::AddContactPoint(add) => contact_point_added(state, add),
+            CustomerCommand::ChangeDetails(change) => details_changed(state, change),
+        }
+    }
+
+    fn evolve(state: CustomerState, event: &CustomerEvent, meta: &Metadata) -> CustomerState {
+        state.evolve(event, meta)
+    }
+}
+
+fn registered(register: RegisterCustomer) -> Result<CustomerRegistered, CustomerRefusal> {
+    check("name", text::check_personal_line(&register.name))?;
+    check_tier(register.tier.as_deref())?;
+    Ok(CustomerRegistered {
+        kind: register.kind,
+        name: register.name,
+        language: register.language,
+        tier: register.tier,
+    })
+}
+
+fn contact_point_added(
+    state: &CustomerState,
+    add: AddContactPoint,
+) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
+    check("value", text::check_personal_line(&add.value))?;
+    let text = add.value.reveal().trim();
+    let value = match add.kind {
+        ContactPointKind::Email if is_email(text) => text.to_owned(),
+        ContactPointKind::Email => return Err(CustomerRefusal::InvalidEmail),
+        ContactPointKind::Phone => phone(text).ok_or(CustomerRefusal::InvalidPhone)?,
+        ContactPointKind::PostalAddress | ContactPointKind::SocialNetwork => text.to_owned(),
+    };
+    let value = Pii::new(value);
+    if state.contact_points.iter().any(|known| known.0 == add.kind && known.1 == value) {
+        return Ok(vec![]);
+    }
+    if state.contact_points.len() >= CONTACT_POINTS_MAX {
+        return Err(CustomerRefusal::TooManyContactPoints { count_max: CONTACT_POINTS_MAX });
+    }
+    Ok(vec![ContactPointAdded { kind: add.kind, value }.into()])
+}
+
+fn details_changed(
+    state: &CustomerState,
+    change: ChangeDetails,
+) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
+    let ChangeDetails { name, language, tier } = change;
+    if name.is_none() && language.is_none() && tier.is_none() {
+        return Err(CustomerRefusal::NothingToChange);
+    }
+    if let Some(name) = &name {
+        check("name", text::check_personal_line(name))?;
+    }
+    check_tier(tier.as_deref())?;
+    let event = CustomerDetailsChanged {
+        name: name.filter(|new| state.name.as_ref() != Some(new)),
+        language: language.filter(|new| state.language != Some(*new)),
+        tier: tier.filter(|new| state.tier.as_ref() != Some(new)),
+    };
+    if event.name.is_none() && event.language.is_none() && event.tier.is_none() {
+        return Ok(vec![]);
+    }
+    Ok(vec![event.into()])
+}
+
+fn check_tier(tier: Option<&str>) -> Result<(), CustomerRefusal> {
+    tier.map_or(Ok(()), |tier| check("tier", text::check_line(tier)))
+}
+
+/// Only what every address has: full validation is a message sent to it, which verification does.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    !local.is_empty()
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+        && domain.contains('.')
+        && !text.chars().any(char::is_whitespace)
+}
+
+/// The number with its digits in ASCII and nothing else but a leading `+`: `+982112345678`.
+fn phone(text: &str) -> Option<String> {
+    let mut number = String::with_capacity(text.len());
+    for c in text::with_ascii_digits(text).chars() {
+        match c {
+            '0'..='9' => number.push(c),
+            '+' if number.is_empty() => number.push(c),
+            ' ' | '-' | '(' | ')' | '.' | '/' | '\u{200e}' => {}
+            _ => return None,
+        }
+    }
+    let digits = number.trim_start_matches('+').len();
+    (7..=15).contains(&digits).then_some(number)
+}
+
+fn check(field: &'static str, result: Result<(), TextProblem>) -> Result<(), CustomerRefusal> {
+    result.map_err(|problem| CustomerRefusal::Text { field, problem })
+}

@@ -1,0 +1,17 @@
+//! A customer: anyone who deals with the organisation, registered from the first contact.
+
+pub mod attribute;
+pub mod command;
+pub mod decide;
+pub mod error;
+pub mod event;
+pub mod state;
+
+pub use attribute::{ContactPointKind, CustomerKind, Language};
+pub use command::CustomerCommand;
+pub use error::CustomerRefusal;
+pub use event::CustomerEvent;
+pub use state::CustomerState;
+
+/// The aggregate.
+pub struct Customer;

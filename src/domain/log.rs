@@ -1,0 +1,98 @@
+//! Every event of every aggregate in one type: what a reader of the whole log sees.
+//!
+//! Read models match on [`DomainEvent`] without a wildcard over aggregates' events, so that a new event type does not compile until
+//! each of them has chosen.
+
+use uuid::Uuid;
+
+use crate::calendar::CalendarEvent;
+use crate::case::CaseEvent;
+use crate::customer::CustomerEvent;
+use crate::event::{DecodeError, EventType, StoredEvent};
+use crate::id::{CalendarId, CaseId, CustomerId, PolicyId};
+use crate::policy::PolicyEvent;
+use crate::sla::SlaEvent;
+
+/// An event of some aggregate, with the aggregate's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is an aggregate's id and event")]
+pub enum DomainEvent {
+    Case(CaseId, CaseEvent),
+    Customer(CustomerId, CustomerEvent),
+    Clock(CaseId, SlaEvent),
+    Policy(PolicyId, PolicyEvent),
+    Calendar(CalendarId, CalendarEvent),
+}
+
+/// Why an entry of the log could not be read as a domain event.
+#[derive(Debug, thiserror::Error)]
+pub enum UnknownEntry {
+    /// The stream's name is not one of ours.
+    #[error("stream {0} belongs to no aggregate of this program")]
+    Stream(String),
+    /// The stream is ours and the event is not understood.
+    #[error(transparent)]
+    Event(#[from] DecodeError),
+}
+
+impl DomainEvent {
+    /// Reads an entry of the log.
+    pub fn decode(
+        stream: &str,
+        name: &str,
+        version: u16,
+        json: &[u8],
+    ) -> Result<Self, UnknownEntry> {
+        let unknown = || UnknownEntry::Stream(stream.to_owned());
+        let (category, id) = stream.split_once('-').ok_or_else(unknown)?;
+        let uuid = || Uuid::try_parse(id).map_err(|_| unknown());
+        Ok(match category {
+            "case" => Self::Case(CaseId(uuid()?), CaseEvent::from_json(name, version, json)?),
+            "customer" => {
+                Self::Customer(CustomerId(uuid()?), CustomerEvent::from_json(name, version, json)?)
+            }
+            "clock" => Self::Clock(CaseId(uuid()?), SlaEvent::from_json(name, version, json)?),
+            "policy" => Self::Policy(
+                PolicyId::new(id).map_err(|_| unknown())?,
+                PolicyEvent::from_json(name, version, json)?,
+            ),
+            "calendar" => Self::Calendar(
+                CalendarId::new(id).map_err(|_| unknown())?,
+                CalendarEvent::from_json(name, version, json)?,
+            ),
+            _ => return Err(unknown()),
+        })
+    }
+
+    /// The name of the stream that holds the event.
+    pub fn stream_name(&self) -> String {
+        match self {
+            Self::Case(id, _) => format!("case-{id}"),
+            Self::Customer(id, _) => format!("customer-{id}"),
+            Self::Clock(id, _) => format!("clock-{id}"),
+            Self::Policy(id, _) => format!("policy-{id}"),
+            Self::Calendar(id, _) => format!("calendar-{id}"),
+        }
+    }
+
+    /// The type that the event is stored under.
+    pub fn event_type(&self) -> EventType {
+        match self {
+            Self::Case(_, event) => event.event_type(),
+            Self::Customer(_, event) => event.event_type(),
+            Self::Clock(_, event) => event.event_type(),
+            Self::Policy(_, event) => event.event_type(),
+            Self::Calendar(_, event) => event.event_type(),
+        }
+    }
+}
+
+/// The JSON Schema of the latest version of every event type.
+pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
+    let mut all = CaseEvent::schemas();
+    all.extend(CustomerEvent::schemas());
+    all.extend(SlaEvent::schemas());
+    all.extend(PolicyEvent::schemas());
+    all.extend(CalendarEvent::schemas());
+    all
+}

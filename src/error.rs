@@ -1,0 +1,182 @@
+//! The one table of error codes.
+//!
+//! A failed GraphQL request answers with `errors`, each with a stable `extensions.code` that a client can
+//! act on, and a message for people. What went wrong inside is logged once with a trace id; the caller is
+//! told that id and nothing else (law 11). Domain refusals are not here: they are data (`userErrors`).
+
+use std::fmt;
+
+use async_graphql::{ErrorExtensionValues, PathSegment, Pos, ServerError, Value};
+
+/// The stable code of a top-level error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// No valid token.
+    Unauthenticated,
+    /// The principal may not do this.
+    Forbidden,
+    /// A parameter or argument is not usable.
+    BadUserInput,
+    /// The document is not GraphQL.
+    GraphqlParseFailed,
+    /// The document does not fit the schema or exceeds a limit.
+    GraphqlValidationFailed,
+    /// Someone else changed the same thing first.
+    Conflict,
+    /// Too many requests or connections.
+    RateLimited,
+    /// The body is larger than allowed.
+    PayloadTooLarge,
+    /// The body's media type is not accepted.
+    UnsupportedMediaType,
+    /// The method cannot do this.
+    MethodNotAllowed,
+    /// No response media type that the caller accepts can carry the answer.
+    NotAcceptable,
+    /// No answer in the time allowed.
+    Timeout,
+    /// A fault of ours; `extensions.traceId` finds it in the log.
+    InternalServerError,
+}
+
+impl ErrorCode {
+    /// Every code, in order of declaration.
+    pub const ALL: [ErrorCode; 13] = [
+        ErrorCode::Unauthenticated,
+        ErrorCode::Forbidden,
+        ErrorCode::BadUserInput,
+        ErrorCode::GraphqlParseFailed,
+        ErrorCode::GraphqlValidationFailed,
+        ErrorCode::Conflict,
+        ErrorCode::RateLimited,
+        ErrorCode::PayloadTooLarge,
+        ErrorCode::UnsupportedMediaType,
+        ErrorCode::MethodNotAllowed,
+        ErrorCode::NotAcceptable,
+        ErrorCode::Timeout,
+        ErrorCode::InternalServerError,
+    ];
+
+    /// The code as clients see it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::Unauthenticated => "UNAUTHENTICATED",
+            ErrorCode::Forbidden => "FORBIDDEN",
+            ErrorCode::BadUserInput => "BAD_USER_INPUT",
+            ErrorCode::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
+            ErrorCode::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            ErrorCode::Conflict => "CONFLICT",
+            ErrorCode::RateLimited => "RATE_LIMITED",
+            ErrorCode::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            ErrorCode::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            ErrorCode::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            ErrorCode::NotAcceptable => "NOT_ACCEPTABLE",
+            ErrorCode::Timeout => "TIMEOUT",
+            ErrorCode::InternalServerError => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Why a request was refused before it was executed, in words fit for the caller.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct RequestError {
+    /// The stable code.
+    pub code: ErrorCode,
+    /// What is wrong and, where it helps, what to do.
+    pub message: String,
+    /// Response keys down to the field concerned; empty when no field is.
+    pub path: Vec<PathSegment>,
+    /// Where in the document, if anywhere.
+    pub locations: Vec<Pos>,
+    /// Set on faults of ours only.
+    pub trace_id: Option<TraceId>,
+}
+
+impl RequestError {
+    /// A refusal that concerns no particular field.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let (path, locations) = (Vec::new(), Vec::new());
+        Self { code, message: message.into(), path, locations, trace_id: None }
+    }
+
+    /// An argument that cannot be used: `field` is its name, `problem` completes the sentence that begins with it.
+    pub fn bad_input(field: &str, problem: &str) -> Self {
+        Self::new(ErrorCode::BadUserInput, format!("{field} {problem}"))
+    }
+
+    /// A fault of ours: the caller learns the trace id and nothing more. The cause is for the caller of
+    /// this function to log, once, under the same id.
+    pub fn internal(trace_id: TraceId) -> Self {
+        let message = "Something went wrong on our side. Please quote the trace id when you report it.";
+        let error = Self::new(ErrorCode::InternalServerError, message);
+        Self { trace_id: Some(trace_id), ..error }
+    }
+}
+
+impl From<RequestError> for ServerError {
+    fn from(error: RequestError) -> Self {
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", error.code.as_str());
+        if let Some(trace_id) = error.trace_id {
+            extensions.set("traceId", Value::String(trace_id.0));
+        }
+        let mut server_error = ServerError::new(error.message, None).with_path(error.path);
+        server_error.locations = error.locations;
+        server_error.extensions = Some(extensions);
+        server_error
+    }
+}
+
+/// Finds one request in the log: 32 hexadecimal digits, as in W3C Trace Context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceId(pub String);
+
+impl TraceId {
+    /// A new id that nothing else has.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().simple().to_string())
+    }
+
+    /// The trace id of a W3C `traceparent` header, so that a caller's trace continues here. `None` when
+    /// the header is not of that form.
+    pub fn from_traceparent(header: &str) -> Option<Self> {
+        let mut parts = header.split('-');
+        let (version, id) = (parts.next()?, parts.next()?);
+        let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+        let proper = version.len() == 2
+            && id.len() == 32
+            && id.chars().all(hexadecimal)
+            && id.chars().any(|c| c != '0')
+            && parts.count() >= 2;
+        proper.then(|| Self(id.to_owned()))
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// An error with all its causes, for a log line: "reading the read models: disk I/O error".
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let message = inner.to_string();
+        // Errors that pass their cause on word for word would say it twice.
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = inner.source();
+    }
+    text
+}

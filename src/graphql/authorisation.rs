@@ -1,0 +1,249 @@
+//! Who may select which field: one row a decision.
+//!
+//! A field without a row is nobody's, and a test fails when the schema has a field that no row names. Which *objects* somebody sees through
+//! these fields is another matter: see [`crate::command::policy`].
+
+use super::permissions::FieldTable;
+use crate::principal::Role::{Admin, Agent, Auditor, Customer, Monitor, Service, Supervisor};
+use crate::principal::Roles;
+
+/// Those who may read cases, each within their scope.
+const READERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Service]);
+/// Those who may know that a case exists and how it stands, without reading what people said.
+const WATCHERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Service, Monitor]);
+/// Those who see how the work is organised: everyone but customers and administrators.
+const STAFF: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor]);
+/// Those who work on cases.
+const WORKERS: Roles = Roles::of(&[Agent, Supervisor, Service]);
+/// Those who work on cases, and the customers themselves.
+const WORKERS_AND_CUSTOMERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Service]);
+/// Those who may read what is promised and when the organisation works.
+const REFERENCE_READERS: Roles =
+    Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor, Admin]);
+/// Imports and other programs.
+const PROGRAMS: Roles = Roles::of(&[Service]);
+/// Those who run the installation.
+const ADMINS: Roles = Roles::of(&[Admin]);
+
+/// The table.
+pub const FIELDS: FieldTable = &[
+    // Queries
+    ("Query", WATCHERS, &["case", "cases", "node", "nodes"]),
+    ("Query", READERS, &["customer", "customers"]),
+    ("Query", STAFF, &["slaCompliance", "slaBreaches"]),
+    ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
+    // Subscriptions
+    ("Subscription", READERS, &["caseEvents"]),
+    ("Subscription", STAFF, &["slaBreaches"]),
+    // Mutations
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["openCase", "recordInteraction", "reopenCase"]),
+    (
+        "Mutation",
+        WORKERS,
+        &[
+            "classifyCase",
+            "referCase",
+            "assignCase",
+            "enterStage",
+            "addNote",
+            "holdCase",
+            "resumeCase",
+            "setDueDate",
+            "resolveCase",
+            "closeCase",
+            "registerCustomer",
+            "addContactPoint",
+            "changeCustomerDetails",
+        ],
+    ),
+    ("Mutation", PROGRAMS, &["recordActivity"]),
+    ("Mutation", ADMINS, &["publishPolicy", "publishCalendar", "rebuildReadModels"]),
+    // Cases
+    ("Node", WATCHERS, &["id"]),
+    (
+        "Case",
+        WATCHERS,
+        &[
+            "id",
+            "reference",
+            "kind",
+            "channel",
+            "category",
+            "priority",
+            "severity",
+            "status",
+            "holdReason",
+            "unit",
+            "stage",
+            "outcome",
+            "externalReference",
+            "dueAt",
+            "openedAt",
+            "updatedAt",
+            "resolvedAt",
+            "closedAt",
+            "interactionCount",
+            "revision",
+            "slaClocks",
+        ],
+    ),
+    ("Case", READERS, &["subject", "description", "customer", "timeline"]),
+    ("Case", STAFF, &["assignee"]),
+    ("CaseConnection", WATCHERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("CaseEdge", WATCHERS, &["node", "cursor"]),
+    ("CaseEvent", READERS, &["cursor", "entry"]),
+    (
+        "TimelineEntry",
+        READERS,
+        &[
+            "eventId",
+            "eventType",
+            "occurredAt",
+            "recordedAt",
+            "actorKind",
+            "actorId",
+            "internal",
+            "channel",
+            "direction",
+            "text",
+            "changes",
+            "revision",
+        ],
+    ),
+    ("Change", READERS, &["field", "value"]),
+    ("TimelineEntryConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("TimelineEntryEdge", READERS, &["node", "cursor"]),
+    // Customers
+    (
+        "Customer",
+        READERS,
+        &[
+            "id",
+            "kind",
+            "name",
+            "language",
+            "tier",
+            "contactPoints",
+            "registeredAt",
+            "updatedAt",
+            "revision",
+            "cases",
+        ],
+    ),
+    ("ContactPoint", READERS, &["kind", "value"]),
+    ("CustomerConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("CustomerEdge", READERS, &["node", "cursor"]),
+    // SLA
+    (
+        "SlaClock",
+        WATCHERS,
+        &[
+            "key",
+            "metric",
+            "cycle",
+            "state",
+            "startedAt",
+            "dueAt",
+            "stoppedAt",
+            "target",
+            "elapsed",
+            "paused",
+            "policyId",
+            "policyVersion",
+            "rule",
+            "calendarId",
+            "breachRecorded",
+        ],
+    ),
+    (
+        "SlaCompliance",
+        STAFF,
+        &[
+            "group",
+            "total",
+            "met",
+            "breached",
+            "openOverdue",
+            "openInTime",
+            "paused",
+            "complianceRatio",
+        ],
+    ),
+    ("SlaGroupValue", STAFF, &["by", "value"]),
+    (
+        "SlaBreach",
+        STAFF,
+        &[
+            "eventId",
+            "clock",
+            "metric",
+            "policyId",
+            "policyVersion",
+            "rule",
+            "startedAt",
+            "dueAt",
+            "stoppedAt",
+            "recordedAt",
+            "unit",
+            "category",
+            "priority",
+            "channel",
+            "caseId",
+            "case",
+        ],
+    ),
+    ("SlaBreachConnection", STAFF, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("SlaBreachEdge", STAFF, &["node", "cursor"]),
+    ("SlaBreachEvent", STAFF, &["cursor", "breach"]),
+    (
+        "SlaPolicyVersion",
+        REFERENCE_READERS,
+        &["id", "version", "effectiveFrom", "publishedAt", "document"],
+    ),
+    (
+        "CalendarVersion",
+        REFERENCE_READERS,
+        &["id", "version", "effectiveFrom", "publishedAt", "document"],
+    ),
+    // Shared
+    ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
+    ("UserError", Roles::ALL, &["code", "field", "message"]),
+    // Payloads: for those who may use the mutation
+    ("OpenCasePayload", WORKERS_AND_CUSTOMERS, &["case", "userErrors"]),
+    ("RecordInteractionPayload", WORKERS_AND_CUSTOMERS, &["case", "userErrors"]),
+    ("ReopenCasePayload", WORKERS_AND_CUSTOMERS, &["case", "userErrors"]),
+    ("ClassifyCasePayload", WORKERS, &["case", "userErrors"]),
+    ("ReferCasePayload", WORKERS, &["case", "userErrors"]),
+    ("AssignCasePayload", WORKERS, &["case", "userErrors"]),
+    ("EnterStagePayload", WORKERS, &["case", "userErrors"]),
+    ("AddNotePayload", WORKERS, &["case", "userErrors"]),
+    ("HoldCasePayload", WORKERS, &["case", "userErrors"]),
+    ("ResumeCasePayload", WORKERS, &["case", "userErrors"]),
+    ("SetDueDatePayload", WORKERS, &["case", "userErrors"]),
+    ("ResolveCasePayload", WORKERS, &["case", "userErrors"]),
+    ("CloseCasePayload", WORKERS, &["case", "userErrors"]),
+    ("RecordActivityPayload", PROGRAMS, &["case", "userErrors"]),
+    ("RegisterCustomerPayload", WORKERS, &["customer", "userErrors"]),
+    ("AddContactPointPayload", WORKERS, &["customer", "userErrors"]),
+    ("ChangeCustomerDetailsPayload", WORKERS, &["customer", "userErrors"]),
+    ("PublishPolicyPayload", ADMINS, &["policy", "userErrors"]),
+    ("PublishCalendarPayload", ADMINS, &["calendar", "userErrors"]),
+    ("RebuildReadModelsPayload", ADMINS, &["position"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::permissions::{rows_missing, rows_unknown};
+    use crate::graphql::sdl;
+
+    #[test]
+    fn every_field_and_mutation_of_the_schema_has_a_row() {
+        assert_eq!(rows_missing(&sdl(), FIELDS).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_row_names_a_field_that_the_schema_does_not_have() {
+        assert_eq!(rows_unknown(&sdl(), FIELDS).unwrap(), Vec::<String>::new());
+    }
+}

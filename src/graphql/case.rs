@@ -1,0 +1,362 @@
+//! Cases: the object, its links, and the queries that find it.
+
+use async_graphql::connection::{Connection, EmptyFields};
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
+use jiff::Timestamp;
+use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, TimeRange};
+use uuid::Uuid;
+
+use super::as_of;
+use super::context::{case_scope, query, refused};
+use super::cursor::ListKey;
+use super::customer::{self, Customer};
+use super::global_id::{self, NodeType};
+use super::paging::{PageArguments, connection};
+use super::scalar::DateTime;
+use super::sla::SlaClock;
+use super::timeline::{self, TimelineConnection, TimelineFilterInput};
+use super::vocabulary::{CaseKind, Channel, HoldReason, Outcome, Priority, Severity, Status};
+use crate::command::policy;
+
+/// A complaint, request, question or other matter of a customer, from its first word to its closing.
+#[derive(SimpleObject, Clone)]
+#[graphql(complex)]
+pub struct Case {
+    /// Global id.
+    pub id: ID,
+    /// A short form of the id that people can read to each other: `7QF3M-2PK9A`.
+    pub reference: String,
+    /// What sort of matter it is.
+    pub kind: CaseKind,
+    /// The matter in one line.
+    pub subject: String,
+    /// The matter in full.
+    pub description: Option<String>,
+    /// The channel by which it came.
+    pub channel: Channel,
+    /// Its subject category.
+    pub category: Option<String>,
+    /// How soon it must be attended to.
+    pub priority: Priority,
+    /// How bad it is for the customer.
+    pub severity: Option<Severity>,
+    /// Where it stands in its life.
+    pub status: Status,
+    /// Why it waits, while it does.
+    pub hold_reason: Option<HoldReason>,
+    /// The unit that owns it; null while it waits at intake.
+    pub unit: Option<String>,
+    /// Who works on it.
+    pub assignee: Option<String>,
+    /// The stage that the customer sees.
+    pub stage: Option<String>,
+    /// What became of it.
+    pub outcome: Option<Outcome>,
+    /// The key by which another system knows it.
+    pub external_reference: Option<String>,
+    /// The date promised.
+    pub due_at: Option<DateTime>,
+    /// When it was opened.
+    pub opened_at: DateTime,
+    /// When something last happened to it.
+    pub updated_at: DateTime,
+    /// When it was resolved.
+    pub resolved_at: Option<DateTime>,
+    /// When it was closed.
+    pub closed_at: Option<DateTime>,
+    /// How many exchanges it has had.
+    pub interaction_count: i64,
+    /// The revision of its stream: give it as `expectedRevision` to change only what you have seen.
+    pub revision: i64,
+    #[graphql(skip)]
+    uuid: Uuid,
+    #[graphql(skip)]
+    customer_uuid: Option<Uuid>,
+    #[graphql(skip)]
+    as_of: Option<Timestamp>,
+}
+
+impl From<CaseRow> for Case {
+    fn from(row: CaseRow) -> Self {
+        Self {
+            id: global_id::encode(NodeType::Case, row.id),
+            reference: row.reference,
+            kind: row.kind.into(),
+            subject: row.subject,
+            description: row.description,
+            channel: row.channel.into(),
+            category: row.category,
+            priority: row.priority.into(),
+            severity: row.severity.map(Into::into),
+            status: row.status.into(),
+            hold_reason: row.hold_reason.map(Into::into),
+            unit: row.unit,
+            assignee: row.assignee,
+            stage: row.stage,
+            outcome: row.outcome.map(Into::into),
+            external_reference: row.external_reference,
+            due_at: row.due_at.map(DateTime),
+            opened_at: DateTime(row.opened_at),
+            updated_at: DateTime(row.updated_at),
+            resolved_at: row.resolved_at.map(DateTime),
+            closed_at: row.closed_at.map(DateTime),
+            interaction_count: row.interaction_count,
+            revision: row.revision,
+            uuid: row.id,
+            customer_uuid: row.customer_id,
+            as_of: None,
+        }
+    }
+}
+
+#[ComplexObject]
+impl Case {
+    /// Whose case it is; null when the customer is not known.
+    async fn customer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Customer>> {
+        match self.customer_uuid {
+            Some(id) => customer::find(ctx, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Who did what, when and why, in the order in which things happened.
+    async fn timeline(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<TimelineFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<TimelineConnection> {
+        let page = PageArguments { first, after, last, before };
+        timeline::of_case(ctx, self.uuid, self.as_of, filter.unwrap_or_default(), page).await
+    }
+
+    /// The clocks of the promises made to the customer about this case.
+    async fn sla_clocks(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SlaClock>> {
+        super::sla::clocks_of_case(ctx, self.uuid, self.as_of).await
+    }
+}
+
+/// A condition on a code: equal to one, or one of several.
+#[derive(InputObject, Clone, Default)]
+pub struct CodeFilter {
+    /// Equal to this.
+    pub eq: Option<String>,
+    /// One of these; at most 100.
+    #[graphql(name = "in", validator(max_items = 100))]
+    pub one_of: Option<Vec<String>>,
+}
+
+impl CodeFilter {
+    /// The values that are wanted.
+    pub fn values(self) -> Option<Vec<String>> {
+        match (self.eq, self.one_of) {
+            (None, None) => None,
+            (Some(eq), None) => Some(vec![eq]),
+            (None, Some(one_of)) => Some(one_of),
+            // Both conditions hold together.
+            (Some(eq), Some(one_of)) => Some(one_of.into_iter().filter(|v| *v == eq).collect()),
+        }
+    }
+}
+
+/// A condition on a moment: from one moment to before another.
+#[derive(InputObject, Clone, Copy, Default)]
+pub struct DateTimeFilter {
+    /// At or after this moment.
+    pub gte: Option<DateTime>,
+    /// Before this moment.
+    pub lt: Option<DateTime>,
+}
+
+impl From<DateTimeFilter> for TimeRange {
+    fn from(filter: DateTimeFilter) -> Self {
+        Self { gte: filter.gte.map(|time| time.0), lt: filter.lt.map(|time| time.0) }
+    }
+}
+
+/// Which cases are wanted. All conditions hold together.
+#[derive(InputObject, Clone, Default)]
+pub struct CaseFilterInput {
+    /// One of these kinds.
+    pub kind: Option<Vec<CaseKind>>,
+    /// In one of these statuses.
+    pub status: Option<Vec<Status>>,
+    /// Of one of these priorities.
+    pub priority: Option<Vec<Priority>>,
+    /// Of one of these severities.
+    pub severity: Option<Vec<Severity>>,
+    /// Come by one of these channels.
+    pub channel: Option<Vec<Channel>>,
+    /// In these categories.
+    pub category: Option<CodeFilter>,
+    /// Owned by these units.
+    pub unit: Option<CodeFilter>,
+    /// Given to these members of staff.
+    pub assignee: Option<CodeFilter>,
+    /// Of this customer (a global id).
+    pub customer_id: Option<ID>,
+    /// With this short reference.
+    pub reference: Option<String>,
+    /// With this key in another system.
+    pub external_reference: Option<String>,
+    /// Opened in this period.
+    pub opened_at: Option<DateTimeFilter>,
+    /// Due in this period.
+    pub due_at: Option<DateTimeFilter>,
+}
+
+fn into_all<A, B: From<A>>(values: Option<Vec<A>>) -> Option<Vec<B>> {
+    values.map(|values| values.into_iter().map(Into::into).collect())
+}
+
+impl CaseFilterInput {
+    fn into_filter(self) -> Result<CaseFilter, crate::error::RequestError> {
+        let customer_id = self
+            .customer_id
+            .map(|id| global_id::decode("customerId", NodeType::Customer, &id))
+            .transpose()?;
+        Ok(CaseFilter {
+            kind: into_all(self.kind),
+            status: into_all(self.status),
+            priority: into_all(self.priority),
+            severity: into_all(self.severity),
+            channel: into_all(self.channel),
+            category: self.category.and_then(CodeFilter::values),
+            unit: self.unit.and_then(CodeFilter::values),
+            assignee: self.assignee.and_then(CodeFilter::values),
+            customer_id,
+            reference: self.reference,
+            external_reference: self.external_reference,
+            opened_at: self.opened_at.unwrap_or_default().into(),
+            due_at: self.due_at.unwrap_or_default().into(),
+        })
+    }
+}
+
+/// The order of a list of cases. Cases that tie are ordered by id.
+#[derive(Enum, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CaseSort {
+    /// The newest first.
+    #[default]
+    OpenedAtDesc,
+    /// The oldest first.
+    OpenedAtAsc,
+    /// What moved last comes first.
+    UpdatedAtDesc,
+    /// What moved last comes last.
+    UpdatedAtAsc,
+    /// The earliest promise first; cases without one come last.
+    DueAtAsc,
+    /// The latest promise first; cases without one come first.
+    DueAtDesc,
+    /// The most urgent first.
+    PriorityDesc,
+    /// The least urgent first.
+    PriorityAsc,
+}
+
+impl CaseSort {
+    fn parts(self) -> (case_summary::CaseSort, bool) {
+        use case_summary::CaseSort as By;
+        match self {
+            Self::OpenedAtDesc => (By::OpenedAt, true),
+            Self::OpenedAtAsc => (By::OpenedAt, false),
+            Self::UpdatedAtDesc => (By::UpdatedAt, true),
+            Self::UpdatedAtAsc => (By::UpdatedAt, false),
+            Self::DueAtAsc => (By::DueAt, false),
+            Self::DueAtDesc => (By::DueAt, true),
+            Self::PriorityDesc => (By::Priority, true),
+            Self::PriorityAsc => (By::Priority, false),
+        }
+    }
+}
+
+/// What a connection of cases has beside its edges.
+pub struct CaseTotal {
+    filter: CaseFilter,
+}
+
+#[Object]
+impl CaseTotal {
+    /// How many cases the filter finds, on all pages together.
+    async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<u64> {
+        let (scope, filter) = (case_scope(ctx), self.filter.clone());
+        query(ctx, move |db| case_summary::case_count(db, &scope, &filter)).await
+    }
+}
+
+/// A page of cases.
+pub type CaseConnection = Connection<String, Case, CaseTotal, EmptyFields>;
+
+/// A page of the cases that the caller may know of.
+pub async fn list(
+    ctx: &Context<'_>,
+    filter: CaseFilterInput,
+    sort: CaseSort,
+    page: PageArguments,
+) -> async_graphql::Result<CaseConnection> {
+    let filter = filter.into_filter().map_err(refused)?;
+    let key = ListKey::of("cases", (sort, &filter));
+    let request = page.request(key).map_err(refused)?;
+    let (scope, wanted) = (case_scope(ctx), filter.clone());
+    let (by, descending) = sort.parts();
+    let page = query(ctx, move |db| {
+        case_summary::cases(db, &scope, &wanted, by, descending, request)
+    })
+    .await?;
+    Ok(connection(key, &request, page, CaseTotal { filter }, Case::from))
+}
+
+/// One case, as it stands.
+pub async fn find(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<Case>> {
+    let scope = case_scope(ctx);
+    let row = query(ctx, move |db| case_summary::case(db, &scope, id)).await?;
+    Ok(row.map(Case::from))
+}
+
+/// One case, as it was known at a moment.
+pub async fn find_as_of(
+    ctx: &Context<'_>,
+    id: Uuid,
+    moment: Timestamp,
+) -> async_graphql::Result<Option<Case>> {
+    // Whether the caller may know of the case is decided by the case of today: access follows today's ownership.
+    if find(ctx, id).await?.is_none() {
+        return Ok(None);
+    }
+    let row = as_of::case_row(ctx, id, moment).await?;
+    Ok(row.map(|row| Case { as_of: Some(moment), ..Case::from(row) }))
+}
+
+/// The newest cases of a customer.
+pub async fn of_customer(
+    ctx: &Context<'_>,
+    customer_id: Uuid,
+    page: PageArguments,
+) -> async_graphql::Result<CaseConnection> {
+    let filter = CaseFilterInput {
+        customer_id: Some(global_id::encode(NodeType::Customer, customer_id)),
+        ..CaseFilterInput::default()
+    };
+    list(ctx, filter, CaseSort::default(), page).await
+}
+
+/// A case that a mutation has just changed: read after the read models show the change.
+pub async fn after_write(
+    ctx: &Context<'_>,
+    id: Uuid,
+    position: Option<crate::store::Position>,
+) -> async_graphql::Result<Option<Case>> {
+    if let Some(position) = position {
+        let caught_up = super::context::services(ctx).read_models.wait_for(position).await;
+        caught_up.map_err(|error| super::context::failure(&error))?;
+    }
+    // The writer may lose sight of a case by referring it to another unit; its own answer still shows what it wrote.
+    let scope = policy::case_scope_after_write(super::context::principal(ctx));
+    let row = query(ctx, move |db| case_summary::case(db, &scope, id)).await?;
+    Ok(row.map(Case::from))
+}
+

@@ -1,0 +1,123 @@
+//! The subscription to what happens to one case.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, SimpleObject};
+use async_stream::try_stream;
+use futures_util::{Stream, StreamExt};
+use parvandeh_domain::id::CaseId;
+use parvandeh_domain::log::DomainEvent;
+use parvandeh_projections::case_timeline::TimelineEntry as Row;
+use parvandeh_projections::page::{Anchor, Tie};
+use parvandeh_projections::scope::{CaseScope, Visibility};
+use uuid::Uuid;
+
+use super::context::{Services, case_scope, failure, refused, visibility};
+use super::cursor::{self, ListKey};
+use super::global_id::{self, NodeType};
+use super::timeline::TimelineEntry;
+use crate::error::{ErrorCode, RequestError};
+use crate::store::subscription::{Filter, SubscriptionItem, subscribe};
+use crate::store::{LoggedEvent, StreamId};
+use crate::subscription::generation::Entry;
+use crate::subscription::projector::entry;
+
+const PAGE_SIZE: usize = 500;
+
+/// Something that happened to a case, as a subscriber gets it.
+#[derive(SimpleObject)]
+pub struct CaseEvent {
+    /// Where it stands: give it as `after` to go on behind it.
+    pub cursor: String,
+    /// What happened, as the timeline shows it.
+    pub entry: TimelineEntry,
+}
+
+/// Everything that happens to a case, in the order in which it is recorded: first what is there after the cursor, then what comes.
+///
+/// The stream's events are read up to its end and the log is then followed from where it stood before that reading, so nothing can
+/// fall between; what comes twice is recognised by its revision.
+pub async fn follow<'a>(
+    ctx: &Context<'a>,
+    case_id: ID,
+    after: Option<String>,
+) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<CaseEvent>> + 'a> {
+    let id = global_id::decode("caseId", NodeType::Case, &case_id).map_err(refused)?;
+    let list = ListKey::of("caseEvents", id);
+    let mut reached = match after {
+        None => None,
+        Some(after) => {
+            let anchor = cursor::decode("after", list, &after).map_err(refused)?;
+            Some(u64::try_from(anchor.key).unwrap_or(0))
+        }
+    };
+    let services = ctx.data_unchecked::<Arc<Services>>().clone();
+    let (scope, visibility) = (case_scope(ctx), visibility(ctx));
+    check_scope(&services, &scope, id).await?;
+    let stream =
+        StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
+    Ok(try_stream! {
+        let begun_at = services.store.head();
+        loop {
+            let page = services.store.read_stream(&stream, reached, PAGE_SIZE).await;
+            let page = page.map_err(|error| failure(&error))?;
+            let is_last = page.len() < PAGE_SIZE;
+            for logged in page {
+                reached = Some(logged.revision);
+                if let Some(event) = shown(list, visibility, &logged) {
+                    yield event;
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        let filter = Filter::StreamPrefix(stream.as_str().to_owned());
+        let mut live = std::pin::pin!(subscribe(services.store.clone(), begun_at, filter));
+        while let Some(item) = live.next().await {
+            let item = item.map_err(|error| failure(&error))?;
+            let SubscriptionItem::Event(logged) = item else { continue };
+            if reached.is_some_and(|reached| logged.revision <= reached) {
+                continue;
+            }
+            // A case may be referred out of the subscriber's sight while they watch.
+            check_scope(&services, &scope, id).await?;
+            reached = Some(logged.revision);
+            if let Some(event) = shown(list, visibility, &logged) {
+                yield event;
+            }
+        }
+    })
+}
+
+async fn check_scope(
+    services: &Services,
+    scope: &CaseScope,
+    id: Uuid,
+) -> async_graphql::Result<()> {
+    let scope = scope.clone();
+    let found = services
+        .read_models
+        .query(move |db| parvandeh_projections::case_summary::case(db, &scope, id))
+        .await
+        .map_err(|error| failure(&error))?;
+    match found {
+        Some(_) => Ok(()),
+        None => {
+            let message = "caseId: there is no such case";
+            Err(refused(RequestError::new(ErrorCode::BadUserInput, message)))
+        }
+    }
+}
+
+/// The event as this subscriber sees it; `None` when it is not for them.
+fn shown(list: ListKey, visibility: Visibility, logged: &LoggedEvent) -> Option<CaseEvent> {
+    let Entry::Event(recorded) = entry(logged) else { return None };
+    let DomainEvent::Case(CaseId(id), event) = &recorded.event else { return None };
+    let row = Row::of(CaseId(*id), event, &(&*recorded).into(), &recorded.meta);
+    if row.internal && visibility == Visibility::Public {
+        return None;
+    }
+    let anchor = Anchor { key: row.revision, tie: Tie::Position(row.position) };
+    Some(CaseEvent { cursor: cursor::encode(list, anchor), entry: row.into() })
+}

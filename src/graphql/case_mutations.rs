@@ -1,0 +1,526 @@
+//! Mutations on cases: one for each command.
+
+use async_graphql::{Context, ID, InputObject, Object};
+use parvandeh_domain::case::command as domain;
+use parvandeh_domain::case::{Case as CaseAggregate, CaseCommand};
+use parvandeh_domain::id::{CaseId, CustomerId, derived};
+use parvandeh_domain::pii::Pii;
+use parvandeh_projections::customer_profile;
+use uuid::Uuid;
+
+use super::case::{self, Case};
+use super::context::{principal, query};
+use super::global_id::{self, NodeType};
+use super::payload::{Common, Failed, UserError, claim, code, code_option, execute, payload};
+use super::scalar::DateTime;
+use super::vocabulary::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
+use crate::command::policy;
+use crate::principal::Role;
+use crate::store::StreamId;
+
+/// Declares the input of a mutation on an existing case: its own fields and those that all of them have.
+macro_rules! case_input {
+    ($(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }) => {
+        $(#[$doc])*
+        #[derive(InputObject)]
+        pub struct $name {
+            /// The global id of the case.
+            pub case_id: ID,
+            $( $(#[$field_doc])* pub $field: $type, )*
+            /// The revision of the case that you have seen: the command is refused when it has changed since.
+            pub expected_revision: Option<i64>,
+            /// Your own name for this request: sent again with the same name, it is done once.
+            pub idempotency_key: Option<String>,
+            /// When it happened, where that was not just now.
+            pub occurred_at: Option<DateTime>,
+        }
+
+        impl $name {
+            fn common(&self) -> Common {
+                Common {
+                    expected_revision: self.expected_revision,
+                    idempotency_key: self.idempotency_key.clone(),
+                    occurred_at: self.occurred_at,
+                }
+            }
+        }
+    };
+}
+
+/// A case to be opened.
+#[derive(InputObject)]
+pub struct OpenCaseInput {
+    /// What sort of matter it is.
+    pub kind: CaseKind,
+    /// The matter in one line.
+    pub subject: String,
+    /// The matter in full.
+    pub description: Option<String>,
+    /// Whose case it is (a global id); customers need not say.
+    pub customer_id: Option<ID>,
+    /// The channel by which it came.
+    pub channel: Channel,
+    /// Its subject category.
+    pub category: Option<String>,
+    /// How soon it must be attended to; NORMAL where absent.
+    pub priority: Option<Priority>,
+    /// How bad it is for the customer.
+    pub severity: Option<Severity>,
+    /// The unit that owns it.
+    pub unit: Option<String>,
+    /// The date promised or demanded.
+    pub due_at: Option<DateTime>,
+    /// The key by which another system knows it.
+    pub external_reference: Option<String>,
+    /// Your own name for this request: sent again with the same name, it is done once.
+    pub idempotency_key: Option<String>,
+    /// When it happened, where that was not just now.
+    pub occurred_at: Option<DateTime>,
+}
+
+case_input!(
+    /// A new classification. Give at least one of category, priority and severity.
+    ClassifyCaseInput {
+        /// The new category.
+        category: Option<String>,
+        /// The new priority.
+        priority: Option<Priority>,
+        /// The new severity.
+        severity: Option<Severity>,
+    }
+);
+
+case_input!(
+    /// A case to be handed to a unit.
+    ReferCaseInput {
+        /// The unit that is responsible.
+        unit: String,
+        /// Why.
+        reason: String,
+        /// When the unit must have answered.
+        answer_due_at: Option<DateTime>,
+    }
+);
+
+case_input!(
+    /// A case to be given to a member of staff.
+    AssignCaseInput {
+        /// Who, as the identity provider names them.
+        assignee: String,
+    }
+);
+
+case_input!(
+    /// A stage that the customer is to see.
+    EnterStageInput {
+        /// The stage in the customer's words.
+        stage: String,
+    }
+);
+
+case_input!(
+    /// An exchange to be recorded.
+    RecordInteractionInput {
+        /// Who spoke to whom.
+        direction: Direction,
+        /// By which channel.
+        channel: Channel,
+        /// What was said.
+        body: String,
+        /// Whether a machine wrote it: an automatic reply is not a first response.
+        automatic: Option<bool>,
+    }
+);
+
+case_input!(
+    /// A note for colleagues.
+    AddNoteInput {
+        /// The note.
+        body: String,
+    }
+);
+
+case_input!(
+    /// A case that is to wait.
+    HoldCaseInput {
+        /// For whom.
+        reason: HoldReason,
+        /// More about it.
+        note: Option<String>,
+    }
+);
+
+case_input!(
+    /// A case on which work goes on.
+    ResumeCaseInput {}
+);
+
+case_input!(
+    /// A date that is promised.
+    SetDueDateInput {
+        /// The date.
+        due_at: DateTime,
+    }
+);
+
+case_input!(
+    /// A case that is answered.
+    ResolveCaseInput {
+        /// What became of it.
+        outcome: Outcome,
+        /// The answer in short.
+        summary: Option<String>,
+    }
+);
+
+case_input!(
+    /// A case that is not settled after all.
+    ReopenCaseInput {
+        /// Why.
+        reason: String,
+    }
+);
+
+case_input!(
+    /// A case that is finished.
+    CloseCaseInput {}
+);
+
+case_input!(
+    /// A step of an imported log.
+    RecordActivityInput {
+        /// Its name in the source.
+        name: String,
+        /// Who did it, as the source names them.
+        resource: Option<String>,
+        /// Their group, as the source names it.
+        group: Option<String>,
+        /// The life-cycle transition, such as `complete`.
+        transition: Option<String>,
+    }
+);
+
+payload!(OpenCasePayload, case: Case);
+payload!(ClassifyCasePayload, case: Case);
+payload!(ReferCasePayload, case: Case);
+payload!(AssignCasePayload, case: Case);
+payload!(EnterStagePayload, case: Case);
+payload!(RecordInteractionPayload, case: Case);
+payload!(AddNotePayload, case: Case);
+payload!(HoldCasePayload, case: Case);
+payload!(ResumeCasePayload, case: Case);
+payload!(SetDueDatePayload, case: Case);
+payload!(ResolveCasePayload, case: Case);
+payload!(ReopenCasePayload, case: Case);
+payload!(CloseCasePayload, case: Case);
+payload!(RecordActivityPayload, case: Case);
+
+/// Mutations on cases.
+#[derive(Default)]
+pub struct CaseMutation;
+
+#[Object]
+impl CaseMutation {
+    /// Opens a case.
+    async fn open_case(
+        &self,
+        ctx: &Context<'_>,
+        input: OpenCaseInput,
+    ) -> async_graphql::Result<OpenCasePayload> {
+        OpenCasePayload::answer(open(ctx, input).await)
+    }
+
+    /// Decides a case's category, priority or severity; what is absent stays.
+    async fn classify_case(
+        &self,
+        ctx: &Context<'_>,
+        input: ClassifyCaseInput,
+    ) -> async_graphql::Result<ClassifyCasePayload> {
+        let common = input.common();
+        let command = || {
+            Ok(CaseCommand::Classify(domain::ClassifyCase {
+                category: code_option("category", input.category)?,
+                priority: input.priority.map(Into::into),
+                severity: input.severity.map(Into::into),
+            }))
+        };
+        ClassifyCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Hands a case to the responsible unit.
+    async fn refer_case(
+        &self,
+        ctx: &Context<'_>,
+        input: ReferCaseInput,
+    ) -> async_graphql::Result<ReferCasePayload> {
+        let common = input.common();
+        let command = || {
+            Ok(CaseCommand::Refer(domain::ReferCase {
+                unit: code("unit", input.unit)?,
+                reason: Pii::new(input.reason),
+                answer_due_at: input.answer_due_at.map(|moment| moment.0),
+            }))
+        };
+        ReferCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Gives a case to a member of staff.
+    async fn assign_case(
+        &self,
+        ctx: &Context<'_>,
+        input: AssignCaseInput,
+    ) -> async_graphql::Result<AssignCasePayload> {
+        let common = input.common();
+        let command = || {
+            let assignee = code("assignee", input.assignee)?;
+            Ok(CaseCommand::Assign(domain::AssignCase { assignee }))
+        };
+        AssignCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Moves a case to a stage that the customer sees.
+    async fn enter_stage(
+        &self,
+        ctx: &Context<'_>,
+        input: EnterStageInput,
+    ) -> async_graphql::Result<EnterStagePayload> {
+        let common = input.common();
+        let command = || Ok(CaseCommand::EnterStage(domain::EnterStage { stage: input.stage }));
+        EnterStagePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Records an exchange with the customer, or among staff. A customer's message ends a wait for the customer.
+    async fn record_interaction(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordInteractionInput,
+    ) -> async_graphql::Result<RecordInteractionPayload> {
+        let common = input.common();
+        let by_customer = principal(ctx).role == Role::Customer;
+        let command = || {
+            if by_customer && input.direction != Direction::Inbound {
+                return Err(not_for_customers("direction"));
+            }
+            if by_customer && input.automatic == Some(true) {
+                return Err(not_for_customers("automatic"));
+            }
+            Ok(CaseCommand::RecordInteraction(domain::RecordInteraction {
+                direction: input.direction.into(),
+                channel: input.channel.into(),
+                body: Pii::new(input.body),
+                automatic: input.automatic.unwrap_or(false),
+            }))
+        };
+        RecordInteractionPayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Writes something down for colleagues.
+    async fn add_note(
+        &self,
+        ctx: &Context<'_>,
+        input: AddNoteInput,
+    ) -> async_graphql::Result<AddNotePayload> {
+        let common = input.common();
+        let command =
+            || Ok(CaseCommand::AddNote(domain::AddNote { body: Pii::new(input.body) }));
+        AddNotePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Lets a case wait for somebody. Its clocks pause where their policy says so.
+    async fn hold_case(
+        &self,
+        ctx: &Context<'_>,
+        input: HoldCaseInput,
+    ) -> async_graphql::Result<HoldCasePayload> {
+        let common = input.common();
+        let command = || {
+            Ok(CaseCommand::Hold(domain::HoldCase {
+                reason: input.reason.into(),
+                note: input.note.map(Pii::new),
+            }))
+        };
+        HoldCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Goes on with a case that waited.
+    async fn resume_case(
+        &self,
+        ctx: &Context<'_>,
+        input: ResumeCaseInput,
+    ) -> async_graphql::Result<ResumeCasePayload> {
+        let common = input.common();
+        let command = || Ok(CaseCommand::Resume);
+        ResumeCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Promises a date.
+    async fn set_due_date(
+        &self,
+        ctx: &Context<'_>,
+        input: SetDueDateInput,
+    ) -> async_graphql::Result<SetDueDatePayload> {
+        let common = input.common();
+        let command =
+            || Ok(CaseCommand::SetDueDate(domain::SetDueDate { due_at: input.due_at.0 }));
+        SetDueDatePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Answers a case.
+    async fn resolve_case(
+        &self,
+        ctx: &Context<'_>,
+        input: ResolveCaseInput,
+    ) -> async_graphql::Result<ResolveCasePayload> {
+        let common = input.common();
+        let command = || {
+            Ok(CaseCommand::Resolve(domain::ResolveCase {
+                outcome: input.outcome.into(),
+                summary: input.summary.map(Pii::new),
+            }))
+        };
+        ResolveCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Takes a resolved or closed case up again.
+    async fn reopen_case(
+        &self,
+        ctx: &Context<'_>,
+        input: ReopenCaseInput,
+    ) -> async_graphql::Result<ReopenCasePayload> {
+        let common = input.common();
+        let command =
+            || Ok(CaseCommand::Reopen(domain::ReopenCase { reason: Pii::new(input.reason) }));
+        ReopenCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Finishes a resolved case.
+    async fn close_case(
+        &self,
+        ctx: &Context<'_>,
+        input: CloseCaseInput,
+    ) -> async_graphql::Result<CloseCasePayload> {
+        let common = input.common();
+        let command = || Ok(CaseCommand::Close);
+        CloseCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
+    /// Records a step of an imported log.
+    async fn record_activity(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordActivityInput,
+    ) -> async_graphql::Result<RecordActivityPayload> {
+        let common = input.common();
+        let command = || {
+            Ok(CaseCommand::RecordActivity(domain::RecordActivity {
+                name: input.name,
+                resource: input.resource,
+                group: input.group,
+                transition: input.transition,
+            }))
+        };
+        RecordActivityPayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+}
+
+fn not_for_customers(field: &str) -> UserError {
+    UserError::new("FIELD_NOT_ALLOWED", Some(field), "is for staff to say; leave it out")
+}
+
+async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, Failed> {
+    let caller = principal(ctx);
+    if caller.role == Role::Customer {
+        let said_by_staff = [
+            ("priority", input.priority.is_some()),
+            ("severity", input.severity.is_some()),
+            ("unit", input.unit.is_some()),
+            ("dueAt", input.due_at.is_some()),
+            ("externalReference", input.external_reference.is_some()),
+        ];
+        if let Some((field, _)) = said_by_staff.into_iter().find(|(_, said)| *said) {
+            return Err(not_for_customers(field).into());
+        }
+    }
+    let customer_id = customer_of(ctx, input.customer_id.as_ref()).await?;
+    let command = CaseCommand::Open(domain::OpenCase {
+        kind: input.kind.into(),
+        subject: Pii::new(input.subject),
+        description: input.description.map(Pii::new),
+        customer_id,
+        channel: input.channel.into(),
+        category: code_option("category", input.category)?,
+        priority: input.priority.unwrap_or(Priority::Normal).into(),
+        severity: input.severity.map(Into::into),
+        unit: code_option("unit", input.unit)?,
+        due_at: input.due_at.map(|moment| moment.0),
+        external_reference: input.external_reference,
+    });
+    let common = Common {
+        expected_revision: None,
+        idempotency_key: input.idempotency_key,
+        occurred_at: input.occurred_at,
+    };
+    let identity = claim(ctx, None, &command, &common).await?;
+    // The id follows from the command, so that a retry finds the case that it opened.
+    let id = CaseId(derived(&["case", &identity.command_id.to_string()]));
+    let stream = stream(id.0);
+    let executed =
+        execute::<CaseAggregate>(ctx, &stream, identity, &common, command, "CASE_NOT_FOUND", |_| {
+            true
+        })
+        .await?;
+    case::after_write(ctx, id.0, executed.position).await.map_err(Failed::Failure)
+}
+
+/// Whose case is opened: the caller's own, where the caller is a customer; else the named one's, who must be known to the caller.
+async fn customer_of(
+    ctx: &Context<'_>,
+    named: Option<&ID>,
+) -> Result<Option<CustomerId>, Failed> {
+    let named = named
+        .map(|id| global_id::decode("customerId", NodeType::Customer, id))
+        .transpose()?
+        .map(CustomerId);
+    let unknown =
+        || UserError::new("CUSTOMER_NOT_FOUND", Some("customerId"), "there is no such customer");
+    let caller = principal(ctx);
+    if caller.role == Role::Customer {
+        let own = caller.customer_id.map(CustomerId);
+        return if named.is_none() || named == own { Ok(own) } else { Err(unknown().into()) };
+    }
+    if let Some(CustomerId(id)) = named {
+        // Staff may open a case for any registered customer: that is how a customer becomes known to a unit.
+        let scope = policy::case_scope_after_write(caller);
+        let known = query(ctx, move |db| customer_profile::customer(db, &scope, id)).await;
+        known.map_err(Failed::Failure)?.ok_or_else(unknown)?;
+    }
+    Ok(named)
+}
+
+/// Executes a command on an existing case inside the caller's scope.
+async fn change(
+    ctx: &Context<'_>,
+    case_id: &ID,
+    common: Common,
+    command: impl FnOnce() -> Result<CaseCommand, UserError>,
+) -> Result<Option<Case>, Failed> {
+    let id = global_id::decode("caseId", NodeType::Case, case_id)?;
+    let command = command()?;
+    let identity = claim(ctx, Some(id), &command, &common).await?;
+    let caller = principal(ctx);
+    let executed = execute::<CaseAggregate>(
+        ctx,
+        &stream(id),
+        identity,
+        &common,
+        command,
+        "CASE_NOT_FOUND",
+        |state| policy::may_touch(caller, state),
+    )
+    .await?;
+    case::after_write(ctx, id, executed.position).await.map_err(Failed::Failure)
+}
+
+fn stream(id: Uuid) -> StreamId {
+    StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id")
+}

@@ -1,0 +1,68 @@
+//! What resolvers find beside their arguments: the services of the program and the caller.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ErrorExtensions};
+use parvandeh_projections::scope::{CaseScope, Visibility};
+
+use crate::clock::Clock;
+use crate::command::handler::CommandHandler;
+use crate::command::idempotency::Idempotency;
+use crate::command::policy;
+use crate::error::RequestError;
+use crate::principal::Principal;
+use crate::store::EventStore;
+use crate::subscription::read_models::{QueryError, ReadModels};
+
+/// The parts of the program that resolvers use. One for the whole schema.
+pub struct Services {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// Executes commands.
+    pub commands: Arc<CommandHandler>,
+    /// Keeps idempotency keys from being used for two requests.
+    pub idempotency: Idempotency,
+    /// Answers queries.
+    pub read_models: Arc<ReadModels>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The services.
+pub fn services<'a>(ctx: &Context<'a>) -> &'a Services {
+    ctx.data_unchecked::<Arc<Services>>()
+}
+
+/// The caller.
+pub fn principal<'a>(ctx: &Context<'a>) -> &'a Principal {
+    ctx.data_unchecked::<Arc<Principal>>()
+}
+
+/// The cases that the caller may know of.
+pub fn case_scope(ctx: &Context<'_>) -> CaseScope {
+    policy::case_scope(principal(ctx))
+}
+
+/// What of a case the caller may see.
+pub fn visibility(ctx: &Context<'_>) -> Visibility {
+    policy::visibility(principal(ctx))
+}
+
+/// Runs a query on the read models.
+pub async fn query<T: Send + 'static>(
+    ctx: &Context<'_>,
+    query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> async_graphql::Result<T> {
+    services(ctx).read_models.query(query).await.map_err(|error: QueryError| failure(&error))
+}
+
+/// A failure of ours. The transport logs it, once, and gives the caller a trace id in its place.
+pub fn failure(error: &(dyn std::error::Error + 'static)) -> async_graphql::Error {
+    async_graphql::Error::new(crate::error::chain(error))
+}
+
+/// A request that was refused, as a field's error.
+pub fn refused(error: RequestError) -> async_graphql::Error {
+    async_graphql::Error::new(error.message.clone())
+        .extend_with(|_, extensions| extensions.set("code", error.code.as_str()))
+}

@@ -1,0 +1,69 @@
+//! Opaque cursors: a place in a list, bound to the order and the filter of that list.
+//!
+//! A cursor of one list used in another would silently skip rows, so it is refused instead.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parvandeh_projections::page::{Anchor, Tie};
+use uuid::Uuid;
+
+use crate::error::RequestError;
+
+/// Raised when the text inside a cursor changes its meaning.
+const VERSION: &str = "1";
+
+/// Identifies a list: its name, order and filter. Only the same list accepts its cursors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListKey(u32);
+
+impl ListKey {
+    /// The key of the list with this name, order and filter.
+    pub fn of(name: &str, order_and_filter: impl Hash) -> Self {
+        // DefaultHasher::new() has fixed keys, so cursors survive a restart.
+        let mut hasher = DefaultHasher::new();
+        (name, order_and_filter).hash(&mut hasher);
+        Self(hasher.finish() as u32)
+    }
+}
+
+/// The cursor of a row.
+pub fn encode(list: ListKey, anchor: Anchor) -> String {
+    let tie = match anchor.tie {
+        Tie::Id(id) => format!("i{}", id.simple()),
+        Tie::Position(position) => format!("p{position}"),
+    };
+    URL_SAFE_NO_PAD.encode(format!("{VERSION}.{:08x}.{}.{tie}", list.0, anchor.key))
+}
+
+/// Reads a cursor of this list.
+pub fn decode(field: &str, list: ListKey, cursor: &str) -> Result<Anchor, RequestError> {
+    let text = URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| RequestError::bad_input(field, "is not a cursor that this API gave out"))?;
+    let mut parts = text.split('.');
+    let (version, key_of_list, key, tie) =
+        (parts.next(), parts.next(), parts.next(), parts.next());
+    let mut anchor = || {
+        let key = key?.parse().ok()?;
+        let tie = match tie?.split_at_checked(1)? {
+            ("i", id) => Tie::Id(Uuid::try_parse(id).ok()?),
+            ("p", position) => Tie::Position(position.parse().ok()?),
+            _ => return None,
+        };
+        parts.next().is_none().then_some(Anchor { key, tie })
+    };
+    match (version, anchor()) {
+        (Some(VERSION), Some(anchor)) if key_of_list == Some(&format!("{:08x}", list.0)) => {
+            Ok(anchor)
+        }
+        (Some(VERSION), Some(_)) => Err(RequestError::bad_input(
+            field,
+            "belongs to a list with another order or filter; begin again without it",
+        )),
+        _ => Err(RequestError::bad_input(field, "is not a cursor that this API gave out")),
+    }
+}

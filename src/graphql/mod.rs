@@ -1,0 +1,55 @@
+//! GraphQL: one file a noun.
+//!
+//! [`root`] is where a reader begins; [`admission`] decides what is let in before anything runs, with the table of
+//! [`authorisation`]; the nouns ([`case`], [`customer`], [`sla`] ...) turn read-model rows into objects, and their `_mutations` turn
+//! inputs into commands.
+
+pub mod admission;
+mod as_of;
+pub mod authorisation;
+mod breach_feed;
+mod case;
+mod case_events;
+mod case_mutations;
+mod context;
+pub mod cursor;
+mod customer;
+mod customer_mutations;
+mod document;
+pub mod global_id;
+mod operations;
+mod paging;
+pub mod parameters;
+mod payload;
+pub mod permissions;
+mod reference_data;
+mod root;
+pub mod scalar;
+mod scan;
+mod sla;
+mod timeline;
+mod type_map;
+mod vocabulary;
+
+use std::sync::Arc;
+
+pub use context::Services;
+pub use root::{Mutation, Query, Subscription};
+
+/// The schema with its resolvers.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    // Depth and complexity are decided in admission, where page sizes are known; no second count is needed here.
+    Schema::build(Query, Mutation::default(), Subscription).disable_suggestions()
+}
+
+/// The schema over these services.
+pub fn schema(services: Services) -> Schema {
+    builder().data(Arc::new(services)).finish()
+}
+
+/// The schema in GraphQL's schema language, as committed in `schema/schema.graphql`.
+pub fn sdl() -> String {
+    builder().finish().sdl()
+}

@@ -1,0 +1,232 @@
+//! What every mutation shares: the arguments that make a command safe to repeat, and the answer.
+
+use async_graphql::{Context, SimpleObject};
+use parvandeh_domain::decider::{Decider, Refusal};
+use parvandeh_domain::event::StoredEvent;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::context::{failure, principal, refused, services};
+use super::scalar::DateTime;
+use crate::command::handler::{CommandError, Envelope, Executed};
+use crate::command::idempotency::{ClaimError, KEY_LENGTH_MAX, RequestIdentity};
+use crate::command::policy;
+use crate::error::{ErrorCode, RequestError};
+use crate::store::StreamId;
+
+/// Why a command was not done: data for the caller, with a stable code.
+#[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
+pub struct UserError {
+    /// A stable code in capitals: see `docs/errors.md`.
+    pub code: String,
+    /// The input field that it concerns, where there is one.
+    pub field: Option<String>,
+    /// What is wrong and, where it helps, what to do.
+    pub message: String,
+}
+
+impl UserError {
+    /// An error that concerns a field, named in camelCase.
+    pub fn new(code: &str, field: Option<&str>, message: impl Into<String>) -> Self {
+        let field = field.map(str::to_owned);
+        Self { code: code.to_owned(), field, message: message.into() }
+    }
+
+    fn of(refusal: &dyn Refusal) -> Self {
+        let field = refusal.field().map(camel_case);
+        Self::new(refusal.code(), field.as_deref(), refusal.to_string())
+    }
+}
+
+fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_');
+    let mut camel = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut letters = part.chars();
+        camel.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
+}
+
+/// Reads a code (of a unit, a category, a member of staff ...) from an input field.
+pub fn code<T: TryFrom<String>>(field: &str, text: String) -> Result<T, UserError>
+where
+    T::Error: std::fmt::Display,
+{
+    T::try_from(text)
+        .map_err(|error| UserError::new("CODE_INVALID", Some(field), error.to_string()))
+}
+
+/// Reads an optional code from an input field.
+pub fn code_option<T: TryFrom<String>>(
+    field: &str,
+    text: Option<String>,
+) -> Result<Option<T>, UserError>
+where
+    T::Error: std::fmt::Display,
+{
+    text.map(|text| code(field, text)).transpose()
+}
+
+/// The arguments that every command has.
+#[derive(Clone, Debug, Default)]
+pub struct Common {
+    /// The revision that the caller has seen.
+    pub expected_revision: Option<i64>,
+    /// The caller's own name for this request.
+    pub idempotency_key: Option<String>,
+    /// When what the command tells of happened.
+    pub occurred_at: Option<DateTime>,
+}
+
+/// What makes a request what it is, for the digest of an idempotency key.
+#[derive(Serialize)]
+struct RequestDigest<'a, C> {
+    target: Option<Uuid>,
+    command: &'a C,
+    expected_revision: Option<i64>,
+    occurred_at: Option<jiff::Timestamp>,
+}
+
+/// The identity of a request: of its idempotency key, or a new one.
+pub async fn claim<C: Serialize>(
+    ctx: &Context<'_>,
+    target: Option<Uuid>,
+    command: &C,
+    common: &Common,
+) -> Result<RequestIdentity, Failed> {
+    if let Some(key) = &common.idempotency_key
+        && (key.is_empty() || key.len() > KEY_LENGTH_MAX || key.chars().any(char::is_control))
+    {
+        let message = format!("must have 1 to {KEY_LENGTH_MAX} bytes and no control characters");
+        let code = "IDEMPOTENCY_KEY_INVALID";
+        return Err(UserError::new(code, Some("idempotencyKey"), message).into());
+    }
+    let request = RequestDigest {
+        target,
+        command,
+        expected_revision: common.expected_revision,
+        occurred_at: common.occurred_at.map(|moment| moment.0),
+    };
+    let key = common.idempotency_key.as_deref();
+    match services(ctx).idempotency.claim(principal(ctx), key, &request).await {
+        Ok(identity) => Ok(identity),
+        Err(ClaimError::Reused) => Err(key_reused().into()),
+        Err(ClaimError::Query(error)) => Err(Failed::Failure(failure(&error))),
+    }
+}
+
+fn key_reused() -> UserError {
+    let message = "this key was used for another request; use a new key for a new request";
+    UserError::new("IDEMPOTENCY_KEY_REUSED", Some("idempotencyKey"), message)
+}
+
+/// Why a mutation did not do what was asked.
+pub enum Failed {
+    /// An answer for the caller.
+    User(UserError),
+    /// A failure of ours, or a request that could not be understood.
+    Failure(async_graphql::Error),
+}
+
+impl From<UserError> for Failed {
+    fn from(error: UserError) -> Self {
+        Self::User(error)
+    }
+}
+
+impl From<RequestError> for Failed {
+    fn from(error: RequestError) -> Self {
+        Self::Failure(refused(error))
+    }
+}
+
+/// Executes a command and tells what became of it.
+pub async fn execute<D>(
+    ctx: &Context<'_>,
+    stream: &StreamId,
+    identity: RequestIdentity,
+    common: &Common,
+    command: D::Command,
+    not_found_code: &str,
+    permit: impl Fn(&D::State) -> bool,
+) -> Result<Executed, Failed>
+where
+    D: Decider + 'static,
+    D::Command: Clone,
+    D::Event: StoredEvent,
+    D::State: Send + Sync,
+{
+    let expected = match common.expected_revision.map(u64::try_from) {
+        None => None,
+        Some(Ok(revision)) => Some(revision),
+        Some(Err(_)) => {
+            return Err(RequestError::bad_input("expectedRevision", "is not negative").into());
+        }
+    };
+    let envelope = Envelope {
+        command_id: identity.command_id,
+        digest: identity.digest.clone(),
+        actor: policy::actor(principal(ctx)),
+        occurred_at: common.occurred_at.map(|moment| moment.0),
+        correlation_id: identity.command_id.0,
+    };
+    let services = services(ctx);
+    let executed =
+        services.commands.execute::<D>(stream, vec![(envelope, command)], expected, permit).await;
+    if !executed.as_ref().is_ok_and(|executed| executed.event_count > 0) {
+        services.idempotency.release(&identity);
+    }
+    executed.map_err(|error| match error {
+        CommandError::Refused(refusal) => UserError::of(&refusal).into(),
+        CommandError::NotFound => {
+            UserError::new(not_found_code, None, "there is no such object").into()
+        }
+        CommandError::RevisionMismatch { actual } => {
+            let actual = actual.map_or("none".to_owned(), |revision| revision.to_string());
+            let message = format!("the object has changed: its revision is {actual}; read it again");
+            UserError::new("REVISION_CONFLICT", Some("expectedRevision"), message).into()
+        }
+        CommandError::KeyReused => key_reused().into(),
+        CommandError::OccurredInFuture => {
+            let message = "what has happened cannot lie in the future";
+            UserError::new("OCCURRED_IN_FUTURE", Some("occurredAt"), message).into()
+        }
+        error @ CommandError::Contended => {
+            RequestError::new(ErrorCode::Conflict, error.to_string()).into()
+        }
+        error @ (CommandError::Append(_)
+        | CommandError::Read(_)
+        | CommandError::Decode { .. }) => Failed::Failure(failure(&error)),
+    })
+}
+
+/// Declares the payload of a mutation: the object that it wrote, and why it did not.
+macro_rules! payload {
+    ($name:ident, $field:ident: $object:ty) => {
+        #[doc = concat!("The answer: the object as it stands after the command, or why nothing was done.")]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            /// The object as it stands after the command; null when nothing was done.
+            pub $field: Option<$object>,
+            /// Why nothing was done; empty when it was.
+            pub user_errors: Vec<$crate::graphql::payload::UserError>,
+        }
+
+        impl $name {
+            fn answer(
+                outcome: Result<Option<$object>, $crate::graphql::payload::Failed>,
+            ) -> async_graphql::Result<Self> {
+                match outcome {
+                    Ok($field) => Ok(Self { $field, user_errors: Vec::new() }),
+                    Err($crate::graphql::payload::Failed::User(error)) => {
+                        Ok(Self { $field: None, user_errors: vec![error] })
+                    }
+                    Err($crate::graphql::payload::Failed::Failure(error)) => Err(error),
+                }
+            }
+        }
+    };
+}
+pub(super) use payload;

@@ -1,0 +1,208 @@
+//! The roots of the schema: what can be asked, and what can be followed.
+
+use async_graphql::{Context, ID, Interface, MergedObject, Object, Subscription};
+use futures_util::Stream;
+
+use super::breach_feed::{self, SlaBreachEvent};
+use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
+use super::case_events::{self, CaseEvent};
+use super::case_mutations::CaseMutation;
+use super::context::refused;
+use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
+use super::customer_mutations::CustomerMutation;
+use super::global_id::{self, NodeType};
+use super::operations::OperationsMutation;
+use super::paging::PageArguments;
+use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
+use super::scalar::DateTime;
+use super::sla::{
+    self, SlaBreachConnection, SlaBreachFilterInput, SlaCompliance, SlaComplianceFilterInput,
+    SlaGroupBy,
+};
+use crate::error::RequestError;
+use crate::http::transport::ResumeAfter;
+
+/// The most ids of one `nodes`.
+const NODES_MAX: usize = 100;
+
+/// Anything with a global id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "&ID", desc = "Global id."))]
+pub enum Node {
+    /// A case.
+    Case(Box<Case>),
+    /// A customer.
+    Customer(Box<Customer>),
+}
+
+/// What can be asked.
+pub struct Query;
+
+#[Object]
+impl Query {
+    /// One case: as it stands, or as it was known at a moment. Null when there is none that you may know of.
+    async fn case(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        as_of: Option<DateTime>,
+    ) -> async_graphql::Result<Option<Case>> {
+        let id = global_id::decode("id", NodeType::Case, &id).map_err(refused)?;
+        match as_of {
+            None => case::find(ctx, id).await,
+            Some(moment) => case::find_as_of(ctx, id, moment.0).await,
+        }
+    }
+
+    /// The cases that you may know of.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn cases(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<CaseFilterInput>,
+        #[graphql(default)] sort: CaseSort,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<CaseConnection> {
+        let page = PageArguments { first, after, last, before };
+        case::list(ctx, filter.unwrap_or_default(), sort, page).await
+    }
+
+    /// One customer. Null when there is none that you may know of.
+    async fn customer(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+    ) -> async_graphql::Result<Option<Customer>> {
+        let id = global_id::decode("id", NodeType::Customer, &id).map_err(refused)?;
+        customer::find(ctx, id).await
+    }
+
+    /// The customers that you may know of, the newest first.
+    async fn customers(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<CustomerFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<CustomerConnection> {
+        let page = PageArguments { first, after, last, before };
+        customer::list(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// How the promises stand that fall due from `from` to before `to`, one row a group. A promise belongs to the period in which it
+    /// falls due.
+    async fn sla_compliance(
+        &self,
+        ctx: &Context<'_>,
+        from: Option<DateTime>,
+        to: Option<DateTime>,
+        #[graphql(default)] group_by: Vec<SlaGroupBy>,
+        filter: Option<SlaComplianceFilterInput>,
+    ) -> async_graphql::Result<Vec<SlaCompliance>> {
+        sla::compliance(ctx, from, to, group_by, filter.unwrap_or_default()).await
+    }
+
+    /// The breaches on record, in the order in which they were recorded.
+    async fn sla_breaches(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<SlaBreachFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<SlaBreachConnection> {
+        let page = PageArguments { first, after, last, before };
+        sla::breaches(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// Every version of every SLA policy, in the order of publication.
+    async fn sla_policies(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<SlaPolicyVersion>> {
+        reference_data::policies(ctx).await
+    }
+
+    /// Every version of every calendar, in the order of publication.
+    async fn calendars(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<CalendarVersion>> {
+        reference_data::calendars(ctx).await
+    }
+
+    /// Anything by its global id. Null when there is nothing that you may know of.
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
+        node(ctx, "id", &id).await
+    }
+
+    /// Several things by their global ids, in the order of the ids; at most 100.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Option<Node>>> {
+        if ids.len() > NODES_MAX {
+            let problem = format!("must have at most {NODES_MAX} entries");
+            return Err(refused(RequestError::bad_input("ids", &problem)));
+        }
+        let mut found = Vec::with_capacity(ids.len());
+        for id in &ids {
+            found.push(node(ctx, "ids", id).await?);
+        }
+        Ok(found)
+    }
+}
+
+async fn node(
+    ctx: &Context<'_>,
+    field: &str,
+    id: &ID,
+) -> async_graphql::Result<Option<Node>> {
+    match global_id::decode_any(field, id).map_err(refused)? {
+        (NodeType::Case, id) => {
+            Ok(case::find(ctx, id).await?.map(|case| Node::Case(Box::new(case))))
+        }
+        (NodeType::Customer, id) => {
+            Ok(customer::find(ctx, id).await?.map(|found| Node::Customer(Box::new(found))))
+        }
+    }
+}
+
+/// What can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(CaseMutation, CustomerMutation, ReferenceDataMutation, OperationsMutation);
+
+/// What can be followed.
+pub struct Subscription;
+
+#[Subscription]
+impl Subscription {
+    /// What happens to a case: first what has happened after the cursor, then what comes.
+    async fn case_events<'a>(
+        &self,
+        ctx: &Context<'a>,
+        case_id: ID,
+        after: Option<String>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<CaseEvent>> + 'a> {
+        case_events::follow(ctx, case_id, resume(ctx, after)).await
+    }
+
+    /// Breaches: first those on record after the cursor, then each as it is recorded. Resumed with its last cursor, the feed has no gap.
+    async fn sla_breaches<'a>(
+        &self,
+        ctx: &Context<'a>,
+        after: Option<String>,
+        filter: Option<SlaBreachFilterInput>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaBreachEvent>> + 'a> {
+        breach_feed::follow(ctx, resume(ctx, after), filter.unwrap_or_default()).await
+    }
+}
+
+/// An event stream that a browser resumes by itself names its last event beside the query; that is later than the query's own cursor.
+fn resume(ctx: &Context<'_>, after: Option<String>) -> Option<String> {
+    ctx.data_opt::<ResumeAfter>().map(|resume| resume.0.clone()).or(after)
+}

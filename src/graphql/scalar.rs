@@ -1,0 +1,41 @@
+//! Scalars of our own.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use jiff::{Timestamp, TimestampRound, Unit};
+
+/// A moment, as RFC 3339 text with an offset: `2026-03-21T08:00:00+03:30`. Answers are in UTC. Kept to the microsecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DateTime(pub Timestamp);
+
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let wrong = || {
+            InputValueError::custom(
+                "not a moment in RFC 3339 with an offset, such as 2026-03-21T08:00:00+03:30",
+            )
+        };
+        let moment: Timestamp = text.parse().map_err(|_| wrong())?;
+        to_microsecond(moment).map(Self).ok_or_else(wrong)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+impl From<Timestamp> for DateTime {
+    fn from(moment: Timestamp) -> Self {
+        Self(moment)
+    }
+}
+
+/// The moment without what is finer than a microsecond, which read models do not keep.
+pub fn to_microsecond(moment: Timestamp) -> Option<Timestamp> {
+    let options =
+        TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor);
+    moment.round(options).ok()
+}

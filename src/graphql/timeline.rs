@@ -1,0 +1,129 @@
+//! The timeline of a case.
+
+use async_graphql::connection::{Connection, EmptyFields};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use jiff::Timestamp;
+use parvandeh_projections::case_timeline::{self, TimelineEntry as Row, TimelineFilter};
+use uuid::Uuid;
+
+use super::context::{case_scope, query, refused, visibility};
+use super::cursor::ListKey;
+use super::paging::{PageArguments, connection};
+use super::scalar::DateTime;
+use super::vocabulary::{ActorKind, Channel, Direction};
+
+/// One thing that happened to a case.
+#[derive(SimpleObject, Clone)]
+pub struct TimelineEntry {
+    /// The id of the event.
+    pub event_id: ID,
+    /// The event's published type, such as `CaseOpened`: see `schema/events`.
+    pub event_type: String,
+    /// When it happened.
+    pub occurred_at: DateTime,
+    /// When it was recorded.
+    pub recorded_at: DateTime,
+    /// In which capacity somebody did it.
+    pub actor_kind: ActorKind,
+    /// Who did it, as the identity provider names them.
+    pub actor_id: String,
+    /// Whether it is kept among staff.
+    pub internal: bool,
+    /// By which channel.
+    pub channel: Option<Channel>,
+    /// Who spoke to whom.
+    pub direction: Option<Direction>,
+    /// What was said, or why it was done.
+    pub text: Option<String>,
+    /// Which fields of the case got a value by it.
+    pub changes: Vec<Change>,
+    /// The revision of the case's stream.
+    pub revision: i64,
+}
+
+/// A field of the case that got a value.
+#[derive(SimpleObject, Clone)]
+pub struct Change {
+    /// The field, in snake_case as in the stored event.
+    pub field: String,
+    /// Its value from then on.
+    pub value: String,
+}
+
+impl From<Row> for TimelineEntry {
+    fn from(row: Row) -> Self {
+        Self {
+            event_id: ID(row.event_id.to_string()),
+            event_type: row.event_type,
+            occurred_at: DateTime(row.occurred_at),
+            recorded_at: DateTime(row.recorded_at),
+            actor_kind: row.actor_kind.into(),
+            actor_id: row.actor_id,
+            internal: row.internal,
+            channel: row.channel.map(Into::into),
+            direction: row.direction.map(Into::into),
+            text: row.text,
+            changes: row
+                .changes
+                .into_iter()
+                .map(|change| Change { field: change.field, value: change.value })
+                .collect(),
+            revision: row.revision,
+        }
+    }
+}
+
+/// Which entries are wanted. All conditions hold together.
+#[derive(InputObject, Clone, Default)]
+pub struct TimelineFilterInput {
+    /// Of these event types; at most 50.
+    #[graphql(validator(max_items = 50))]
+    pub event_type: Option<Vec<String>>,
+    /// By these channels.
+    pub channel: Option<Vec<Channel>>,
+}
+
+/// What a timeline has beside its entries.
+pub struct TimelineTotal {
+    case_id: Uuid,
+    filter: TimelineFilter,
+}
+
+#[Object]
+impl TimelineTotal {
+    /// How many entries the filter finds, on all pages together.
+    async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<u64> {
+        let (scope, visibility) = (case_scope(ctx), visibility(ctx));
+        let (case_id, filter) = (self.case_id, self.filter.clone());
+        query(ctx, move |db| {
+            case_timeline::timeline_count(db, &scope, visibility, case_id, &filter)
+        })
+        .await
+    }
+}
+
+/// A page of a timeline.
+pub type TimelineConnection = Connection<String, TimelineEntry, TimelineTotal, EmptyFields>;
+
+/// A page of the timeline of a case, as it is known now or was known at a moment.
+pub async fn of_case(
+    ctx: &Context<'_>,
+    case_id: Uuid,
+    as_of: Option<Timestamp>,
+    filter: TimelineFilterInput,
+    page: PageArguments,
+) -> async_graphql::Result<TimelineConnection> {
+    let filter = TimelineFilter {
+        event_type: filter.event_type,
+        channel: filter.channel.map(|channels| channels.into_iter().map(Into::into).collect()),
+        recorded_until: as_of,
+    };
+    let key = ListKey::of("timeline", (case_id, &filter));
+    let request = page.request(key).map_err(refused)?;
+    let (scope, visibility, wanted) = (case_scope(ctx), visibility(ctx), filter.clone());
+    let page = query(ctx, move |db| {
+        case_timeline::timeline(db, &scope, visibility, case_id, &wanted, request)
+    })
+    .await?;
+    Ok(connection(key, &request, page, TimelineTotal { case_id, filter }, TimelineEntry::from))
+}

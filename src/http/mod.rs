@@ -1,0 +1,17 @@
+//! HTTP: transports of GraphQL, authentication, health and metrics.
+
+pub mod authentication;
+mod authentication_error;
+pub mod errors;
+mod graphiql;
+mod graphql;
+pub mod health;
+mod keys;
+pub mod media;
+pub mod metrics;
+pub mod origin;
+mod sse;
+pub mod status;
+pub mod transport;
+mod websocket;
+mod websocket_message;

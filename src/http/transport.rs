@@ -1,0 +1,188 @@
+//! What the transports share: the executor, what guards it, and the numbers that bound it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderMap;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web;
+use async_graphql::{Executor, Request};
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+
+use crate::clock::Clock;
+use crate::error::{ErrorCode, RequestError, TraceId};
+use crate::graphql::admission::{Admission, Admitted};
+use crate::graphql::parameters::Parameters;
+use crate::http::authentication::{AuthenticationError, Authenticator, bearer_token};
+use crate::http::errors::{Answer, settle};
+use crate::http::origin::{Origins, cors};
+use crate::http::{graphiql, graphql};
+use crate::principal::Principal;
+
+/// The numbers that bound the transports.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Size of a request body or a WebSocket message, in bytes.
+    pub body_bytes_max: usize,
+    /// Time for a body to arrive, and time for a query or mutation to be answered.
+    pub request_timeout: Duration,
+    /// WebSocket and event-stream connections open at once, for the whole process.
+    pub connections_max: usize,
+    /// Operations running at once on one WebSocket connection.
+    pub operations_per_connection_max: usize,
+    /// Time from opening a WebSocket to its `connection_init`.
+    pub connection_init_timeout: Duration,
+    /// A quiet connection is sent a ping, or a comment, this often. That an event stream's reader has gone
+    /// is noticed by writing to it, so within two of these.
+    pub ping_interval: Duration,
+    /// A connection that says nothing, or takes nothing, for so long is closed.
+    pub silence_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1024 * 1024,
+            request_timeout: Duration::from_secs(10),
+            connections_max: 10_000,
+            operations_per_connection_max: 50,
+            connection_init_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(15),
+            silence_max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How the transports are set up.
+#[derive(Debug, Clone, Default)]
+pub struct TransportConfig {
+    /// The numbers.
+    pub limits: Limits,
+    /// The web pages that may call.
+    pub origins: Origins,
+    /// Whether `/graphiql` is served.
+    pub graphiql: bool,
+}
+
+/// Handed to resolvers as request data: events up to and including this cursor are known to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeAfter(pub String);
+
+/// The GraphQL transports over one executor. Clones share everything.
+///
+/// Resolvers find `Arc<Principal>` and [`TraceId`] among the request data, and [`ResumeAfter`] when an event
+/// stream is resumed. A request that takes too long is dropped where it waits, so a resolver must hand work
+/// that may not be cut short, such as an append, to a task of its own.
+#[derive(Clone)]
+pub struct Transport<E> {
+    pub(super) executor: E,
+    admission: Arc<Admission>,
+    authenticator: Arc<Authenticator>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) config: Arc<TransportConfig>,
+    pub(super) connections: Arc<Semaphore>,
+    pub(super) draining: watch::Receiver<bool>,
+}
+
+impl<E: Executor> Transport<E> {
+    /// When `draining` becomes true, streams end with `complete` and connections are closed. Requests are
+    /// still answered; to stop listening is the server's part.
+    pub fn new(
+        executor: E,
+        admission: Admission,
+        authenticator: Authenticator,
+        clock: Arc<dyn Clock>,
+        config: TransportConfig,
+        draining: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            executor,
+            admission: Arc::new(admission),
+            authenticator: Arc::new(authenticator),
+            clock,
+            connections: Arc::new(Semaphore::new(config.limits.connections_max)),
+            config: Arc::new(config),
+            draining,
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+
+    pub(super) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Principal>, AuthenticationError> {
+        let token = bearer_token(headers)?.ok_or(AuthenticationError::MissingToken)?;
+        self.authenticator.verify(token).await
+    }
+
+    pub(super) async fn verify(&self, token: &str) -> Result<Arc<Principal>, AuthenticationError> {
+        self.authenticator.verify(token).await
+    }
+
+    /// Decides whether the request may be executed, and gives it what resolvers need.
+    pub(super) fn admit(
+        &self,
+        parameters: Parameters,
+        principal: &Arc<Principal>,
+        trace_id: &TraceId,
+    ) -> Result<Admitted, Vec<RequestError>> {
+        let admitted = self.admission.admit(parameters, principal.role)?;
+        let request = admitted.request.data(principal.clone()).data(trace_id.clone());
+        Ok(Admitted { request, ..admitted })
+    }
+
+    /// Executes a query or mutation within the time allowed.
+    pub(super) async fn execute(&self, request: Request, trace_id: &TraceId) -> Answer {
+        let timeout = self.limits().request_timeout;
+        match tokio::time::timeout(timeout, self.executor.execute(request)).await {
+            Ok(response) => settle(response, trace_id),
+            Err(_) => {
+                tracing::warn!(%trace_id, ?timeout, "a request was not answered in time");
+                let message = format!(
+                    "There was no answer within {} seconds. Ask for less, or try again; a mutation \
+                     may have taken effect and should be repeated with the same idempotency key.",
+                    timeout.as_secs()
+                );
+                RequestError::new(ErrorCode::Timeout, message).into()
+            }
+        }
+    }
+
+    /// Waits until the clock reads `moment`. The clock is looked at every second, since it may be stepped.
+    pub(super) async fn until(&self, moment: Timestamp) {
+        loop {
+            let left = moment.duration_since(self.clock.now());
+            let Ok(left) = Duration::try_from(left) else { return };
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+        }
+    }
+}
+
+/// Waits until draining begins, also when it has begun already or its sender is gone.
+pub(super) async fn drained(draining: &mut watch::Receiver<bool>) {
+    // A sender that is gone belongs to a process that is ending.
+    let _ = draining.wait_for(|draining| *draining).await;
+}
+
+/// Mounts `/graphql` for every transport, and `/graphiql` when enabled.
+pub fn configure<E: Executor>(app: &mut web::ServiceConfig, transport: Transport<E>) {
+    if transport.config.graphiql {
+        app.route("/graphiql", web::get().to(graphiql::page));
+    }
+    let resource = web::resource("/graphql")
+        .app_data(web::Data::new(transport.config.origins.clone()))
+        .app_data(web::Data::new(transport))
+        .route(web::get().to(graphql::get::<E>))
+        .route(web::post().to(graphql::post::<E>))
+        .default_service(web::to(graphql::other_method))
+        .wrap(from_fn(cors))
+        .wrap(Compress::default());
+    app.service(resource);
+}

@@ -1,0 +1,42 @@
+//! Reading a log that another process may have open: for auditors and tools.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+
+use super::log::{self, TypeNames, unavailable};
+use super::open::LOG_FILE;
+use crate::store::{LoggedEvent, Position, ReadError};
+
+/// Reads the log of a data directory without taking its lock: SQLite lets readers stand beside the one writer.
+pub struct LogReader {
+    log: Connection,
+    type_names: Arc<TypeNames>,
+}
+
+impl LogReader {
+    /// Opens the log of a data directory for reading. Creates nothing.
+    pub fn open(directory: &Path) -> Result<Self, ReadError> {
+        let path = directory.join(LOG_FILE);
+        if !path.is_file() {
+            let message = format!("there is no log in {}", directory.display());
+            return Err(ReadError::Unavailable(message));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let log = Connection::open_with_flags(path, flags).map_err(unavailable)?;
+        // The last connection to close would otherwise fold the write-ahead log away under the writer's preallocated file.
+        log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(unavailable)?;
+        Ok(Self { log, type_names: Arc::new(TypeNames::default()) })
+    }
+
+    /// At most `limit` events after a position, in the order of the log.
+    pub fn read_all(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<LoggedEvent>, ReadError> {
+        log::read(&self.log, after.map_or(0, |position| position.0), limit, &self.type_names)
+    }
+}

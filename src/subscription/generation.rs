@@ -1,0 +1,224 @@
+//! A generation: one SQLite file that holds all read models and the position up to which they are built.
+//!
+//! A generation is *complete* once it has caught up with the log for the first time. Until then it is written without any care
+//! for crashes, because an incomplete generation is thrown away at the next start. Afterwards rows and checkpoint are committed
+//! together, so that a crash leaves both or neither.
+
+use std::path::{Path, PathBuf};
+
+use parvandeh_domain::decider::Recorded;
+use parvandeh_domain::log::DomainEvent;
+use parvandeh_projections::ReadModel;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use uuid::Uuid;
+
+/// Why read models could not be opened, written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("read models {path}: {doing}")]
+pub struct GenerationError {
+    path: PathBuf,
+    doing: &'static str,
+    #[source]
+    source: rusqlite::Error,
+}
+
+/// Read models under construction or in service: the one connection that writes them.
+pub struct Generation {
+    path: PathBuf,
+    db: Connection,
+    models: Vec<Box<dyn ReadModel>>,
+    position: u64,
+    complete: bool,
+}
+
+/// An event that has been decoded, or the position of one that nobody here understands.
+pub enum Entry {
+    /// A domain event.
+    Event(Box<Recorded<DomainEvent>>),
+    /// An entry to be skipped.
+    Unknown {
+        /// Where it stands in the log.
+        position: u64,
+    },
+}
+
+impl Entry {
+    /// Where the entry stands in the log.
+    pub fn position(&self) -> u64 {
+        match self {
+            Self::Event(event) => event.position,
+            Self::Unknown { position } => *position,
+        }
+    }
+}
+
+/// The name of generation `number`'s file.
+fn file_name(number: u32) -> String {
+    format!("read-models.{number}.db")
+}
+
+/// The generations in a directory, by number.
+fn numbers(directory: &Path) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let mut numbers: Vec<u32> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            name.strip_prefix("read-models.")?.strip_suffix(".db")?.parse().ok()
+        })
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+impl Generation {
+    /// Opens the newest complete generation that this program built of this log, and deletes all others.
+    pub fn open_newest(directory: &Path, log_id: Uuid) -> Option<Self> {
+        let mut found = None;
+        for number in numbers(directory).into_iter().rev() {
+            let path = directory.join(file_name(number));
+            if found.is_none() {
+                found = Self::open(&path, log_id);
+                if found.is_some() {
+                    continue;
+                }
+                tracing::info!(path = %path.display(), "read models of another version, of another log or unfinished: rebuilding");
+            }
+            remove(&path);
+        }
+        found
+    }
+
+    /// A new, empty generation beside those that exist.
+    pub fn create(directory: &Path, log_id: Uuid) -> Result<Self, GenerationError> {
+        let number = numbers(directory).last().map_or(1, |last| last + 1);
+        let path = directory.join(file_name(number));
+        let failed = |doing, source| GenerationError { path: path.clone(), doing, source };
+        let db = Connection::open(&path).map_err(|error| failed("creating the file", error))?;
+        let models = parvandeh_projections::all();
+        let mut statements = String::from(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;
+             CREATE TABLE generation (log_id BLOB NOT NULL, fingerprint TEXT NOT NULL,
+                position INTEGER NOT NULL, complete INTEGER NOT NULL);",
+        );
+        for model in &models {
+            statements.push_str(model.tables());
+            statements.push(';');
+        }
+        db.set_prepared_statement_cache_capacity(64);
+        db.execute_batch(&statements).map_err(|error| failed("creating tables", error))?;
+        db.execute(
+            "INSERT INTO generation VALUES (?, ?, 0, 0)",
+            (log_id, parvandeh_projections::fingerprint()),
+        )
+        .map_err(|error| failed("creating the checkpoint", error))?;
+        Ok(Self { path, db, models, position: 0, complete: false })
+    }
+
+    fn open(path: &Path, log_id: Uuid) -> Option<Self> {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
+        let position = db
+            .query_row(
+                "SELECT position FROM generation WHERE log_id = ? AND fingerprint = ? AND complete",
+                (log_id, parvandeh_projections::fingerprint()),
+                |row| row.get(0),
+            )
+            .optional()
+            .ok()??;
+        db.set_prepared_statement_cache_capacity(64);
+        db.execute_batch(SERVING_PRAGMAS).ok()?;
+        let models = parvandeh_projections::all();
+        Some(Self { path: path.to_owned(), db, models, position, complete: true })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The position up to which it is built.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whether it has caught up once and may serve.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Applies a batch: rows and checkpoint in one transaction. Entries that were applied before are skipped.
+    ///
+    /// After an error the generation must be opened anew: what its read models hold in memory is no longer what the file holds.
+    pub fn apply(&mut self, batch: &[Entry]) -> Result<(), GenerationError> {
+        let Some(last) = batch.last().map(Entry::position).filter(|last| *last > self.position)
+        else {
+            return Ok(());
+        };
+        self.commit(batch, last).map_err(|source| GenerationError {
+            path: self.path.clone(),
+            doing: "applying events",
+            source,
+        })?;
+        self.position = last;
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: &[Entry], last: u64) -> rusqlite::Result<()> {
+        let transaction = self.db.transaction()?;
+        for entry in batch {
+            if let Entry::Event(event) = entry
+                && event.position > self.position
+            {
+                for model in &mut self.models {
+                    model.apply(&transaction, event)?;
+                }
+            }
+        }
+        for model in &mut self.models {
+            model.flush(&transaction)?;
+        }
+        transaction
+            .prepare_cached("UPDATE generation SET position = ?")?
+            .execute([i64::try_from(last).expect("positions stay far below 2^63")])?;
+        transaction.commit()
+    }
+
+    /// Makes a generation that has caught up fit to serve: indexes, durability, the mark of completeness.
+    pub fn complete(&mut self) -> Result<(), GenerationError> {
+        if self.complete {
+            return Ok(());
+        }
+        let mut statements = String::new();
+        for model in &self.models {
+            statements.push_str(model.indexes());
+            statements.push(';');
+        }
+        // The mark comes last, and in WAL mode: a generation is never half marked.
+        statements.push_str(SERVING_PRAGMAS);
+        statements.push_str("PRAGMA optimize = 0x10002; UPDATE generation SET complete = 1;");
+        self.db.execute_batch(&statements).map_err(|source| GenerationError {
+            path: self.path.clone(),
+            doing: "completing a rebuild",
+            source,
+        })?;
+        self.complete = true;
+        Ok(())
+    }
+}
+
+const SERVING_PRAGMAS: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;";
+
+/// Deletes a generation's files. What cannot be deleted is reported and left: the next start tries again.
+pub fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let file = PathBuf::from(format!("{}{suffix}", path.display()));
+        match std::fs::remove_file(&file) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(path = %file.display(), %error, "cannot delete old read models");
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Following the log: the read models' side.
+//!
+//! [`generation`] is one file of read models with its checkpoint, [`projector`] moves a generation along the log, and
+//! [`read_models`] serves queries from one generation while another may be built beside it.
+
+pub mod generation;
+pub mod projector;
+pub mod read_models;

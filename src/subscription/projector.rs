@@ -1,0 +1,181 @@
+//! The projector moves a generation of read models along the log.
+//!
+//! Two stages work side by side: one reads and decodes entries, the other, a thread of its own because SQLite blocks, applies
+//! them. Between them stands a short queue, so that neither runs ahead of the other by more than a few batches.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use parvandeh_domain::decider::Recorded;
+use parvandeh_domain::id::EventId;
+use parvandeh_domain::log::DomainEvent;
+use tokio::sync::watch;
+
+use super::generation::{Entry, Generation, GenerationError};
+use crate::store::{EventStore, LoggedEvent, Position, ReadError};
+
+/// Entries read at once.
+const READ_BATCH_SIZE: usize = 4_096;
+/// Batches that may wait to be applied.
+const QUEUED_BATCHES_MAX: usize = 4;
+/// Entries committed at once while a generation is being built: more of them fold into each row.
+const BUILD_COMMIT_SIZE: usize = 65_536;
+
+/// Why a projector stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectorError {
+    /// The log could not be read.
+    #[error("following the log")]
+    Read(#[from] ReadError),
+    /// The read models could not be written.
+    #[error(transparent)]
+    Write(#[from] GenerationError),
+}
+
+/// Brings a generation up to the log's head and completes it. `progress` is told each position reached.
+pub async fn catch_up(
+    store: Arc<dyn EventStore>,
+    generation: Generation,
+    progress: impl Fn(u64) + Send + 'static,
+) -> Result<Generation, ProjectorError> {
+    let commit_size = if generation.is_complete() { READ_BATCH_SIZE } else { BUILD_COMMIT_SIZE };
+    let target = store.head().map_or(0, |head| head.0);
+    let (sender, receiver) = sync_channel(QUEUED_BATCHES_MAX);
+    let after = generation.position();
+    let applier = tokio::task::spawn_blocking(move || {
+        apply_all(generation, receiver, commit_size, &progress)
+    });
+    let read = read_until(store, after, target, sender).await;
+    let mut generation = applier.await.expect("the applying thread does not panic")?;
+    read?;
+    tokio::task::spawn_blocking(move || {
+        generation.complete()?;
+        Ok(generation)
+    })
+    .await
+    .expect("completing does not panic")
+}
+
+/// Follows the log for as long as the program runs, or until `stop` becomes true. `progress` is told each position reached.
+pub async fn follow(
+    store: Arc<dyn EventStore>,
+    generation: Generation,
+    mut stop: watch::Receiver<bool>,
+    progress: impl Fn(u64) + Send + 'static,
+) -> Result<(), ProjectorError> {
+    let (sender, receiver) = sync_channel(QUEUED_BATCHES_MAX);
+    let mut after = generation.position();
+    let applier = tokio::task::spawn_blocking(move || {
+        apply_all(generation, receiver, READ_BATCH_SIZE, &progress)
+    });
+    let mut head = store.head_changes();
+    let outcome = loop {
+        head.borrow_and_update();
+        let page = match store.read_all(position_option(after), READ_BATCH_SIZE).await {
+            Ok(page) => page,
+            Err(error) => break Err(error.into()),
+        };
+        let Some(last) = page.last() else {
+            tokio::select! {
+                changed = head.changed() => if changed.is_err() { break Ok(()) },
+                _ = stop.wait_for(|stop| *stop) => break Ok(()),
+            }
+            continue;
+        };
+        after = last.position.0;
+        if !hand_over(&sender, page).await || *stop.borrow() {
+            break Ok(());
+        }
+    };
+    drop(sender);
+    applier.await.expect("the applying thread does not panic")?;
+    outcome
+}
+
+async fn read_until(
+    store: Arc<dyn EventStore>,
+    mut after: u64,
+    target: u64,
+    sender: SyncSender<Vec<Entry>>,
+) -> Result<(), ReadError> {
+    while after < target {
+        let page = store.read_all(position_option(after), READ_BATCH_SIZE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.position.0;
+        if !hand_over(&sender, page).await {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn position_option(after: u64) -> Option<Position> {
+    (after > 0).then_some(Position(after))
+}
+
+/// Decodes a page and queues it; false when the applier has stopped. The queue may block, so this runs on a blocking thread.
+async fn hand_over(sender: &SyncSender<Vec<Entry>>, page: Vec<LoggedEvent>) -> bool {
+    let sender = sender.clone();
+    tokio::task::spawn_blocking(move || {
+        let batch = page.into_iter().map(|logged| entry(&logged)).collect();
+        sender.send(batch).is_ok()
+    })
+    .await
+    .unwrap_or(false)
+}
+
+/// Decodes an entry of the log. What cannot be understood is reported, counted and skipped: a read model rejects nothing.
+pub fn entry(logged: &LoggedEvent) -> Entry {
+    let decoded = DomainEvent::decode(
+        logged.stream.as_str(),
+        &logged.type_name,
+        logged.version,
+        &logged.data,
+    );
+    let meta = serde_json::from_slice(&logged.metadata);
+    match (decoded, meta) {
+        (Ok(event), Ok(meta)) => Entry::Event(Box::new(Recorded {
+            id: EventId(logged.id),
+            revision: logged.revision,
+            position: logged.position.0,
+            meta,
+            event,
+        })),
+        (decoded, meta) => {
+            let error = decoded.err().map(|error| error.to_string());
+            let meta_error = meta.err().map(|error| error.to_string());
+            tracing::warn!(
+                position = logged.position.0,
+                stream = %logged.stream,
+                event_type = %logged.type_name,
+                error = error.or(meta_error),
+                "skipping an event that this program does not understand"
+            );
+            crate::http::metrics::EVENTS_SKIPPED.inc();
+            Entry::Unknown { position: logged.position.0 }
+        }
+    }
+}
+
+/// Applies what comes through the queue, in commits of at least one batch and at most about `commit_size` entries.
+fn apply_all(
+    mut generation: Generation,
+    receiver: Receiver<Vec<Entry>>,
+    commit_size: usize,
+    progress: &impl Fn(u64),
+) -> Result<Generation, GenerationError> {
+    let building = !generation.is_complete();
+    while let Ok(mut batch) = receiver.recv() {
+        // A generation under construction waits for full batches; one that serves commits what is there.
+        while batch.len() < commit_size {
+            let more = if building { receiver.recv().ok() } else { receiver.try_recv().ok() };
+            match more {
+                Some(more) => batch.extend(more),
+                None => break,
+            }
+        }
+        generation.apply(&batch)?;
+        progress(generation.position());
+    }
+    Ok(generation)
+}

@@ -1,0 +1,231 @@
+//! Serving queries from read models, while they move, and while a new generation of them is built beside.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
+
+use super::generation::{self, Generation};
+use super::projector::{self, ProjectorError};
+use crate::store::{EventStore, Position};
+
+/// How many connections read at once.
+const READERS_MAX: usize = 8;
+/// How long a caller waits to read its own write before it is answered without it.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a query could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The read models could not be opened or read.
+    #[error("reading the read models")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The read models did not come as far as the caller's own write in time.
+    #[error("the read models are behind: at {reached}, wanted {wanted}")]
+    Behind {
+        /// The position they have reached.
+        reached: u64,
+        /// The position that the caller wanted to see.
+        wanted: u64,
+    },
+    /// The program is stopping.
+    #[error("the program is stopping")]
+    Stopping,
+}
+
+/// One generation in service.
+struct Serving {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Serving {
+    fn new(path: &Path) -> (Arc<Self>, watch::Receiver<bool>) {
+        let (stop, stopped) = watch::channel(false);
+        let serving = Self { path: path.to_owned(), idle: Mutex::new(Vec::new()), stop };
+        (Arc::new(serving), stopped)
+    }
+
+    fn take(&self) -> rusqlite::Result<Connection> {
+        let idle = self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
+        if let Some(db) = idle {
+            return Ok(db);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&self.path, flags)?;
+        db.set_prepared_statement_cache_capacity(128);
+        db.execute_batch("PRAGMA cache_size = -8192; PRAGMA mmap_size = 1073741824;")?;
+        Ok(db)
+    }
+
+    fn put_back(&self, db: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if idle.len() < READERS_MAX {
+            idle.push(db);
+        }
+    }
+}
+
+/// The read models of this process.
+pub struct ReadModels {
+    directory: PathBuf,
+    store: Arc<dyn EventStore>,
+    serving: RwLock<Option<Arc<Serving>>>,
+    position: watch::Sender<u64>,
+    readers: tokio::sync::Semaphore,
+    rebuilding: tokio::sync::Mutex<()>,
+}
+
+impl ReadModels {
+    /// Opens the read models in `directory`, or prepares to build them. Nothing is served before [`ReadModels::start`].
+    pub fn new(directory: &Path, store: Arc<dyn EventStore>) -> Arc<Self> {
+        Arc::new(Self {
+            directory: directory.to_owned(),
+            store,
+            serving: RwLock::new(None),
+            position: watch::channel(0).0,
+            readers: tokio::sync::Semaphore::new(READERS_MAX),
+            rebuilding: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// Brings the read models up to the log's head, building them where there are none, then serves and follows the log.
+    ///
+    /// `progress` is told each position reached on the way.
+    pub async fn start(
+        self: &Arc<Self>,
+        progress: impl Fn(u64) + Send + 'static,
+    ) -> Result<(), ProjectorError> {
+        let (directory, log_id) = (self.directory.clone(), self.store.id());
+        let generation = tokio::task::spawn_blocking(move || {
+            Generation::open_newest(&directory, log_id)
+                .map_or_else(|| Generation::create(&directory, log_id), Ok)
+        })
+        .await
+        .expect("opening does not panic")?;
+        let generation = projector::catch_up(self.store.clone(), generation, progress).await?;
+        self.serve(generation);
+        Ok(())
+    }
+
+    /// Builds a new generation from the beginning of the log while the present one serves, and changes over when it has caught up.
+    pub async fn rebuild(
+        self: &Arc<Self>,
+        progress: impl Fn(u64) + Send + 'static,
+    ) -> Result<(), ProjectorError> {
+        let _only_one = self.rebuilding.lock().await;
+        let (directory, log_id) = (self.directory.clone(), self.store.id());
+        let generation =
+            tokio::task::spawn_blocking(move || Generation::create(&directory, log_id))
+                .await
+                .expect("creating does not panic")?;
+        let mut generation = projector::catch_up(self.store.clone(), generation, progress).await?;
+        // The log went on meanwhile. Readers must never see time go back, so the new generation comes as far as the old one first.
+        while generation.position() < *self.position.borrow() {
+            generation = projector::catch_up(self.store.clone(), generation, |_| {}).await?;
+        }
+        self.serve(generation);
+        Ok(())
+    }
+
+    /// Puts a generation into service and lets it follow the log; the one before it is retired.
+    fn serve(self: &Arc<Self>, generation: Generation) {
+        let (serving, stopped) = Serving::new(generation.path());
+        self.reached(generation.position());
+        let retired = self
+            .serving
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .replace(serving.clone());
+        if let Some(retired) = retired {
+            retired.stop.send_replace(true);
+            // Readers that hold a connection keep the deleted file until they are done.
+            generation::remove(&retired.path);
+        }
+        let models = self.clone();
+        tokio::spawn(async move {
+            let progress = {
+                let models = models.clone();
+                move |position| models.reached(position)
+            };
+            let followed =
+                projector::follow(models.store.clone(), generation, stopped, progress).await;
+            if let Err(error) = followed {
+                tracing::error!(error = %crate::error::chain(&error), "the read models have stopped following the log");
+            }
+        });
+    }
+
+    fn reached(&self, position: u64) {
+        self.position.send_if_modified(|reached| {
+            let further = position > *reached;
+            if further {
+                *reached = position;
+            }
+            further
+        });
+    }
+
+    /// Stops following the log.
+    pub fn stop(&self) {
+        let serving = self.serving.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(serving) = serving.as_ref() {
+            serving.stop.send_replace(true);
+        }
+    }
+
+    /// Whether queries are answered.
+    pub fn is_serving(&self) -> bool {
+        self.serving.read().unwrap_or_else(|poisoned| poisoned.into_inner()).is_some()
+    }
+
+    /// The position up to which the read models are built.
+    pub fn position(&self) -> u64 {
+        *self.position.borrow()
+    }
+
+    /// Changes whenever the read models have moved.
+    pub fn position_changes(&self) -> watch::Receiver<u64> {
+        self.position.subscribe()
+    }
+
+    /// How many entries of the log the read models have not seen yet.
+    pub fn lag(&self) -> u64 {
+        self.store.head().map_or(0, |head| head.0).saturating_sub(self.position())
+    }
+
+    /// Waits until the read models show what stands at `position`.
+    pub async fn wait_for(&self, position: Position) -> Result<(), QueryError> {
+        let mut changes = self.position.subscribe();
+        let reached = changes.wait_for(|reached| *reached >= position.0);
+        match tokio::time::timeout(CATCH_UP_TIMEOUT, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(QueryError::Stopping),
+            Err(_) => Err(QueryError::Behind { reached: self.position(), wanted: position.0 }),
+        }
+    }
+
+    /// Runs a query on a consistent view of all read models.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let _permit = self.readers.acquire().await.map_err(|_| QueryError::Stopping)?;
+        let serving = self
+            .serving
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
+            .ok_or(QueryError::Stopping)?;
+        let answer = tokio::task::spawn_blocking(move || {
+            let db = serving.take()?;
+            let answer = query(&db);
+            serving.put_back(db);
+            answer
+        });
+        Ok(answer.await.map_err(|_| QueryError::Stopping)??)
+    }
+}
