@@ -10,6 +10,7 @@ mod keys;
 pub mod media;
 pub mod metrics;
 pub mod origin;
+pub mod server;
 mod sse;
 pub mod status;
 pub mod transport;

@@ -322,12 +322,12 @@ pub(super) fn corrupt(position: u64, reason: &str) -> ReadError {
 
 /// A failure of the engine met at or near a position.
 fn failed(position: u64, error: rusqlite::Error) -> ReadError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            corrupt(position, &error.to_string())
-        }
-        _ => unavailable(error),
-    }
+    let is_damage = error.sqlite_error().is_some_and(|error| {
+        matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            // The file ends where it should go on.
+            || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ
+    });
+    if is_damage { corrupt(position, &error.to_string()) } else { unavailable(error) }
 }
 
 pub(super) fn unavailable(error: rusqlite::Error) -> ReadError {

@@ -1,0 +1,117 @@
+//! The HTTP server over a running system.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::{App as HttpApp, HttpServer};
+use tokio::sync::watch;
+
+use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
+use super::origin::Origins;
+use super::transport::{Limits, Transport, TransportConfig};
+use super::{health, metrics, transport};
+use crate::app::App;
+use crate::clock::SystemClock;
+use crate::graphql::admission::{Admission, AdmissionLimits};
+use crate::graphql::{authorisation, sdl};
+use crate::principal::{Role, Roles};
+
+/// How long open requests may take to end after the signal to stop.
+const SHUTDOWN_SECONDS: u64 = 10;
+/// More events than this between log and read models, and the process is not ready.
+const LAG_EVENTS_MAX: u64 = 10_000;
+
+/// How the server is set up.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Who may call.
+    pub authentication: AuthenticationConfig,
+    /// Web pages that may call from another origin.
+    pub allowed_origins: Vec<String>,
+    /// Whether `/graphiql` is served.
+    pub graphiql: bool,
+    /// Whether any role may ask for the schema; else only admins.
+    pub introspection: bool,
+}
+
+/// Why the server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Tokens could not be verified.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationSetupError),
+    /// The address could not be taken.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Binds the address and answers the server, to be awaited, with the address that it got. When `draining` becomes true, streams are
+/// completed; the server itself is stopped through its handle.
+pub fn server(
+    app: &App,
+    config: ServerConfig,
+    draining: watch::Receiver<bool>,
+) -> Result<(Server, SocketAddr), ServerError> {
+    let clock = Arc::new(SystemClock);
+    let authenticator = Authenticator::new(config.authentication, clock.clone())?;
+    let introspection =
+        if config.introspection { Roles::ALL } else { Roles::of(&[Role::Admin]) };
+    let limits = AdmissionLimits::default();
+    let admission = Admission::new(&sdl(), authorisation::FIELDS, introspection, limits)
+        .expect("the schema's own text is a schema");
+    let transport = Transport::new(
+        app.schema(),
+        admission,
+        authenticator,
+        clock,
+        TransportConfig {
+            limits: Limits::default(),
+            origins: Origins(config.allowed_origins),
+            graphiql: config.graphiql,
+        },
+        draining,
+    );
+    let registry = Arc::new(metrics::registry(app.store.clone(), app.read_models.clone()));
+    let readiness = readiness(app);
+    let server = HttpServer::new(move || {
+        let (transport, readiness, registry) =
+            (transport.clone(), readiness.clone(), registry.clone());
+        HttpApp::new().configure(move |service| {
+            transport::configure(service, transport);
+            health::configure(service, readiness, registry);
+        })
+    })
+    .bind(config.listen)
+    .map_err(|source| ServerError::Listen { address: config.listen, source })?
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals();
+    let address = server.addrs().first().copied().unwrap_or(config.listen);
+    Ok((server.run(), address))
+}
+
+fn readiness(app: &App) -> health::Readiness {
+    let (store, read_models) = (app.store.clone(), app.read_models.clone());
+    Arc::new(move || {
+        let mut reasons = Vec::new();
+        if let Some(reason) = store.stopped() {
+            reasons.push(format!("the log takes no appends: {reason}"));
+        }
+        if !read_models.is_serving() {
+            reasons.push("the read models are being built".to_owned());
+        }
+        let lag = read_models.lag();
+        if lag > LAG_EVENTS_MAX {
+            reasons.push(format!("the read models are {lag} events behind"));
+        }
+        reasons
+    })
+}

@@ -1,0 +1,57 @@
+//! Cases from the outside: what a frontend does, and what it sees.
+
+use parvandeh::principal::Role;
+use serde_json::json;
+
+use crate::harness::System;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_is_opened_answered_and_resolved_and_its_timeline_tells_it() {
+    let system = System::start().await;
+    let agent = system.caller(Role::Agent);
+
+    let opened = agent
+        .mutate(
+            "openCase",
+            "case { id reference status }",
+            json!({ "kind": "COMPLAINT", "subject": "نامه بی‌پاسخ", "channel": "LETTER", "unit": "care" }),
+        )
+        .await;
+    let id = &opened["case"]["id"];
+    assert_eq!(opened["case"]["status"], "OPEN");
+    for (name, input) in [
+        ("recordInteraction", json!({ "caseId": id, "direction": "OUTBOUND", "channel": "EMAIL", "body": "سلام" })),
+        ("holdCase", json!({ "caseId": id, "reason": "AWAITING_CUSTOMER" })),
+        ("recordInteraction", json!({ "caseId": id, "direction": "INBOUND", "channel": "PHONE", "body": "بله" })),
+        ("resolveCase", json!({ "caseId": id, "outcome": "UPHELD" })),
+    ] {
+        agent.mutate(name, "case { id }", input).await;
+    }
+
+    let seen = agent
+        .ask(
+            "query($id: ID!) { case(id: $id) { status outcome interactionCount revision timeline { totalCount nodes { eventType } } } }",
+            json!({ "id": id }),
+        )
+        .await;
+    assert_eq!(seen["case"]["status"], "RESOLVED");
+    assert_eq!(seen["case"]["outcome"], "UPHELD");
+    let types: Vec<_> = seen["case"]["timeline"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["eventType"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "CaseOpened",
+            "InteractionRecorded",
+            "CaseHeld",
+            "InteractionRecorded",
+            "CaseResumed",
+            "CaseResolved"
+        ]
+    );
+    system.stop().await;
+}

@@ -1,0 +1,158 @@
+//! A whole system for a test: a data directory, the read models, the monitor, the HTTP server on a free port, and a client.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use actix_web::dev::ServerHandle;
+use jiff::{SignedDuration, Timestamp};
+use parvandeh::app::App;
+use parvandeh::clock::{Clock, SystemClock};
+use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
+use parvandeh::http::server::{ServerConfig, server};
+use parvandeh::principal::{Principal, Role};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+const SECRET: &str = "a secret of the tests, long enough for HS256";
+
+/// A running system.
+pub struct System {
+    pub app: App,
+    pub address: SocketAddr,
+    directory: Option<TempDir>,
+    draining: watch::Sender<bool>,
+    handle: ServerHandle,
+    http: reqwest::Client,
+}
+
+impl System {
+    /// Starts on an empty data directory with the machine's clock.
+    pub async fn start() -> Self {
+        Self::start_with_clock(SystemClock).await
+    }
+
+    /// Starts on an empty data directory with another clock.
+    pub async fn start_with_clock(clock: impl Clock) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut system = Self::start_in(directory.path(), clock).await;
+        system.directory = Some(directory);
+        system
+    }
+
+    /// Starts on a data directory that the caller keeps.
+    pub async fn start_in(directory: &Path, clock: impl Clock) -> Self {
+        let mut app = App::open_with_clock(directory, clock).await.unwrap();
+        app.start_read_models(|_| {}).await.unwrap();
+        app.start_monitor();
+        let (draining, drained) = watch::channel(false);
+        let config = ServerConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            authentication: AuthenticationConfig::demo(Secret::from(SECRET.to_owned())),
+            allowed_origins: Vec::new(),
+            graphiql: true,
+            introspection: true,
+        };
+        let (server, address) = server(&app, config, drained).unwrap();
+        let handle = server.handle();
+        tokio::spawn(server);
+        let http = reqwest::Client::new();
+        Self { app, address, directory: None, draining, handle, http }
+    }
+
+    /// Ends everything; answers the data directory where the system owned it.
+    pub async fn stop(self) -> Option<TempDir> {
+        self.draining.send_replace(true);
+        self.handle.stop(true).await;
+        self.app.stop().await;
+        self.directory
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A caller with this role. Agents and supervisors belong to the units `care` and `technical`.
+    pub fn caller(&self, role: Role) -> Caller<'_> {
+        self.caller_as(role, None, &["care", "technical"])
+    }
+
+    /// A caller who is this customer.
+    pub fn customer(&self, id: Uuid) -> Caller<'_> {
+        self.caller_as(Role::Customer, Some(id), &[])
+    }
+
+    /// A caller of any kind.
+    pub fn caller_as(&self, role: Role, customer_id: Option<Uuid>, units: &[&str]) -> Caller<'_> {
+        Caller { system: self, token: token(role, customer_id, units) }
+    }
+}
+
+/// A token that the test system accepts.
+pub fn token(role: Role, customer_id: Option<Uuid>, units: &[&str]) -> String {
+    let now = Timestamp::now();
+    let staffed = matches!(role, Role::Agent | Role::Supervisor);
+    let principal = Principal {
+        subject: format!("test-{role}"),
+        role,
+        customer_id,
+        units: if staffed { units.iter().map(|unit| (*unit).to_owned()).collect() } else { Vec::new() },
+        expires_at: now + SignedDuration::from_hours(1),
+    };
+    issue_demo_token(&Secret::from(SECRET.to_owned()), &principal, now)
+}
+
+/// Somebody with a token.
+pub struct Caller<'a> {
+    system: &'a System,
+    pub token: String,
+}
+
+impl Caller<'_> {
+    /// Sends a document with variables and gives the whole answer.
+    pub async fn send(&self, query: &str, variables: Value) -> Value {
+        let response = self
+            .system
+            .http
+            .post(self.system.url("/graphql"))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json")
+            .body(json!({ "query": query, "variables": variables }).to_string())
+            .send()
+            .await
+            .unwrap();
+        let text = response.text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Sends a document that must be answered without errors and gives the data.
+    #[track_caller]
+    pub fn ask(&self, query: &str, variables: Value) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let mut answer = self.send(query, variables).await;
+            assert!(answer.get("errors").is_none(), "{caller}: {answer:#}");
+            answer["data"].take()
+        }
+    }
+
+    /// Runs a mutation `name(input)` selecting `fields` of the payload, which must have no user errors; gives the payload.
+    #[track_caller]
+    pub fn mutate(&self, name: &str, fields: &str, input: Value) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
+        let input_type = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let query = format!(
+            "mutation($input: {input_type}!) {{ {name}(input: $input) {{ {fields} userErrors {{ code field message }} }} }}"
+        );
+        let name = name.to_owned();
+        async move {
+            let mut answer = self.send(&query, json!({ "input": input })).await;
+            assert!(answer.get("errors").is_none(), "{caller}: {answer:#}");
+            let payload = answer["data"][&name].take();
+            assert_eq!(payload["userErrors"], json!([]), "{caller}: {payload:#}");
+            payload
+        }
+    }
+}

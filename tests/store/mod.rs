@@ -1,0 +1,5 @@
+//! Event stores: the contract that all of them keep, and what the embedded one must do besides.
+
+mod contract;
+mod sqlite;
+mod support;
