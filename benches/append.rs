@@ -18,9 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parvandeh::store::{
-    EventStore, Expect, NewEvent, Position, StreamId, sqlite::SqliteStore,
-};
+use parvandeh::store::{EventStore, Expect, NewEvent, Position, StreamId, sqlite::SqliteStore};
+use support::measure::{ROUNDS, Random, directory, median};
 use tokio::{
     runtime::Runtime,
     sync::{mpsc, oneshot},
@@ -28,36 +27,28 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+mod support {
+    pub mod measure;
+}
 
 const STREAMS: u64 = 200_000;
 const WRITERS: [usize; 4] = [1, 16, 64, 256];
-const ROUNDS: usize = 3;
 static SEEDS: AtomicU64 = AtomicU64::new(1);
 const EVENT_SIZE_BYTES: usize = 503;
 
-/// A generator without a crate of its own: the same appends in every run (SplitMix64).
-struct Random(u64);
+/// Makes appends.
+struct Source(Random);
 
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
+impl Source {
     /// A tenth of the streams takes half of the appends.
     fn stream(&mut self) -> StreamId {
-        let bound = if self.below(2) == 0 { STREAMS / 10 } else { STREAMS };
-        let number = self.below(bound);
+        let bound = if self.0.below(2) == 0 { STREAMS / 10 } else { STREAMS };
+        let number = self.0.below(bound);
         StreamId::new(&format!("case-0198c0de-0000-7000-8000-{number:012}")).expect("well formed")
     }
 
     fn events(&mut self) -> Vec<NewEvent> {
-        (0..=self.below(3)).map(|_| self.event()).collect()
+        (0..=self.0.below(3)).map(|_| self.event()).collect()
     }
 
     fn event(&mut self) -> NewEvent {
@@ -65,7 +56,7 @@ impl Random {
         let around = r#"{"channel":"portal","text":""}"#.len();
         let text = "پ".repeat((EVENT_SIZE_BYTES - metadata.len() - around) / 2);
         NewEvent {
-            id: Uuid::from_u64_pair(self.below(u64::MAX), self.below(u64::MAX)),
+            id: Uuid::from_u64_pair(self.0.below(u64::MAX), self.0.below(u64::MAX)),
             type_name: "interaction-recorded",
             version: 1,
             metadata: metadata.into(),
@@ -155,10 +146,10 @@ fn measure(runtime: &Runtime, target: &impl Target, writers: usize, appends: usi
             // Never the same twice: the store would take the events for retries.
             let seed = SEEDS.fetch_add(1, Ordering::Relaxed) << 32;
             tasks.spawn(async move {
-                let mut random = Random(seed);
+                let mut source = Source(Random(seed));
                 let mut latencies = Vec::with_capacity(appends / writers);
                 for _ in 0..appends / writers {
-                    let (stream, events) = (random.stream(), random.events());
+                    let (stream, events) = (source.stream(), source.events());
                     let start = Instant::now();
                     target.append(stream, events).await;
                     latencies.push(start.elapsed());
@@ -174,12 +165,11 @@ fn measure(runtime: &Runtime, target: &impl Target, writers: usize, appends: usi
     Measured { rate: latencies.len() as f64 / seconds, p99_ms: p99.as_secs_f64() * 1e3 }
 }
 
-fn median(mut rounds: Vec<Measured>) -> Measured {
-    let mut middle = |value: fn(&Measured) -> f64| {
-        rounds.sort_by(|left, right| value(left).total_cmp(&value(right)));
-        value(&rounds[rounds.len() / 2])
-    };
-    Measured { rate: middle(|round| round.rate), p99_ms: middle(|round| round.p99_ms) }
+fn medians(rounds: &[Measured]) -> Measured {
+    Measured {
+        rate: median(rounds.iter().map(|round| round.rate)),
+        p99_ms: median(rounds.iter().map(|round| round.p99_ms)),
+    }
 }
 
 fn main() {
@@ -188,9 +178,7 @@ fn main() {
     let appends = numbers.next().unwrap_or(60_000);
     let only = numbers.next();
     let runtime = Runtime::new().expect("a runtime");
-    // Beside the build: a directory for temporary files may be in memory, where nothing is durable.
-    let parent = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let directory = tempfile::tempdir_in(parent).expect("a directory");
+    let directory = directory();
     let data = directory.path().join("data");
 
     let sqlite = Arc::new(SqliteStore::open(&data).expect("a store"));
@@ -208,7 +196,7 @@ fn main() {
             ours.push(measure(&runtime, &sqlite, writers, appends));
             theirs.push(measure(&runtime, &segment, writers, appends));
         }
-        let (ours, theirs) = (median(ours), median(theirs));
+        let (ours, theirs) = (medians(&ours), medians(&theirs));
         println!(
             "{writers:>7} {:>10.0} ({:>5.2}) {:>14.0} ({:>5.2}) {:>10.2}",
             ours.rate,

@@ -99,7 +99,12 @@ impl CaseRow {
             }
             CaseEvent::Assigned(assigned) => self.assignee = Some(assigned.assignee.to_string()),
             CaseEvent::StageEntered(entered) => self.stage = Some(entered.stage.clone()),
-            CaseEvent::InteractionRecorded(_) => self.interaction_count += 1,
+            CaseEvent::InteractionRecorded(interaction) => {
+                // Customers see the count, so it must not tell them of what staff say among themselves.
+                if interaction.direction != Direction::Internal {
+                    self.interaction_count += 1;
+                }
+            }
             CaseEvent::Held(held) => {
                 self.hold_reason = Some(held.reason);
                 self.status = status_on_hold(held.reason);

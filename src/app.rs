@@ -124,7 +124,7 @@ impl App {
         &self.directory
     }
 
-    /// Ends the monitor and the read models. What was acknowledged is in the log; dropping the store closes it.
+    /// Ends the monitor and the read models, and closes the log unless somebody still reads it.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if let Some(monitor) = self.monitor.take()
@@ -132,7 +132,18 @@ impl App {
         {
             tracing::error!(%error, "the SLA monitor ended badly");
         }
-        self.read_models.stop();
+        self.read_models.stop().await;
+        let Self { store, commands, read_models, .. } = self;
+        drop((commands, read_models));
+        match Arc::into_inner(store) {
+            // Closing waits for the store's threads.
+            Some(store) => {
+                if let Err(error) = tokio::task::spawn_blocking(move || drop(store)).await {
+                    tracing::error!(%error, "the log was not closed in order");
+                }
+            }
+            None => tracing::debug!("the log is still being read and closes with its last reader"),
+        }
     }
 }
 

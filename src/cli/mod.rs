@@ -195,7 +195,7 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
 }
 
 fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("PARVANDEH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("PARVANDEH_LOG").unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
     let subscriber =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {

@@ -44,7 +44,7 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
 
     let movement = match &secret {
         Some(secret) => {
-            demo::greet(&config.data_directory, address, secret);
+            demo::greet(address, |visitor| token::issue(secret, visitor));
             Some(tokio::spawn(demo::move_on(app.commands.clone(), app.clock.clone())))
         }
         None => None,
@@ -61,6 +61,8 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     server.await?;
     if let Some(movement) = movement {
         movement.abort();
+        // Waited for, because it holds the log open; that it was aborted is what was wanted.
+        let _ = movement.await;
     }
     app.stop().await;
     Ok(Exit::Done)

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Exit, Failure};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::demo;
 use crate::http::authentication::{Secret, issue_demo_token};
 use crate::principal::{Principal, Role};
 
@@ -29,10 +30,10 @@ pub struct TokenArguments {
     /// The name of its holder; `demo-<role>` where absent.
     #[arg(long)]
     subject: Option<String>,
-    /// The customer, for the role customer (a UUID).
-    #[arg(long, required_if_eq("role", "customer"))]
+    /// The customer, for the role customer (a UUID); where absent, the demo's busiest one.
+    #[arg(long)]
     customer: Option<Uuid>,
-    /// The units, for agents and supervisors.
+    /// The units, for agents and supervisors; where absent, those of the demo.
     #[arg(long = "unit")]
     units: Vec<String>,
 }
@@ -73,13 +74,17 @@ pub fn token(config: &Config, arguments: &TokenArguments) -> Result<Exit, Failur
         return Err(Failure::new(Exit::NotFound, message));
     };
     let role = Role::from(arguments.role);
-    let principal = Principal {
-        subject: arguments.subject.clone().unwrap_or_else(|| format!("demo-{role}")),
-        role,
-        customer_id: arguments.customer.filter(|_| role == Role::Customer),
-        units: arguments.units.clone(),
-        expires_at: Timestamp::UNIX_EPOCH,
-    };
+    let visitor = demo::visitors().into_iter().find(|visitor| visitor.role == role);
+    let mut principal = visitor.expect("the demo has a visitor of every role");
+    if let Some(subject) = &arguments.subject {
+        principal.subject = subject.clone();
+    }
+    if role == Role::Customer && arguments.customer.is_some() {
+        principal.customer_id = arguments.customer;
+    }
+    if matches!(role, Role::Agent | Role::Supervisor) && !arguments.units.is_empty() {
+        principal.units = arguments.units.clone();
+    }
     println!("{}", issue(&secret, principal));
     Ok(Exit::Done)
 }

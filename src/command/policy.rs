@@ -42,10 +42,11 @@ pub fn visibility(principal: &Principal) -> Visibility {
     }
 }
 
-/// Whether the caller may send commands to a case in this state. A case that does not exist yet is anybody's to open.
+/// Whether the caller may send commands to a case in this state. This is asked before anything else about a command is looked at, so
+/// that a case which is not there and one outside the scope give the same answer.
 pub fn may_touch(principal: &Principal, case: &CaseState) -> bool {
-    case.status.is_none()
-        || case_scope(principal).includes(
+    case.status.is_some()
+        && case_scope(principal).includes(
             case.unit.as_ref().map(|unit| unit.as_str()),
             case.customer_id.map(|id| id.0),
         )

@@ -7,7 +7,7 @@ use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, TimeRange};
 use uuid::Uuid;
 
 use super::as_of;
-use super::context::{case_scope, query, refused};
+use super::context::{case_scope, principal, query, refused};
 use super::cursor::ListKey;
 use super::customer::{self, Customer};
 use super::global_id::{self, NodeType};
@@ -17,6 +17,8 @@ use super::sla::SlaClock;
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
 use super::vocabulary::{CaseKind, Channel, HoldReason, Outcome, Priority, Severity, Status};
 use crate::command::policy;
+use crate::error::{ErrorCode, RequestError};
+use crate::principal::Role;
 
 /// A complaint, request, question or other matter of a customer, from its first word to its closing.
 #[derive(SimpleObject, Clone)]
@@ -64,7 +66,7 @@ pub struct Case {
     pub resolved_at: Option<DateTime>,
     /// When it was closed.
     pub closed_at: Option<DateTime>,
-    /// How many exchanges it has had.
+    /// How many exchanges with the customer it has had.
     pub interaction_count: i64,
     /// The revision of its stream: give it as `expectedRevision` to change only what you have seen.
     pub revision: i64,
@@ -213,7 +215,7 @@ fn into_all<A, B: From<A>>(values: Option<Vec<A>>) -> Option<Vec<B>> {
 }
 
 impl CaseFilterInput {
-    fn into_filter(self) -> Result<CaseFilter, crate::error::RequestError> {
+    fn into_filter(self) -> Result<CaseFilter, RequestError> {
         let customer_id = self
             .customer_id
             .map(|id| global_id::decode("customerId", NodeType::Customer, &id))
@@ -291,6 +293,17 @@ impl CaseTotal {
 /// A page of cases.
 pub type CaseConnection = Connection<String, Case, CaseTotal, EmptyFields>;
 
+/// A filter tells of the field that it filters by: whoever may not select the one may not use the other.
+fn check_filter(filter: &CaseFilterInput, role: Role) -> Result<(), RequestError> {
+    let refused_field = match role {
+        Role::Customer if filter.assignee.is_some() => "assignee",
+        Role::Monitor if filter.customer_id.is_some() => "customerId",
+        _ => return Ok(()),
+    };
+    let message = format!("The role `{role}` may not filter cases by `{refused_field}`.");
+    Err(RequestError::new(ErrorCode::Forbidden, message))
+}
+
 /// A page of the cases that the caller may know of.
 pub async fn list(
     ctx: &Context<'_>,
@@ -298,6 +311,7 @@ pub async fn list(
     sort: CaseSort,
     page: PageArguments,
 ) -> async_graphql::Result<CaseConnection> {
+    check_filter(&filter, principal(ctx).role).map_err(refused)?;
     let filter = filter.into_filter().map_err(refused)?;
     let key = ListKey::of("cases", (sort, &filter));
     let request = page.request(key).map_err(refused)?;
@@ -355,7 +369,7 @@ pub async fn after_write(
         caught_up.map_err(|error| super::context::failure(&error))?;
     }
     // The writer may lose sight of a case by referring it to another unit; its own answer still shows what it wrote.
-    let scope = policy::case_scope_after_write(super::context::principal(ctx));
+    let scope = policy::case_scope_after_write(principal(ctx));
     let row = query(ctx, move |db| case_summary::case(db, &scope, id)).await?;
     Ok(row.map(Case::from))
 }

@@ -465,10 +465,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
     let id = CaseId(derived(&["case", &identity.command_id.to_string()]));
     let stream = stream(id.0);
     let executed =
-        execute::<CaseAggregate>(ctx, &stream, identity, &common, command, "CASE_NOT_FOUND", |_| {
-            true
-        })
-        .await?;
+        execute::<CaseAggregate>(ctx, &stream, identity, &common, command, |_| true).await?;
     case::after_write(ctx, id.0, executed.position).await.map_err(Failed::Failure)
 }
 
@@ -514,7 +511,6 @@ async fn change(
         identity,
         &common,
         command,
-        "CASE_NOT_FOUND",
         |state| policy::may_touch(caller, state),
     )
     .await?;

@@ -177,7 +177,6 @@ async fn run(
         identity,
         &common,
         command,
-        "CUSTOMER_NOT_FOUND",
         |_| true,
     )
     .await?;

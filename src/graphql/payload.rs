@@ -122,6 +122,13 @@ fn key_reused() -> UserError {
     UserError::new("IDEMPOTENCY_KEY_REUSED", Some("idempotencyKey"), message)
 }
 
+/// The one answer for an aggregate that does not exist and for one that the caller may not know of: `CASE_NOT_FOUND`.
+fn not_found(category: &str) -> UserError {
+    let code = format!("{}_NOT_FOUND", category.to_ascii_uppercase());
+    let field = format!("{category}Id");
+    UserError::new(&code, Some(&field), format!("there is no such {category}"))
+}
+
 /// Why a mutation did not do what was asked.
 pub enum Failed {
     /// An answer for the caller.
@@ -149,7 +156,6 @@ pub async fn execute<D>(
     identity: RequestIdentity,
     common: &Common,
     command: D::Command,
-    not_found_code: &str,
     permit: impl Fn(&D::State) -> bool,
 ) -> Result<Executed, Failed>
 where
@@ -162,7 +168,8 @@ where
         None => None,
         Some(Ok(revision)) => Some(revision),
         Some(Err(_)) => {
-            return Err(RequestError::bad_input("expectedRevision", "is not negative").into());
+            services(ctx).idempotency.release(&identity);
+            return Err(RequestError::bad_input("expectedRevision", "must not be negative").into());
         }
     };
     let envelope = Envelope {
@@ -180,9 +187,7 @@ where
     }
     executed.map_err(|error| match error {
         CommandError::Refused(refusal) => UserError::of(&refusal).into(),
-        CommandError::NotFound => {
-            UserError::new(not_found_code, None, "there is no such object").into()
-        }
+        CommandError::NotFound => not_found(D::CATEGORY).into(),
         CommandError::RevisionMismatch { actual } => {
             let actual = actual.map_or("none".to_owned(), |revision| revision.to_string());
             let message = format!("the object has changed: its revision is {actual}; read it again");

@@ -168,7 +168,7 @@ async fn publish_policy(
     let identity = claim(ctx, None, &(&id, &command), &common).await?;
     let stream = stream("policy", id.as_str())?;
     let executed =
-        execute::<PolicyAggregate>(ctx, &stream, identity, &common, command, "", |_| true).await?;
+        execute::<PolicyAggregate>(ctx, &stream, identity, &common, command, |_| true).await?;
     latest(ctx, ReferenceKind::Policy, id.to_string(), executed.position).await
 }
 
@@ -185,7 +185,7 @@ async fn publish_calendar(
     let identity = claim(ctx, None, &(&id, &command), &common).await?;
     let stream = stream("calendar", id.as_str())?;
     let executed =
-        execute::<CalendarAggregate>(ctx, &stream, identity, &common, command, "", |_| true)
+        execute::<CalendarAggregate>(ctx, &stream, identity, &common, command, |_| true)
             .await?;
     latest(ctx, ReferenceKind::Calendar, id.to_string(), executed.position).await
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::generation::{self, Generation};
 use super::projector::{self, ProjectorError};
@@ -77,6 +78,7 @@ pub struct ReadModels {
     position: watch::Sender<u64>,
     readers: tokio::sync::Semaphore,
     rebuilding: tokio::sync::Mutex<()>,
+    follower: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl ReadModels {
@@ -89,6 +91,7 @@ impl ReadModels {
             position: watch::channel(0).0,
             readers: tokio::sync::Semaphore::new(READERS_MAX),
             rebuilding: tokio::sync::Mutex::new(()),
+            follower: Mutex::new(None),
         })
     }
 
@@ -146,7 +149,7 @@ impl ReadModels {
             generation::remove(&retired.path);
         }
         let models = self.clone();
-        tokio::spawn(async move {
+        let follower = tokio::spawn(async move {
             let progress = {
                 let models = models.clone();
                 move |position| models.reached(position)
@@ -157,6 +160,7 @@ impl ReadModels {
                 tracing::error!(error = %crate::error::chain(&error), "the read models have stopped following the log");
             }
         });
+        *self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(follower);
     }
 
     fn reached(&self, position: u64) {
@@ -169,17 +173,27 @@ impl ReadModels {
         });
     }
 
-    /// Stops following the log.
-    pub fn stop(&self) {
-        let serving = self.serving.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(serving) = serving.as_ref() {
+    /// Stops following the log, and waits until the last batch is committed.
+    pub async fn stop(&self) {
+        if let Some(serving) = self.current() {
             serving.stop.send_replace(true);
         }
+        let follower =
+            self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        if let Some(follower) = follower
+            && let Err(error) = follower.await
+        {
+            tracing::error!(%error, "the read models ended badly");
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Serving>> {
+        self.serving.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     /// Whether queries are answered.
     pub fn is_serving(&self) -> bool {
-        self.serving.read().unwrap_or_else(|poisoned| poisoned.into_inner()).is_some()
+        self.current().is_some()
     }
 
     /// The position up to which the read models are built.
@@ -214,12 +228,7 @@ impl ReadModels {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, QueryError> {
         let _permit = self.readers.acquire().await.map_err(|_| QueryError::Stopping)?;
-        let serving = self
-            .serving
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
-            .ok_or(QueryError::Stopping)?;
+        let serving = self.current().ok_or(QueryError::Stopping)?;
         let answer = tokio::task::spawn_blocking(move || {
             let db = serving.take()?;
             let answer = query(&db);

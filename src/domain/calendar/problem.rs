@@ -41,8 +41,12 @@ impl Problems {
     /// Checks that a name says something and is not a text.
     pub(crate) fn check_name(&mut self, field: impl Into<String>, name: &str) {
         const CHARACTERS_MAX: usize = 200;
-        if name.trim().is_empty() || name.chars().count() > CHARACTERS_MAX {
-            self.add(field, format!("a name has 1 to {CHARACTERS_MAX} characters"));
+        if name.trim().is_empty()
+            || name.chars().count() > CHARACTERS_MAX
+            || name.chars().any(char::is_control)
+        {
+            let message = format!("a name has 1 to {CHARACTERS_MAX} characters, none a control character");
+            self.add(field, message);
         }
     }
 

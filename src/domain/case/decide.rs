@@ -124,6 +124,14 @@ impl Decider for Case {
             },
             CaseCommand::RecordActivity(activity) => {
                 check("name", text::check_line(&activity.name))?;
+                let optional = [
+                    ("resource", &activity.resource),
+                    ("group", &activity.group),
+                    ("transition", &activity.transition),
+                ];
+                for (field, value) in optional {
+                    value.as_deref().map_or(Ok(()), |value| check(field, text::check_line(value)))?;
+                }
                 Ok(vec![
                     CaseActivityRecorded {
                         name: activity.name,
