@@ -7,7 +7,7 @@ use super::{Exit, Failure};
 use crate::app::App;
 use crate::config::Config;
 use crate::store::EventStore;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite;
 
 /// Builds the read models anew from the log.
 pub async fn rebuild(config: Config) -> Result<Exit, Failure> {
@@ -24,11 +24,10 @@ pub async fn rebuild(config: Config) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Copies the log into a new directory.
+/// Copies the log into a new directory. Works beside a running server.
 pub fn backup(config: &Config, target: &Path) -> Result<Exit, Failure> {
-    let store = SqliteStore::open(&config.data_directory)?;
     let progress = bar("copying", "bytes", 0);
-    store.backup(target, |step| {
+    sqlite::backup(&config.data_directory, target, |step| {
         progress.set_length(step.total_bytes);
         progress.set_position(step.copied_bytes);
     })?;

@@ -136,7 +136,7 @@ enum Command {
     },
     /// Build the read models anew from the log.
     Rebuild,
-    /// Copy the log into a new directory.
+    /// Copy the log into a new directory. Works beside a running server.
     Backup {
         /// The new directory.
         target: PathBuf,

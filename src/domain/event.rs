@@ -161,6 +161,9 @@ pub(crate) fn decode<T: serde::de::DeserializeOwned>(
     if version == latest {
         return serde_json::from_slice(json).map_err(malformed);
     }
+    if version > latest {
+        return Err(DecodeError::UnknownType { name: name.to_owned(), version });
+    }
     let mut value: Value = serde_json::from_slice(json).map_err(malformed)?;
     for step in version..latest {
         let upcaster = upcasters
@@ -168,9 +171,6 @@ pub(crate) fn decode<T: serde::de::DeserializeOwned>(
             .find(|upcaster| upcaster.name == name && upcaster.version == step)
             .ok_or_else(|| DecodeError::UnknownType { name: name.to_owned(), version })?;
         value = (upcaster.upcast)(value);
-    }
-    if version > latest {
-        return Err(DecodeError::UnknownType { name: name.to_owned(), version });
     }
     serde_json::from_value(value).map_err(malformed)
 }

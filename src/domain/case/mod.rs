@@ -20,5 +20,8 @@ pub use error::CaseRefusal;
 pub use event::CaseEvent;
 pub use state::CaseState;
 
+#[cfg(test)]
+mod tests;
+
 /// The aggregate.
 pub struct Case;

@@ -13,5 +13,8 @@ pub use error::CustomerRefusal;
 pub use event::CustomerEvent;
 pub use state::CustomerState;
 
+#[cfg(test)]
+mod tests;
+
 /// The aggregate.
 pub struct Customer;

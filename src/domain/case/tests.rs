@@ -1,0 +1,210 @@
+//! What may follow on what, told as given, when, then.
+
+use jiff::Timestamp;
+
+use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Status};
+use super::command::*;
+use super::event::CaseEvent;
+use super::{Case, CaseCommand, CaseRefusal, CaseState};
+use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
+use crate::event::StoredEvent;
+use crate::id::{CommandId, StaffId, UnitId};
+use crate::pii::Pii;
+
+fn context() -> Context {
+    let now: Timestamp = "2026-03-21T08:00:00Z".parse().unwrap();
+    let actor = Actor { kind: ActorKind::Staff, id: "agent-1".to_owned() };
+    let command_id = CommandId(crate::id::derived(&["test"]));
+    Context { command_id, occurred_at: now, recorded_at: now, actor }
+}
+
+fn meta() -> Metadata {
+    let context = context();
+    Metadata {
+        occurred_at: context.occurred_at,
+        recorded_at: context.recorded_at,
+        actor: context.actor,
+        causation_id: context.command_id,
+        correlation_id: context.command_id.0,
+        command_digest: None,
+    }
+}
+
+/// The state after these commands, each of which must be accepted.
+#[track_caller]
+fn given(commands: impl IntoIterator<Item = CaseCommand>) -> CaseState {
+    commands.into_iter().fold(CaseState::default(), |state, command| {
+        let events = Case::decide(&state, command, &context()).unwrap();
+        events.iter().fold(state, |state, event| Case::evolve(state, event, &meta()))
+    })
+}
+
+/// The stored names of the events that follow from a command.
+#[track_caller]
+fn when(state: &CaseState, command: CaseCommand) -> Vec<&'static str> {
+    let events = Case::decide(state, command, &context()).unwrap();
+    events.iter().map(|event| event.event_type().name).collect()
+}
+
+/// Why a command is refused.
+#[track_caller]
+fn refused(state: &CaseState, command: CaseCommand) -> CaseRefusal {
+    Case::decide(state, command, &context()).unwrap_err()
+}
+
+fn text(text: &str) -> Pii<String> {
+    Pii::new(text.to_owned())
+}
+
+fn open() -> CaseCommand {
+    CaseCommand::Open(OpenCase {
+        kind: CaseKind::Complaint,
+        subject: text("قبض نادرست"),
+        description: None,
+        customer_id: None,
+        channel: Channel::Letter,
+        category: None,
+        priority: Priority::Normal,
+        severity: None,
+        unit: Some(UnitId::new("finance").unwrap()),
+        due_at: None,
+        external_reference: None,
+    })
+}
+
+fn hold(reason: HoldReason) -> CaseCommand {
+    CaseCommand::Hold(HoldCase { reason, note: None })
+}
+
+fn says(direction: Direction) -> CaseCommand {
+    let (channel, body) = (Channel::Phone, text("سلام"));
+    CaseCommand::RecordInteraction(RecordInteraction { direction, channel, body, automatic: false })
+}
+
+fn resolve() -> CaseCommand {
+    CaseCommand::Resolve(ResolveCase { outcome: Outcome::Upheld, summary: None })
+}
+
+fn reopen() -> CaseCommand {
+    CaseCommand::Reopen(ReopenCase { reason: text("not settled") })
+}
+
+fn refer(unit: &str) -> CaseCommand {
+    let unit = UnitId::new(unit).unwrap();
+    CaseCommand::Refer(ReferCase { unit, reason: text("theirs"), answer_due_at: None })
+}
+
+#[test]
+fn a_case_that_was_not_opened_is_not_found() {
+    let nothing = CaseState::default();
+    for command in [CaseCommand::Close, CaseCommand::Resume, resolve(), refer("care")] {
+        assert_eq!(refused(&nothing, command), CaseRefusal::NotFound);
+    }
+}
+
+#[test]
+fn a_case_is_opened_once() {
+    assert_eq!(when(&CaseState::default(), open()), ["CaseOpened"]);
+    assert_eq!(refused(&given([open()]), open()), CaseRefusal::AlreadyOpened);
+}
+
+#[test]
+fn waiting_for_the_customer_is_pending_and_for_anybody_else_on_hold() {
+    let status = |reason| given([open(), hold(reason)]).status;
+    assert_eq!(status(HoldReason::AwaitingCustomer), Some(Status::Pending));
+    assert_eq!(status(HoldReason::AwaitingThirdParty), Some(Status::OnHold));
+    assert_eq!(status(HoldReason::Other), Some(Status::OnHold));
+}
+
+#[test]
+fn a_customers_message_ends_the_wait_for_the_customer_and_no_other() {
+    let pending = given([open(), hold(HoldReason::AwaitingCustomer)]);
+    assert_eq!(when(&pending, says(Direction::Inbound)), ["InteractionRecorded", "CaseResumed"]);
+    assert_eq!(when(&pending, says(Direction::Outbound)), ["InteractionRecorded"]);
+    assert_eq!(when(&pending, says(Direction::Internal)), ["InteractionRecorded"]);
+    let on_hold = given([open(), hold(HoldReason::AwaitingThirdParty)]);
+    assert_eq!(when(&on_hold, says(Direction::Inbound)), ["InteractionRecorded"]);
+}
+
+#[test]
+fn a_hold_begins_once_and_ends_once() {
+    let held = given([open(), hold(HoldReason::Other)]);
+    assert_eq!(refused(&held, hold(HoldReason::Other)), CaseRefusal::AlreadyHeld);
+    let resumed = given([open(), hold(HoldReason::Other), CaseCommand::Resume]);
+    assert_eq!(refused(&resumed, CaseCommand::Resume), CaseRefusal::NotHeld);
+}
+
+#[test]
+fn resolving_ends_a_hold() {
+    let state = given([open(), hold(HoldReason::Other), resolve(), reopen()]);
+    assert_eq!((state.status, state.hold), (Some(Status::Open), None));
+}
+
+#[test]
+fn only_a_resolved_case_is_closed_and_only_a_finished_one_reopened() {
+    let opened = given([open()]);
+    assert_eq!(refused(&opened, CaseCommand::Close), CaseRefusal::NotResolved);
+    assert_eq!(refused(&opened, reopen()), CaseRefusal::NotFinished);
+    let resolved = given([open(), resolve()]);
+    assert_eq!(when(&resolved, CaseCommand::Close), ["CaseClosed"]);
+    assert_eq!(when(&resolved, reopen()), ["CaseReopened"]);
+    let closed = given([open(), resolve(), CaseCommand::Close]);
+    assert_eq!(refused(&closed, CaseCommand::Close), CaseRefusal::Closed);
+    assert_eq!(when(&closed, reopen()), ["CaseReopened"]);
+}
+
+#[test]
+fn work_on_a_finished_case_is_refused_but_what_people_say_is_kept() {
+    let resolved = given([open(), resolve()]);
+    let closed = given([open(), resolve(), CaseCommand::Close]);
+    for command in [resolve(), refer("care"), hold(HoldReason::Other), CaseCommand::Resume] {
+        assert_eq!(refused(&resolved, command.clone()), CaseRefusal::Resolved);
+        assert_eq!(refused(&closed, command), CaseRefusal::Closed);
+    }
+    assert_eq!(when(&closed, says(Direction::Inbound)), ["InteractionRecorded"]);
+    let note = CaseCommand::AddNote(AddNote { body: text("called twice") });
+    assert_eq!(when(&closed, note), ["CaseNoteAdded"]);
+}
+
+#[test]
+fn a_referral_frees_the_assignee_and_to_the_same_unit_it_is_nothing() {
+    let assign = CaseCommand::Assign(AssignCase { assignee: StaffId::new("agent-7").unwrap() });
+    let state = given([open(), assign, refer("care")]);
+    assert_eq!((state.unit, state.assignee), (Some(UnitId::new("care").unwrap()), None));
+    assert_eq!(when(&given([open()]), refer("finance")), <[&str; 0]>::default());
+}
+
+#[test]
+fn a_classification_tells_only_what_changed() {
+    let classify = |priority| {
+        CaseCommand::Classify(ClassifyCase { category: None, priority, severity: None })
+    };
+    let state = given([open()]);
+    assert_eq!(refused(&state, classify(None)), CaseRefusal::NothingToClassify);
+    assert_eq!(when(&state, classify(Some(Priority::Normal))), <[&str; 0]>::default());
+    let events = Case::decide(&state, classify(Some(Priority::Urgent)), &context()).unwrap();
+    let [CaseEvent::Classified(classified)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(classified.priority, Some(Priority::Urgent));
+    assert_eq!(classified.category, None);
+}
+
+#[test]
+fn a_date_that_has_passed_cannot_be_promised() {
+    let due_at = context().occurred_at;
+    let refusal = refused(&given([open()]), CaseCommand::SetDueDate(SetDueDate { due_at }));
+    assert_eq!((refusal.code(), refusal.field()), ("DUE_DATE_PASSED", Some("due_at")));
+}
+
+#[test]
+fn texts_are_checked_and_the_refusal_names_the_field() {
+    let note = |body: &str| CaseCommand::AddNote(AddNote { body: text(body) });
+    let state = given([open()]);
+    for (body, code) in [
+        (" \n", "TEXT_EMPTY"),
+        ("a\u{0}b", "TEXT_HAS_CONTROL_CHARACTERS"),
+        (&"ی".repeat(20_001), "TEXT_TOO_LONG"),
+    ] {
+        let refusal = refused(&state, note(body));
+        assert_eq!((refusal.code(), refusal.field()), (code, Some("body")));
+    }
+}
