@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::page::Conditions;
 
 /// Which cases somebody may know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CaseScope {
     /// All of them.
     All,

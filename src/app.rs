@@ -104,6 +104,7 @@ impl App {
             read_models: self.read_models.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
+            started_at: self.clock.now(),
         };
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
     }

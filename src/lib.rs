@@ -14,6 +14,7 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod import;
+pub mod metrics;
 pub mod principal;
 pub mod replay;
 pub mod store;

@@ -18,6 +18,7 @@ use parvandeh_domain::id::{CommandId, EventId};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::metrics::CommandOutcome;
 use crate::store::{
     AppendError, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
 };
@@ -177,6 +178,24 @@ impl CommandHandler {
         D::Event: StoredEvent,
         D::State: Send + Sync,
     {
+        let executed = self.attempt::<D>(stream, commands, expected, permit).await;
+        outcome(&executed).count();
+        executed
+    }
+
+    async fn attempt<D>(
+        &self,
+        stream: &StreamId,
+        commands: Vec<(Envelope, D::Command)>,
+        expected: Option<u64>,
+        permit: impl Fn(&D::State) -> bool,
+    ) -> Result<Executed, Failure<D>>
+    where
+        D: Decider + 'static,
+        D::Command: Clone,
+        D::Event: StoredEvent,
+        D::State: Send + Sync,
+    {
         for _ in 0..=CONFLICT_RETRIES_MAX {
             let folded = self.load::<D>(stream).await?;
             if !permit(&folded.state) {
@@ -276,6 +295,28 @@ impl CommandHandler {
             self.folded.insert(stream.clone(), folded.clone());
         }
         Ok(folded)
+    }
+}
+
+fn outcome<R: std::fmt::Display + std::fmt::Debug>(
+    executed: &Result<Executed, CommandError<R>>,
+) -> CommandOutcome {
+    match executed {
+        Ok(executed) if executed.event_count > 0 => CommandOutcome::Written,
+        Ok(_) => CommandOutcome::Unchanged,
+        Err(
+            CommandError::Refused(_)
+            | CommandError::NotFound
+            | CommandError::RevisionMismatch { .. }
+            | CommandError::KeyReused
+            | CommandError::OccurredInFuture,
+        ) => CommandOutcome::Refused,
+        Err(
+            CommandError::Contended
+            | CommandError::Append(_)
+            | CommandError::Read(_)
+            | CommandError::Decode { .. },
+        ) => CommandOutcome::Failed,
     }
 }
 

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use super::handler::{CommandError, CommandHandler, Envelope};
 use crate::clock::Clock;
 use crate::error::chain;
+use crate::metrics::BREACH_DELAY;
 use crate::store::{EventStore, Position, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
 
@@ -45,6 +46,8 @@ pub struct SlaMonitor {
     pub store: Arc<dyn EventStore>,
     /// Tells what "now" is.
     pub clock: Arc<dyn Clock>,
+    /// Since when the monitor watches: what fell due before was late already.
+    pub started_at: Timestamp,
 }
 
 /// Why a round of the monitor failed.
@@ -162,6 +165,12 @@ impl SlaMonitor {
             .execute::<Sla>(&stream, vec![(envelope, command)], None, |_| true)
             .await
             .map_err(|source| MonitorError::Record { case_id, source })?;
-        Ok(executed.position.filter(|_| executed.event_count > 0))
+        if executed.event_count == 0 {
+            return Ok(None);
+        }
+        if due_at >= self.started_at && clock.stopped_at.is_none() {
+            BREACH_DELAY.observe(self.clock.now().duration_since(due_at).as_secs_f64());
+        }
+        Ok(executed.position)
     }
 }

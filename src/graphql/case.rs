@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::as_of;
 use super::context::{case_scope, principal, query, refused};
 use super::cursor::ListKey;
-use super::customer::{self, Customer};
+use super::customer::Customer;
 use super::global_id::{self, NodeType};
+use super::loader;
 use super::paging::{PageArguments, connection};
 use super::scalar::DateTime;
 use super::sla::SlaClock;
@@ -116,7 +117,7 @@ impl Case {
     /// Whose case it is; null when the customer is not known.
     async fn customer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Customer>> {
         match self.customer_uuid {
-            Some(id) => customer::find(ctx, id).await,
+            Some(id) => Ok(loader::customer(ctx, id).await?.map(Customer::from)),
             None => Ok(None),
         }
     }

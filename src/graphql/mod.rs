@@ -17,6 +17,7 @@ mod customer;
 mod customer_mutations;
 mod document;
 pub mod global_id;
+mod loader;
 mod operations;
 mod paging;
 pub mod parameters;
@@ -46,7 +47,8 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
 
 /// The schema over these services.
 pub fn schema(services: Services) -> Schema {
-    builder().data(Arc::new(services)).finish()
+    let loaders = loader::Loaders::new(&services.read_models);
+    builder().data(Arc::new(services)).data(loaders).finish()
 }
 
 /// The schema in GraphQL's schema language, as committed in `schema/schema.graphql`.

@@ -3,6 +3,9 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use jiff::{Timestamp, TimestampRound, Unit};
 
+/// So many characters of a refused text are shown to its sender.
+const SHOWN_LENGTH_MAX: usize = 40;
+
 /// A moment, as RFC 3339 text with an offset: `2026-03-21T08:00:00+03:30`. Answers are in UTC. Kept to the microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DateTime(pub Timestamp);
@@ -13,10 +16,12 @@ impl ScalarType for DateTime {
         let Value::String(text) = &value else {
             return Err(InputValueError::expected_type(value));
         };
+        // The text is quoted, because an input may have several moments and the error does not say which one it is about.
         let wrong = || {
-            InputValueError::custom(
-                "not a moment in RFC 3339 with an offset, such as 2026-03-21T08:00:00+03:30",
-            )
+            let shown: String = text.chars().take(SHOWN_LENGTH_MAX).collect();
+            InputValueError::custom(format!(
+                "{shown:?} is not a moment in RFC 3339 with an offset, such as 2026-03-21T08:00:00+03:30"
+            ))
         };
         let moment: Timestamp = text.parse().map_err(|_| wrong())?;
         to_microsecond(moment).map(Self).ok_or_else(wrong)

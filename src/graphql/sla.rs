@@ -5,7 +5,7 @@ use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, Simpl
 use jiff::Timestamp;
 use parvandeh_domain::sla::ClockState as DomainClockState;
 use parvandeh_projections::sla_breaches::{self, BreachFilter, BreachRow};
-use parvandeh_projections::sla_clocks::{self, ClockRow};
+use parvandeh_projections::sla_clocks::ClockRow;
 use parvandeh_projections::sla_compliance::{self, ComplianceFilter};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use super::case::{self, Case, CodeFilter, DateTimeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::cursor::ListKey;
 use super::global_id::{self, NodeType};
+use super::loader;
 use super::paging::{PageArguments, connection};
 use super::scalar::DateTime;
 use super::vocabulary::{Channel, Priority};
@@ -131,8 +132,7 @@ pub async fn clocks_of_case(
     let (rows, now) = match as_of {
         Some(moment) => (as_of::clock_rows(ctx, case_id, moment).await?, moment),
         None => {
-            let scope = case_scope(ctx);
-            let rows = query(ctx, move |db| sla_clocks::clocks(db, &scope, case_id)).await?;
+            let rows = loader::clocks(ctx, case_id).await?;
             (rows, services(ctx).clock.now())
         }
     };

@@ -151,7 +151,7 @@ pub fn entry(logged: &LoggedEvent) -> Entry {
                 error = error.or(meta_error),
                 "skipping an event that this program does not understand"
             );
-            crate::http::metrics::EVENTS_SKIPPED.inc();
+            crate::metrics::EVENTS_SKIPPED.inc();
             Entry::Unknown { position: logged.position.0 }
         }
     }
