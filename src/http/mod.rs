@@ -8,6 +8,7 @@ mod graphql;
 pub mod health;
 mod keys;
 pub mod media;
+pub mod metrics;
 pub mod origin;
 pub mod server;
 mod sse;

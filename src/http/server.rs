@@ -10,12 +10,11 @@ use tokio::sync::watch;
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{health, transport};
+use super::{health, metrics, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
 use crate::graphql::{authorisation, sdl};
-use crate::metrics;
 use crate::principal::{Role, Roles};
 
 /// How long open requests may take to end after the signal to stop.
