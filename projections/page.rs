@@ -168,3 +168,91 @@ impl Conditions {
         &self.values
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A list of rows with these keys, many of them equal; the tie-break is the row's number.
+    fn table(keys: &[i64]) -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE rows (key INTEGER, number INTEGER)").unwrap();
+        for (number, key) in keys.iter().enumerate() {
+            db.execute("INSERT INTO rows VALUES (?, ?)", (key, number as i64)).unwrap();
+        }
+        db
+    }
+
+    fn list(descending: bool) -> List {
+        List {
+            columns: "number",
+            from: "rows",
+            key: "key",
+            tie: "number",
+            descending,
+            conditions: Conditions::default(),
+        }
+    }
+
+    fn read(db: &Connection, descending: bool, request: PageRequest) -> Page<i64> {
+        list(descending).page(db, request, |row| row.get(2)).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn pages_in_either_direction_give_every_row_once_and_in_order(
+            keys in proptest::collection::vec(0_i64..4, 0..40),
+            size in 1_usize..7,
+            descending: bool,
+            backwards: bool,
+        ) {
+            let db = table(&keys);
+            let mut expected: Vec<_> = (0..keys.len()).map(|n| (keys[n], n as i64)).collect();
+            expected.sort_unstable();
+            if descending {
+                expected.reverse();
+            }
+            let mut found = Vec::new();
+            let mut request = PageRequest { backwards, ..PageRequest::first(size) };
+            loop {
+                let page = read(&db, descending, request);
+                let rows: Vec<_> =
+                    page.rows.iter().map(|(anchor, number)| (anchor.key, *number)).collect();
+                if backwards {
+                    request.before = page.rows.first().map(|(anchor, _)| *anchor);
+                    found.splice(0..0, rows);
+                } else {
+                    request.after = page.rows.last().map(|(anchor, _)| *anchor);
+                    found.extend(rows);
+                }
+                if !page.has_more {
+                    break;
+                }
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_page_between_two_rows_has_only_what_lies_between() {
+        let db = table(&[5, 5, 6, 7, 8]);
+        let all = read(&db, false, PageRequest::first(10)).rows;
+        let between = PageRequest {
+            after: Some(all[0].0),
+            before: Some(all[4].0),
+            ..PageRequest::first(10)
+        };
+        let numbers: Vec<_> =
+            read(&db, false, between).rows.into_iter().map(|(_, number)| number).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_page_is_never_larger_than_the_bound() {
+        let db = table(&vec![1; PAGE_SIZE_MAX + 5]);
+        let page = read(&db, false, PageRequest::first(10_000));
+        assert_eq!((page.rows.len(), page.has_more), (PAGE_SIZE_MAX, true));
+    }
+}

@@ -58,3 +58,54 @@ pub enum Visibility {
     /// Notes and internal exchanges too.
     Internal,
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, params_from_iter};
+
+    use super::*;
+
+    const OWN: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
+
+    #[test]
+    fn the_query_and_the_check_in_memory_agree() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE c (unit TEXT, customer_id BLOB)").unwrap();
+        let cases = [None, Some("care"), Some("finance")].into_iter().flat_map(|unit| {
+            [None, Some(OWN), Some(OTHER)].map(|customer_id| (unit, customer_id))
+        });
+        let scopes = [
+            CaseScope::All,
+            CaseScope::Units(vec!["care".to_owned()]),
+            CaseScope::Units(Vec::new()),
+            CaseScope::Customer(OWN),
+            CaseScope::Nothing,
+        ];
+        for (unit, customer_id) in cases {
+            db.execute("DELETE FROM c", []).unwrap();
+            db.execute("INSERT INTO c VALUES (?, ?)", (unit, customer_id)).unwrap();
+            for scope in &scopes {
+                let mut conditions = Conditions::default();
+                scope.restrict(&mut conditions, "c");
+                let found: bool = db
+                    .query_row(
+                        &format!("SELECT count(*) FROM c WHERE {}", conditions.sql()),
+                        params_from_iter(conditions.values()),
+                        |row| row.get(0),
+                    )
+                    .unwrap();
+                let included = scope.includes(unit, customer_id);
+                assert_eq!(found, included, "{scope:?} {unit:?} {customer_id:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn staff_see_their_units_and_the_intake() {
+        let scope = CaseScope::Units(vec!["care".to_owned()]);
+        assert!(scope.includes(Some("care"), Some(OTHER)));
+        assert!(scope.includes(None, None));
+        assert!(!scope.includes(Some("finance"), None));
+    }
+}

@@ -8,6 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+/// The moment without what is finer than a microsecond: that is what read models keep, so nothing finer comes in.
+pub fn to_microsecond(moment: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(moment.as_microsecond()).expect("it came from a timestamp")
+}
+
 /// A source of the present moment.
 pub trait Clock: Send + Sync + 'static {
     /// The present moment in UTC. It may step backwards, as the clocks of real machines do.

@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ use crate::store::{
 const CONFLICT_RETRIES_MAX: usize = 16;
 /// How often a batch is appended again when its outcome is unknown.
 const UNKNOWN_OUTCOME_RETRIES_MAX: usize = 3;
+/// How many queues there are for streams that several write to at once.
+const TURNS: usize = 256;
 /// How many folded aggregates are kept.
 const CACHED_AGGREGATES_MAX: u64 = 20_000;
 /// Events are read in pages of this size.
@@ -151,6 +154,9 @@ pub struct CommandHandler {
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
     folded: moka::sync::Cache<StreamId, Arc<dyn Any + Send + Sync>>,
+    /// Whoever was too late once waits here for the others of its stream who were: else, of many who write to one stream at once,
+    /// each attempt serves one and sends all others round again. Streams share a queue by chance, which costs them a moment.
+    turns: [tokio::sync::Mutex<()>; TURNS],
 }
 
 type Failure<D> = CommandError<<D as Decider>::Refusal>;
@@ -158,7 +164,8 @@ type Failure<D> = CommandError<<D as Decider>::Refusal>;
 impl CommandHandler {
     /// A handler over this log.
     pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, folded: moka::sync::Cache::new(CACHED_AGGREGATES_MAX) }
+        let folded = moka::sync::Cache::new(CACHED_AGGREGATES_MAX);
+        Self { store, clock, folded, turns: std::array::from_fn(|_| Default::default()) }
     }
 
     /// Decides commands on one aggregate, each on the state that the one before leaves, and appends all their events at once.
@@ -196,6 +203,7 @@ impl CommandHandler {
         D::Event: StoredEvent,
         D::State: Send + Sync,
     {
+        let mut turn = None;
         for _ in 0..=CONFLICT_RETRIES_MAX {
             let folded = self.load::<D>(stream).await?;
             if !permit(&folded.state) {
@@ -233,7 +241,12 @@ impl CommandHandler {
                     let position = position.or_else(|| self.store.head());
                     return Ok(Executed { revision, position, event_count });
                 }
-                Err(AppendError::Conflict { .. }) => self.folded.invalidate(stream),
+                Err(AppendError::Conflict { .. }) => {
+                    if turn.is_none() {
+                        turn = Some(self.turn(stream).lock().await);
+                    }
+                    self.folded.invalidate(stream);
+                }
                 Err(error) => {
                     self.folded.invalidate(stream);
                     return Err(CommandError::Append(error));
@@ -241,6 +254,12 @@ impl CommandHandler {
             }
         }
         Err(CommandError::Contended)
+    }
+
+    fn turn(&self, stream: &StreamId) -> &tokio::sync::Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        stream.hash(&mut hasher);
+        &self.turns[hasher.finish() as usize % TURNS]
     }
 
     /// Appends a batch, and again while its outcome is unknown.

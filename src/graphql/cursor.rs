@@ -67,3 +67,38 @@ pub fn decode(field: &str, list: ListKey, cursor: &str) -> Result<Anchor, Reques
         _ => Err(RequestError::bad_input(field, "is not a cursor that this API gave out")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn anchor(key: i64, tie: Tie) -> Anchor {
+        Anchor { key, tie }
+    }
+
+    #[test]
+    fn a_cursor_reads_back_in_its_own_list() {
+        let list = ListKey::of("cases", ("opened", 1));
+        for tie in [Tie::Id(Uuid::from_u128(7)), Tie::Position(-3)] {
+            for key in [i64::MIN, -1, 0, i64::MAX] {
+                let cursor = encode(list, anchor(key, tie));
+                assert_eq!(decode("after", list, &cursor).unwrap(), anchor(key, tie));
+            }
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_refused_and_the_message_says_so() {
+        let cursor = encode(ListKey::of("cases", 1), anchor(1, Tie::Position(1)));
+        let error = decode("after", ListKey::of("cases", 2), &cursor).unwrap_err();
+        assert!(error.message.contains("another order or filter"), "{}", error.message);
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        let list = ListKey::of("cases", 1);
+        for text in ["", "!", "MQ", "MS4wMDAwMDAwMC4xLnAx", "سلام"] {
+            assert!(decode("after", list, text).is_err(), "{text}");
+        }
+    }
+}

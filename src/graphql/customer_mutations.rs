@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 use parvandeh_domain::customer::command as domain;
-use parvandeh_domain::customer::{Customer as CustomerAggregate, CustomerCommand};
+use parvandeh_domain::customer::{Customer as CustomerAggregate, CustomerCommand, CustomerState};
 use parvandeh_domain::id::{CustomerId, derived};
 use parvandeh_domain::pii::Pii;
 use parvandeh_projections::customer_profile;
@@ -146,7 +146,7 @@ async fn register(
     };
     let identity = claim(ctx, None, &command, &common).await?;
     let id = CustomerId(derived(&["customer", &identity.command_id.to_string()]));
-    run(ctx, id.0, identity, common, command).await
+    run(ctx, id.0, identity, common, command, |_| true).await
 }
 
 /// Executes a command on a customer whom the caller may know of.
@@ -158,7 +158,8 @@ async fn change(
 ) -> Result<Option<Customer>, Failed> {
     let id = global_id::decode("customerId", NodeType::Customer, customer_id)?;
     let identity = claim(ctx, Some(id), &command, &common).await?;
-    run(ctx, id, identity, common, command).await
+    // The record is the organisation's: whoever may use these mutations may use them on any customer.
+    run(ctx, id, identity, common, command, |state| state.name.is_some()).await
 }
 
 async fn run(
@@ -167,19 +168,12 @@ async fn run(
     identity: crate::command::idempotency::RequestIdentity,
     common: Common,
     command: CustomerCommand,
+    permit: impl Fn(&CustomerState) -> bool,
 ) -> Result<Option<Customer>, Failed> {
     let stream =
         StreamId::new(&format!("customer-{id}")).expect("a UUID is a well-formed stream id");
-    // The record is the organisation's: whoever may use these mutations may use them on any customer.
-    let executed = execute::<CustomerAggregate>(
-        ctx,
-        &stream,
-        identity,
-        &common,
-        command,
-        |_| true,
-    )
-    .await?;
+    let executed =
+        execute::<CustomerAggregate>(ctx, &stream, identity, &common, command, permit).await?;
     if let Some(position) = executed.position {
         let caught_up = services(ctx).read_models.wait_for(position).await;
         caught_up.map_err(|error| Failed::Failure(failure(&error)))?;

@@ -1,7 +1,9 @@
 //! Scalars of our own.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
+
+use crate::clock::to_microsecond;
 
 /// So many characters of a refused text are shown to its sender.
 const SHOWN_LENGTH_MAX: usize = 40;
@@ -24,7 +26,7 @@ impl ScalarType for DateTime {
             ))
         };
         let moment: Timestamp = text.parse().map_err(|_| wrong())?;
-        to_microsecond(moment).map(Self).ok_or_else(wrong)
+        Ok(Self(to_microsecond(moment)))
     }
 
     fn to_value(&self) -> Value {
@@ -36,11 +38,4 @@ impl From<Timestamp> for DateTime {
     fn from(moment: Timestamp) -> Self {
         Self(moment)
     }
-}
-
-/// The moment without what is finer than a microsecond, which read models do not keep.
-pub fn to_microsecond(moment: Timestamp) -> Option<Timestamp> {
-    let options =
-        TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor);
-    moment.round(options).ok()
 }

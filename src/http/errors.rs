@@ -68,6 +68,9 @@ impl From<Vec<RequestError>> for Answer {
     }
 }
 
+/// How the executor's messages begin about an argument that could not be read, or was of another type.
+const UNREADABLE_ARGUMENT: [&str; 2] = ["Failed to parse \"", "Expected input type \""];
+
 /// Sorts out what the executor gave back.
 ///
 /// The executor has one shape for everything. A refusal shows in that there is no data and that no error
@@ -83,8 +86,10 @@ pub fn settle(mut response: Response, trace_id: &TraceId) -> Answer {
         }
         if refused {
             set_code(error, ErrorCode::GraphqlValidationFailed);
-        } else if error.source.is_none() && error.message.starts_with("Failed to parse \"") {
-            // An argument that its scalar could not read; validation does not look into scalars.
+        } else if error.source.is_none()
+            && UNREADABLE_ARGUMENT.iter().any(|words| error.message.starts_with(words))
+        {
+            // Validation looks neither into scalars nor into all values of variables.
             set_code(error, ErrorCode::BadUserInput);
         } else {
             tracing::error!(%trace_id, path = ?error.path, error = %error.message, "a field failed");

@@ -16,8 +16,8 @@ use parvandeh_domain::pii::Pii;
 use tokio::sync::mpsc;
 
 use super::{CaseReader, ImportProblem, ImportedCase, Mapping, OpenSourceError, read};
+use crate::clock::to_microsecond;
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
-use crate::graphql::scalar::to_microsecond;
 use crate::store::{APPEND_EVENTS_MAX, StreamId};
 
 /// Cases imported side by side: the log commits them together.
@@ -175,7 +175,7 @@ fn commands_of(
         command_id: CommandId(derived(&["import", &case.source, &case.key, what])),
         digest: None,
         actor: actor.clone(),
-        occurred_at: Some(to_microsecond(occurred_at).unwrap_or(occurred_at)),
+        occurred_at: Some(to_microsecond(occurred_at)),
         correlation_id: id.0,
     };
     let code_problem = |field: &str, error: &dyn std::fmt::Display| format!("{field}: {error}");
@@ -194,7 +194,7 @@ fn commands_of(
         },
         severity: None,
         unit: code("unit", &case.unit)?,
-        due_at: case.due_at.and_then(to_microsecond),
+        due_at: case.due_at.map(to_microsecond),
         external_reference: Some(case.key.clone()),
     };
     let mut batch = vec![(envelope("open", case.opened_at), CaseCommand::Open(open))];
