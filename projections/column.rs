@@ -5,6 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::de::DeserializeOwned;
 
 /// A time as microseconds since 1970. Finer parts of a time are cut: commands carry none.
 pub fn microseconds(time: Timestamp) -> i64 {
@@ -43,6 +44,13 @@ pub fn stored_option<T: FromStr<Err = String>>(
 fn parse<T: FromStr<Err = String>>(index: usize, text: &str) -> rusqlite::Result<T> {
     text.parse().map_err(|error: String| {
         rusqlite::Error::FromSqlConversionFailure(index, Type::Text, error.into())
+    })
+}
+
+/// Reads a value that is kept as JSON.
+pub fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(index)?.as_str()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
     })
 }
 

@@ -18,6 +18,7 @@ pub mod scope;
 pub mod sla_breaches;
 pub mod sla_clocks;
 pub mod sla_compliance;
+pub mod sla_reference;
 
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
@@ -47,6 +48,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("case_timeline", || Box::new(case_timeline::CaseTimeline::default())),
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
+    ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_breaches", || Box::new(sla_breaches::SlaBreaches::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];

@@ -7,19 +7,15 @@
 //! A case's clocks are evaluated from its whole history when something happened to it. A calendar's new version moves the clocks
 //! that are still open; those that have stopped keep their verdict until something happens to their case.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use parvandeh_domain::calendar::{CalendarEvent, CalendarVersions, WorkingTime};
 use parvandeh_domain::case::{CaseEvent, Channel, Direction, Priority};
 use parvandeh_domain::decider::{Metadata, Recorded};
 use parvandeh_domain::id::{CalendarId, CategoryId, PolicyId};
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_domain::policy::{PolicyDocument, PolicyEvent, PolicyPublished};
 use parvandeh_domain::sla::{
-    self, CalendarSource, Clock, ClockKey, ClockState, Fact, FactKind, PolicyBinding, PolicySource,
-    SlaEvent, SlaHistory,
+    self, Clock, ClockKey, ClockState, Fact, FactKind, SlaEvent, SlaHistory,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -31,63 +27,7 @@ use crate::column;
 use crate::page::Conditions;
 use crate::rows::{Rows, Table};
 use crate::scope::CaseScope;
-
-/// All versions of all policies and calendars, as far as they are known at some point of the log.
-#[derive(Clone, Debug, Default)]
-pub struct ReferenceData {
-    policies: BTreeMap<PolicyId, Vec<PolicyPublished>>,
-    calendars: BTreeMap<CalendarId, KnownCalendar>,
-}
-
-#[derive(Clone, Debug)]
-struct KnownCalendar {
-    versions: Vec<(Timestamp, Arc<WorkingTime>)>,
-    compiled: CalendarVersions,
-}
-
-impl ReferenceData {
-    /// Takes in a published policy version.
-    pub fn policy_published(&mut self, id: &PolicyId, event: &PolicyEvent) {
-        let PolicyEvent::Published(published) = event;
-        self.policies.entry(id.clone()).or_default().push(published.clone());
-    }
-
-    /// Takes in a published calendar version. A document that does not compile was never accepted as a command; it is passed over.
-    pub fn calendar_published(&mut self, id: &CalendarId, event: &CalendarEvent) {
-        let CalendarEvent::Published(published) = event;
-        let Ok(hours) = WorkingTime::compile(&published.document) else { return };
-        let mut versions =
-            self.calendars.get(id).map(|known| known.versions.clone()).unwrap_or_default();
-        versions.push((published.effective_from, Arc::new(hours)));
-        if let Some(compiled) = CalendarVersions::new(versions.iter().cloned()) {
-            self.calendars.insert(id.clone(), KnownCalendar { versions, compiled });
-        }
-    }
-
-    /// The versions of all known policies in force at a moment, in the order of policy ids: the first with a matching rule governs.
-    pub fn in_force(&self, at: Timestamp) -> Vec<PolicyBinding> {
-        self.policies
-            .iter()
-            .filter_map(|(id, versions)| {
-                let version = PolicyPublished::in_force(versions, at)?.version;
-                Some(PolicyBinding { policy_id: id.clone(), version })
-            })
-            .collect()
-    }
-}
-
-impl PolicySource for ReferenceData {
-    fn policy(&self, id: &PolicyId, version: u32) -> Option<&PolicyDocument> {
-        let versions = self.policies.get(id)?;
-        versions.iter().find(|known| known.version == version).map(|known| &known.document)
-    }
-}
-
-impl CalendarSource for ReferenceData {
-    fn calendar(&self, id: &CalendarId) -> Option<&CalendarVersions> {
-        self.calendars.get(id).map(|known| &known.compiled)
-    }
-}
+use crate::sla_reference::{Known, ReferenceData, reference_data};
 
 /// What the clocks of one case follow from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,7 +159,7 @@ impl Table for CaseClocksTable {
 
     fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<CaseClocks>> {
         db.prepare_cached("SELECT ground FROM sla_case WHERE case_id = ?")?
-            .query_row([id], |row| json(row, 0))
+            .query_row([id], |row| column::json(row, 0))
             .optional()
     }
 
@@ -229,16 +169,6 @@ impl Table for CaseClocksTable {
             .execute((id, ground))?;
         Ok(())
     }
-}
-
-fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite::Result<T> {
-    serde_json::from_str(row.get_ref(index)?.as_str()?).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(
-            index,
-            rusqlite::types::Type::Text,
-            Box::new(error),
-        )
-    })
 }
 
 /// The read model.
@@ -277,11 +207,7 @@ impl SlaClocks {
 
 impl ReadModel for SlaClocks {
     fn tables(&self) -> &'static str {
-        "CREATE TABLE sla_reference (
-            position INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, kind TEXT NOT NULL,
-            id TEXT NOT NULL, event TEXT NOT NULL
-        );
-        CREATE TABLE sla_case (case_id BLOB PRIMARY KEY, ground TEXT NOT NULL) WITHOUT ROWID;
+        "CREATE TABLE sla_case (case_id BLOB PRIMARY KEY, ground TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE sla_clock (
             case_id BLOB NOT NULL, clock TEXT NOT NULL, metric TEXT NOT NULL,
             policy_id TEXT NOT NULL, policy_version INTEGER NOT NULL, rule TEXT NOT NULL,
@@ -307,16 +233,12 @@ impl ReadModel for SlaClocks {
                 }
             }
             DomainEvent::Policy(id, policy_event) => {
-                let PolicyEvent::Published(published) = policy_event;
                 self.reference(db)?.policy_published(id, policy_event);
-                store_reference(db, event, "policy", id.as_str(), published)?;
             }
             DomainEvent::Calendar(id, calendar_event) => {
                 // What happened before the publication is evaluated without it, however the log is cut into batches.
                 self.flush(db)?;
                 self.reference(db)?.calendar_published(id, calendar_event);
-                let CalendarEvent::Published(published) = calendar_event;
-                store_reference(db, event, "calendar", id.as_str(), published)?;
                 for case_id in open_cases(db, id)? {
                     self.cases.change(db, case_id)?;
                 }
@@ -338,115 +260,6 @@ impl ReadModel for SlaClocks {
             Ok(())
         })
     }
-}
-
-fn store_reference(
-    db: &Connection,
-    event: &Recorded<DomainEvent>,
-    kind: &str,
-    id: &str,
-    published: &impl Serialize,
-) -> rusqlite::Result<()> {
-    let document = serde_json::to_string(published).expect("a document has plain values only");
-    let recorded_at = column::microseconds(event.meta.recorded_at);
-    db.execute(
-        "INSERT OR REPLACE INTO sla_reference (position, recorded_at, kind, id, event) \
-         VALUES (?, ?, ?, ?, ?)",
-        (column::integer(event.position), recorded_at, kind, id, document),
-    )?;
-    Ok(())
-}
-
-/// Up to where policies and calendars are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// All of them.
-    Now,
-    /// Those that stood in the log before this position.
-    BeforePosition(u64),
-    /// Those that had been recorded by this moment.
-    Until(Timestamp),
-}
-
-/// The policy and calendar versions known, in the order in which they were published.
-pub fn reference_data(db: &Connection, known: Known) -> rusqlite::Result<ReferenceData> {
-    let (condition, bound) = match known {
-        Known::Now => ("position < ?", i64::MAX),
-        Known::BeforePosition(position) => ("position < ?", column::integer(position)),
-        Known::Until(moment) => ("recorded_at <= ?", column::microseconds(moment)),
-    };
-    let mut reference = ReferenceData::default();
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT kind, id, event FROM sla_reference WHERE {condition} ORDER BY position"
-    ))?;
-    let mut rows = statement.query([bound])?;
-    while let Some(row) = rows.next()? {
-        let id: String = row.get(1)?;
-        match row.get_ref(0)?.as_str()? {
-            "policy" => {
-                if let Ok(id) = PolicyId::new(id) {
-                    reference.policy_published(&id, &PolicyEvent::Published(json(row, 2)?));
-                }
-            }
-            _ => {
-                if let Ok(id) = CalendarId::new(id) {
-                    reference.calendar_published(&id, &CalendarEvent::Published(json(row, 2)?));
-                }
-            }
-        }
-    }
-    Ok(reference)
-}
-
-/// What a published document is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReferenceKind {
-    /// An SLA policy.
-    Policy,
-    /// A calendar.
-    Calendar,
-}
-
-/// A version of a policy or a calendar.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PublishedDocument {
-    /// The code that all versions share.
-    pub id: String,
-    /// 1 for the first, then 2, 3 ...
-    pub version: i64,
-    /// From when it holds.
-    pub effective_from: Timestamp,
-    /// When it was published.
-    pub published_at: Timestamp,
-    /// The whole document.
-    pub document: serde_json::Value,
-}
-
-/// Every version of every policy or calendar, in the order of publication. Reference data is the same for everybody who may read it
-/// at all, so there is no scope.
-pub fn published(
-    db: &Connection,
-    kind: ReferenceKind,
-) -> rusqlite::Result<Vec<PublishedDocument>> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: i64,
-        effective_from: Timestamp,
-        document: serde_json::Value,
-    }
-    let kind = match kind {
-        ReferenceKind::Policy => "policy",
-        ReferenceKind::Calendar => "calendar",
-    };
-    db.prepare_cached(
-        "SELECT id, recorded_at, event FROM sla_reference WHERE kind = ? ORDER BY position",
-    )?
-    .query_map([kind], |row| {
-        let Version { version, effective_from, document } = json(row, 2)?;
-        let published_at = column::time(row, 1)?;
-        Ok(PublishedDocument { id: row.get(0)?, version, effective_from, published_at, document })
-    })?
-    .collect()
 }
 
 /// The cases with a clock that still counts in this calendar.

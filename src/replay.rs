@@ -12,7 +12,8 @@ use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::sla::SlaEvent;
 use parvandeh_projections::case_summary::CaseRow;
-use parvandeh_projections::sla_clocks::{CaseClocks, ClockRow, ReferenceData};
+use parvandeh_projections::sla_clocks::{CaseClocks, ClockRow};
+use parvandeh_projections::sla_reference::ReferenceData;
 use uuid::Uuid;
 
 use crate::store::{EventStore, ReadError, StreamId};

@@ -10,7 +10,8 @@ use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_projections::case_timeline::{Change, TimelineEntry};
-use parvandeh_projections::sla_clocks::{ClockRow, ReferenceData, state_name};
+use parvandeh_projections::sla_clocks::{ClockRow, state_name};
+use parvandeh_projections::sla_reference::ReferenceData;
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, Format};

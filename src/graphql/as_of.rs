@@ -6,7 +6,8 @@ use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_projections::case_summary::CaseRow;
-use parvandeh_projections::sla_clocks::{self, ClockRow, Known};
+use parvandeh_projections::sla_clocks::ClockRow;
+use parvandeh_projections::sla_reference::{self, Known};
 use uuid::Uuid;
 
 use super::context::{failure, query, services};
@@ -33,8 +34,8 @@ pub async fn clock_rows(
     let clock = events(ctx, "clock", id, moment).await?;
     let Some(opening) = case.first().map(|event| event.position) else { return Ok(Vec::new()) };
     let (opened_with, known) = query(ctx, move |db| {
-        let opened_with = sla_clocks::reference_data(db, Known::BeforePosition(opening))?;
-        Ok((opened_with, sla_clocks::reference_data(db, Known::Until(moment))?))
+        let opened_with = sla_reference::reference_data(db, Known::BeforePosition(opening))?;
+        Ok((opened_with, sla_reference::reference_data(db, Known::Until(moment))?))
     })
     .await?;
     // A binding names a policy version, and versions do not change: those bound at the opening are among those known at the moment.

@@ -4,7 +4,7 @@ use async_graphql::{Context, InputObject, Json, MergedObject, Object, SimpleObje
 use parvandeh_domain::calendar::{Calendar as CalendarAggregate, CalendarCommand, PublishCalendar};
 use parvandeh_domain::id::{CalendarId, PolicyId};
 use parvandeh_domain::policy::{Policy as PolicyAggregate, PolicyCommand, PolicyDocument, PublishPolicy};
-use parvandeh_projections::sla_clocks::{self, PublishedDocument, ReferenceKind};
+use parvandeh_projections::sla_reference::{self, PublishedDocument, ReferenceKind};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -69,13 +69,13 @@ impl From<PublishedDocument> for CalendarVersion {
 
 /// Every version of every policy, in the order of publication.
 pub async fn policies(ctx: &Context<'_>) -> async_graphql::Result<Vec<SlaPolicyVersion>> {
-    let all = query(ctx, |db| sla_clocks::published(db, ReferenceKind::Policy)).await?;
+    let all = query(ctx, |db| sla_reference::published(db, ReferenceKind::Policy)).await?;
     Ok(all.into_iter().map(Into::into).collect())
 }
 
 /// Every version of every calendar, in the order of publication.
 pub async fn calendars(ctx: &Context<'_>) -> async_graphql::Result<Vec<CalendarVersion>> {
-    let all = query(ctx, |db| sla_clocks::published(db, ReferenceKind::Calendar)).await?;
+    let all = query(ctx, |db| sla_reference::published(db, ReferenceKind::Calendar)).await?;
     Ok(all.into_iter().map(Into::into).collect())
 }
 
@@ -150,7 +150,7 @@ async fn publish_policy(
 ) -> Result<Option<SlaPolicyVersion>, Failed> {
     let id: PolicyId = code("id", input.id)?;
     let document: PolicyDocument = document("POLICY_INVALID", input.document.0)?;
-    let known = query(ctx, |db| sla_clocks::published(db, ReferenceKind::Calendar)).await;
+    let known = query(ctx, |db| sla_reference::published(db, ReferenceKind::Calendar)).await;
     let known = known.map_err(Failed::Failure)?;
     if let Some(unknown) =
         document.calendars().into_iter().find(|calendar| {
@@ -212,7 +212,7 @@ async fn latest<T: From<PublishedDocument>>(
         let caught_up = services(ctx).read_models.wait_for(position).await;
         caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
     }
-    let all = query(ctx, move |db| sla_clocks::published(db, kind)).await;
+    let all = query(ctx, move |db| sla_reference::published(db, kind)).await;
     let all = all.map_err(Failed::Failure)?;
     Ok(all.into_iter().rev().find(|published| published.id == id).map(Into::into))
 }

@@ -327,7 +327,7 @@ pub(super) fn open(
             if path.exists() {
                 tracing::warn!(%reason, "the stream index is not usable: building it anew from the log");
             } else {
-                tracing::info!("building the stream index from the log");
+                tracing::debug!("a new stream index");
             }
             (create_file(&path, store_id)?, Watermark::default())
         }
