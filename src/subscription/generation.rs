@@ -183,24 +183,36 @@ impl Generation {
         transaction.commit()
     }
 
+    fn sync(&self) -> rusqlite::Result<()> {
+        let synced = std::fs::File::open(&self.path).and_then(|file| file.sync_all());
+        synced.map_err(|error| {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+            rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+        })
+    }
+
     /// Makes a generation that has caught up fit to serve: indexes, durability, the mark of completeness.
     pub fn complete(&mut self) -> Result<(), GenerationError> {
         if self.complete {
             return Ok(());
         }
+        let failed = |source| GenerationError {
+            path: self.path.clone(),
+            doing: "completing a rebuild",
+            source,
+        };
         let mut statements = String::new();
         for model in &self.models {
             statements.push_str(model.indexes());
             statements.push(';');
         }
-        // The mark comes last, and in WAL mode: a generation is never half marked.
-        statements.push_str(SERVING_PRAGMAS);
-        statements.push_str("PRAGMA optimize = 0x10002; UPDATE generation SET complete = 1;");
-        self.db.execute_batch(&statements).map_err(|source| GenerationError {
-            path: self.path.clone(),
-            doing: "completing a rebuild",
-            source,
-        })?;
+        statements.push_str("PRAGMA optimize = 0x10002;");
+        self.db.execute_batch(&statements).map_err(failed)?;
+        // What was written without care must be on the disk before the mark is, or a power failure could leave a marked file with
+        // holes. The mark itself comes last, and in WAL mode: a generation is never half marked.
+        self.sync().map_err(failed)?;
+        self.db.execute_batch(SERVING_PRAGMAS).map_err(failed)?;
+        self.db.execute("UPDATE generation SET complete = 1", []).map_err(failed)?;
         self.complete = true;
         Ok(())
     }
