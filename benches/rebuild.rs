@@ -28,7 +28,7 @@ fn main() {
     let home = directory();
     let store = Arc::new(SqliteStore::open(&home.path().join("data")).expect("a store"));
     let start = Instant::now();
-    let events = runtime.block_on(portfolio::fill(&store, cases));
+    let events = runtime.block_on(portfolio::fill(&store, 0..cases));
     println!(
         "{events} events of {cases} cases, written in {:.1} s; medians of {ROUNDS} alternating rounds",
         start.elapsed().as_secs_f64()

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use parvandeh_domain::case::state::status_on_hold;
 use parvandeh_domain::case::{
-    CaseEvent, CaseKind, Channel, HoldReason, Outcome, Priority, Severity, Status,
+    CaseEvent, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
 };
 use parvandeh_domain::decider::{Metadata, Recorded};
 use parvandeh_domain::id::CaseId;
@@ -393,6 +393,31 @@ pub fn cases(
     page: PageRequest,
 ) -> rusqlite::Result<Page<CaseRow>> {
     list(scope, filter, sort, descending).page(db, page, |row| read(row, 2))
+}
+
+/// Whether a page of this list is read from an index row by row, without a look at rows that are not wanted.
+pub fn is_read_in_order(scope: &CaseScope, filter: &CaseFilter, sort: CaseSort) -> bool {
+    let indexed = match scope {
+        CaseScope::All => sort != CaseSort::Priority,
+        CaseScope::Customer(_) => sort == CaseSort::OpenedAt,
+        CaseScope::Units(_) | CaseScope::Nothing => false,
+    };
+    indexed && *filter == CaseFilter::default()
+}
+
+/// Some columns of a page of the cases inside the scope. `read` gets each row with these columns beginning at index 2.
+#[allow(clippy::too_many_arguments, reason = "a list's arguments and what is read of it")]
+pub fn case_columns<T>(
+    db: &Connection,
+    scope: &CaseScope,
+    filter: &CaseFilter,
+    sort: CaseSort,
+    descending: bool,
+    page: PageRequest,
+    columns: &str,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Page<T>> {
+    list(scope, filter, sort, descending).page_of(db, page, columns, read)
 }
 
 /// How many cases inside the scope the filter finds.

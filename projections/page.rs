@@ -64,6 +64,14 @@ pub struct Page<T> {
     pub has_more: bool,
 }
 
+impl<T> Page<T> {
+    /// The same page with its rows in another form.
+    pub fn map<U>(self, form: impl Fn(T) -> U) -> Page<U> {
+        let rows = self.rows.into_iter().map(|(anchor, row)| (anchor, form(row))).collect();
+        Page { rows, has_more: self.has_more }
+    }
+}
+
 /// A list that can be paged: which rows, in which order.
 #[derive(Debug)]
 pub struct List {
@@ -84,9 +92,21 @@ pub struct List {
 impl List {
     /// Reads a page. `read` gets each row with the columns beginning at index 2.
     pub fn page<T>(
+        self,
+        db: &Connection,
+        request: PageRequest,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Page<T>> {
+        let columns = self.columns;
+        self.page_of(db, request, columns, read)
+    }
+
+    /// Reads other columns of a page.
+    pub fn page_of<T>(
         mut self,
         db: &Connection,
         request: PageRequest,
+        columns: &str,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Page<T>> {
         let (later, earlier) = if self.descending { ("<", ">") } else { (">", "<") };
@@ -105,7 +125,6 @@ impl List {
              ORDER BY {key} {order}, {tie} {order} LIMIT {limit}",
             key = self.key,
             tie = self.tie,
-            columns = self.columns,
             from = self.from,
             conditions = self.conditions.sql(),
             // One row more than wanted tells whether more follow.

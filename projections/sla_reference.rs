@@ -11,7 +11,7 @@ use parvandeh_domain::calendar::{CalendarEvent, CalendarVersions, WorkingTime};
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{CalendarId, PolicyId};
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_domain::policy::{PolicyDocument, PolicyEvent, PolicyPublished};
+use parvandeh_domain::policy::{DEFAULT_POLICY, PolicyDocument, PolicyEvent, PolicyPublished};
 use parvandeh_domain::sla::{CalendarSource, PolicyBinding, PolicySource};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -51,10 +51,14 @@ impl ReferenceData {
         }
     }
 
-    /// The versions of all known policies in force at a moment, in the order of policy ids: the first with a matching rule governs.
+    /// The versions of all known policies in force at a moment, in the order of policy ids and the default policy last: the first
+    /// with a matching rule governs, and the default what no other does.
     pub fn in_force(&self, at: Timestamp) -> Vec<PolicyBinding> {
-        self.policies
-            .iter()
+        let is_default = |id: &PolicyId| id.as_str() == DEFAULT_POLICY;
+        let others = self.policies.iter().filter(|(id, _)| !is_default(id));
+        let default = self.policies.iter().filter(|(id, _)| is_default(id));
+        others
+            .chain(default)
             .filter_map(|(id, versions)| {
                 let version = PolicyPublished::in_force(versions, at)?.version;
                 Some(PolicyBinding { policy_id: id.clone(), version })

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
 use parvandeh_domain::policy::{
-    Metric, Policy, PolicyCommand, PolicyDocument, PolicyRefusal, PublishPolicy, Rule, Target,
+    DEFAULT_POLICY, Metric, Policy, PolicyCommand, PolicyDocument, PolicyRefusal, PublishPolicy, Rule, Target,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,9 +21,6 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::projector::ProjectorError;
 use crate::subscription::read_models::ReadModels;
-
-/// The policy that every data directory begins with: it promises nothing but the dates that cases are given.
-pub const FIRST_POLICY: &str = "default";
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +156,8 @@ async fn latest_recorded_at(store: &Arc<dyn EventStore>) -> Result<Timestamp, Re
     Ok(meta.map_or(Timestamp::UNIX_EPOCH, |meta| meta.recorded_at))
 }
 
-/// Publishes the policy that a new data directory begins with, so that a date given to a case is watched from the first case on.
+/// Publishes the policy that a new data directory begins with. It promises nothing but the dates that cases are given, so that these are
+/// watched from the first case on.
 async fn publish_first_policy(
     commands: &CommandHandler,
 ) -> Result<(), CommandError<PolicyRefusal>> {
@@ -183,7 +181,7 @@ async fn publish_first_policy(
         occurred_at: None,
         correlation_id: command_id.0,
     };
-    let stream = StreamId::new(&format!("policy-{FIRST_POLICY}"))
+    let stream = StreamId::new(&format!("policy-{DEFAULT_POLICY}"))
         .expect("a code of ASCII letters is a well-formed stream id");
     commands.execute::<Policy>(&stream, vec![(envelope, command)], None, |_| true).await?;
     Ok(())

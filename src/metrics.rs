@@ -3,9 +3,10 @@
 //! Counters belong to the process, as the log's lock does: they are statics that any part may raise without being handed them. What can
 //! be asked at any time (positions, lag) is not counted here but asked at each scrape: see [`crate::http::metrics`].
 
+use std::fmt::Write;
 use std::sync::LazyLock;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -28,7 +29,7 @@ pub struct CommandLabels {
 }
 
 /// What became of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CommandOutcome {
     /// It wrote events.
     Written,
@@ -38,6 +39,17 @@ pub enum CommandOutcome {
     Refused,
     /// It could not be done, for a reason of ours.
     Failed,
+}
+
+impl EncodeLabelValue for CommandOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        encoder.write_str(match self {
+            Self::Written => "written",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 impl CommandOutcome {

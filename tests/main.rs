@@ -1,6 +1,16 @@
 //! Everything that is tested through the public interface, as one binary, because linking takes longer than running.
 
+mod as_of;
+mod authorisation;
+mod bad_input;
+mod breach_feed;
 mod cases;
+mod durability;
+mod event_fixtures;
 mod harness;
+mod idempotency;
+mod import;
+mod plain_rows;
+mod projections;
 mod store;
 mod transport;

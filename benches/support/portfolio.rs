@@ -3,6 +3,7 @@
 //! One case in ten waits for its customer for ever, one in twenty is resolved late and has its breach on record, and three in ten of
 //! the others have a date of their own, which is kept. Nothing is left for the SLA monitor to find.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,12 +12,15 @@ use jiff::{SignedDuration, Timestamp};
 use parvandeh::store::sqlite::SqliteStore;
 use parvandeh::store::{EventStore, Expect, NewEvent, StreamId};
 use parvandeh_domain::calendar::{CalendarEvent, CalendarPublished};
-use parvandeh_domain::case::{
-    CaseAssigned, CaseClassified, CaseClosed, CaseEvent, CaseHeld, CaseKind, CaseOpened,
-    CaseReferred, CaseResolved, CaseResumed, Channel, Direction, HoldReason, InteractionRecorded,
-    Outcome, Priority, Severity,
+use parvandeh_domain::case::event::{
+    CaseAssigned, CaseClassified, CaseClosed, CaseHeld, CaseOpened, CaseReferred, CaseResolved,
+    CaseResumed, InteractionRecorded,
 };
-use parvandeh_domain::customer::{CustomerEvent, CustomerKind, CustomerRegistered, Language};
+use parvandeh_domain::case::{
+    CaseEvent, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity,
+};
+use parvandeh_domain::customer::event::CustomerRegistered;
+use parvandeh_domain::customer::{CustomerEvent, CustomerKind, Language};
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::id::{
@@ -27,7 +31,6 @@ use parvandeh_domain::policy::{PolicyEvent, PolicyPublished};
 use parvandeh_domain::sla::{ClockKey, Metric, SlaBreached, SlaEvent};
 use serde_json::json;
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use super::measure::Random;
 
@@ -35,27 +38,28 @@ use super::measure::Random;
 const OPEN_AT_ONCE: u64 = 512;
 /// 1 January 2024 in Unix seconds; everything has happened within the year after it.
 const BEGINNING: Timestamp = Timestamp::constant(1_704_067_200, 0);
-const OPENINGS_LAST: SignedDuration = SignedDuration::from_hours(300 * 24);
+const OPENING_EVERY: SignedDuration = SignedDuration::from_mins(4);
+const OPENINGS_MAX: u64 = 100_000;
 const CASES_PER_CUSTOMER: u64 = 10;
 
 /// Events a case has on average.
 pub const EVENTS_PER_CASE: usize = 11;
 
-/// Fills an empty store; answers how many events that made.
-pub async fn fill(store: &Arc<SqliteStore>, cases: u64) -> u64 {
-    let mut events = publish(store).await;
-    let next = Arc::new(AtomicU64::new(0));
+/// Writes the cases with these numbers, before the first of all the policy and the calendar; answers how many events that made.
+pub async fn fill(store: &Arc<SqliteStore>, cases: Range<u64>) -> u64 {
+    let mut events = if cases.start == 0 { publish(store).await } else { 0 };
+    let next = Arc::new(AtomicU64::new(cases.start));
     let mut writers = JoinSet::new();
-    for _ in 0..OPEN_AT_ONCE.min(cases) {
-        let (store, next) = (store.clone(), next.clone());
+    for _ in 0..OPEN_AT_ONCE {
+        let (store, next, end) = (store.clone(), next.clone(), cases.end);
         writers.spawn(async move {
             let mut events = 0;
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= cases {
+                if number >= end {
                     return events;
                 }
-                for (stream, event) in life(number, cases) {
+                for (stream, event) in life(number) {
                     append(&store, &stream, event).await;
                     events += 1;
                 }
@@ -133,7 +137,7 @@ impl Commands {
         let metadata = Metadata {
             occurred_at: at,
             recorded_at: at,
-            actor: Actor { kind, id: format!("{}-{}", "staff", self.subject.len()) },
+            actor: Actor { kind, id: format!("staff-{}", self.given) },
             causation_id: command_id,
             correlation_id: command_id.0,
             // Every third client names its requests.
@@ -155,15 +159,13 @@ fn pick<T: Copy>(random: &mut Random, values: &[T]) -> T {
 }
 
 /// The events of one case, each with its stream, and before the first case of a customer their registration.
-fn life(number: u64, cases: u64) -> Vec<(String, NewEvent)> {
+fn life(number: u64) -> Vec<(String, NewEvent)> {
     let mut random = Random(number << 20);
     let mut commands = Commands::of(number);
     let waits = number % 10 == 3;
     let late = number % 20 == 7;
     let dated = !waits && !late && random.below(10) < 3;
-    let opened_at = BEGINNING
-        + OPENINGS_LAST * i32::try_from(number).expect("few cases")
-            / i32::try_from(cases).expect("few cases");
+    let opened_at = BEGINNING + OPENING_EVERY * (number % OPENINGS_MAX) as i32;
     let at = |minutes: i64| opened_at + SignedDuration::from_mins(minutes);
     let id = case_id(number);
     let customer = number / CASES_PER_CUSTOMER;

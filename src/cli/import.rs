@@ -43,7 +43,7 @@ fn print_text(report: &ImportReport) {
         println!("... and {untold} more");
     }
     println!(
-        "{} cases read, {} of them new or changed; {} events appended; {} records not imported.",
+        "Cases read: {}; new or changed: {}; events appended: {}; records not imported: {}.",
         report.cases_read, report.cases_written, report.events_written, report.problem_count
     );
     if report.stopped {

@@ -9,6 +9,7 @@ use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::sla::{Clock, ClockState};
 use parvandeh_projections::case_timeline::{Change, TimelineEntry};
 use parvandeh_projections::sla_clocks::{ClockRow, state_name};
 use parvandeh_projections::sla_reference::ReferenceData;
@@ -183,12 +184,51 @@ fn print_text(found: &Found, as_of: Option<Timestamp>) {
         println!(
             "clock {}: {}, due {due}{recorded} (policy {} version {}, rule \"{}\")",
             clock.key,
-            state_name(clock.verdict_at(now)),
+            standing(&clock, now),
             clock.policy_id,
             clock.policy_version,
             clock.rule
         );
     }
+}
+
+/// How a clock stands, telling what is late and done from what is late and open.
+fn standing(clock: &Clock, now: Timestamp) -> &'static str {
+    let verdict = clock.verdict_at(now);
+    let open = clock.stopped_at.is_none();
+    if verdict == ClockState::Breached && open { "open and overdue" } else { state_name(verdict) }
+}
+
+fn clock_json(row: ClockRow) -> Value {
+    let clock = row.clock;
+    let intervals: Vec<_> = clock
+        .intervals
+        .iter()
+        .map(|interval| {
+            json!({
+                "from": interval.from,
+                "to": interval.to,
+                "running": interval.running,
+                "cause": interval.cause,
+            })
+        })
+        .collect();
+    json!({
+        "key": clock.key,
+        "state": clock.state,
+        "policyId": clock.policy_id,
+        "policyVersion": clock.policy_version,
+        "rule": clock.rule,
+        "calendarId": clock.calendar_id,
+        "target": clock.target,
+        "startedAt": clock.started_at,
+        "dueAt": clock.due_at,
+        "stoppedAt": clock.stopped_at,
+        "elapsed": clock.elapsed,
+        "paused": clock.paused,
+        "breachRecorded": row.breach_recorded,
+        "intervals": intervals,
+    })
 }
 
 fn to_json(found: &Found) -> Value {
@@ -212,7 +252,7 @@ fn to_json(found: &Found) -> Value {
             })
         })
         .collect();
-    let clocks: Vec<_> = clocks(found).into_iter().map(|row| json!(row.clock)).collect();
+    let clocks: Vec<_> = clocks(found).into_iter().map(clock_json).collect();
     let status = replay::case_row(found.id, &found.case).map(|row| row.status);
     json!({
         "id": found.id,

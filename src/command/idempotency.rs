@@ -74,13 +74,17 @@ impl Idempotency {
             .query(move |db| command_receipts::receipt(db, command_id.0))
             .await
             .map_err(ClaimError::Query)?;
-        if receipt.is_some_and(|receipt| receipt.digest != digest) {
+        if let Some(receipt) = receipt
+            && receipt.digest != digest
+        {
+            // The claim above was this request's; the key is the other's, for whom it must go on working.
+            self.recent.insert(command_id.0, receipt.digest);
             return Err(ClaimError::Reused);
         }
         Ok(RequestIdentity { command_id, digest: Some(digest) })
     }
 
-    /// Gives a key back when its request wrote nothing, so that the client may mend the request and send it again.
+    /// Gives a key back when its request was refused, so that the client may mend the request and send it again.
     pub fn release(&self, identity: &RequestIdentity) {
         if identity.digest.is_some() {
             self.recent.invalidate(&identity.command_id.0);

@@ -46,10 +46,8 @@ pub fn visibility(principal: &Principal) -> Visibility {
 /// that a case which is not there and one outside the scope give the same answer.
 pub fn may_touch(principal: &Principal, case: &CaseState) -> bool {
     case.status.is_some()
-        && case_scope(principal).includes(
-            case.unit.as_ref().map(|unit| unit.as_str()),
-            case.customer_id.map(|id| id.0),
-        )
+        && case_scope(principal)
+            .includes(case.unit.as_ref().map(|unit| unit.as_str()), case.customer_id.map(|id| id.0))
 }
 
 /// The caller as the log names them.

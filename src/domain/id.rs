@@ -80,19 +80,21 @@ impl CaseId {
 
 /// Why a code was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a code has 1 to 64 characters: letters, digits, '-', '_', '.' and, in names of units and categories, single spaces")]
+#[error("a code has 1 to 64 characters: letters, digits, '-', '_', '.', single spaces in names of units and categories, '@', '|', ':' and '+' in those of staff")]
 pub struct InvalidCode;
 
-/// Whether a text can be a code. Only codes that name no stream may have spaces.
-fn is_code(text: &str, spaces: bool) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '\u{200c}');
+/// Whether a text can be a code with these further characters. A space stands between words only.
+fn is_code(text: &str, further: &str) -> bool {
+    let allowed = |c: char| {
+        c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '\u{200c}') || further.contains(c)
+    };
     (1..=64).contains(&text.chars().count())
-        && text.split(' ').all(|word| !word.is_empty() && word.chars().all(allowed))
-        && (spaces || !text.contains(' '))
+        && text.chars().all(allowed)
+        && text.split(' ').all(|word| !word.is_empty())
 }
 
 macro_rules! code_id {
-    ($(#[$doc:meta])* $name:ident, spaces: $spaces:literal) => {
+    ($(#[$doc:meta])* $name:ident, further: $further:literal) => {
         $(#[$doc])*
         ///
         /// A code of 1 to 64 letters (of any script), digits, `-`, `_` and `.`; stored as it was written.
@@ -104,7 +106,7 @@ macro_rules! code_id {
             /// Checks the text and takes it as a code.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidCode> {
                 let text = text.into();
-                if is_code(&text, $spaces) { Ok(Self(text)) } else { Err(InvalidCode) }
+                if is_code(&text, $further) { Ok(Self(text)) } else { Err(InvalidCode) }
             }
 
             /// The code as text.
@@ -143,23 +145,23 @@ macro_rules! code_id {
 
 code_id!(
     /// An organisational unit that owns cases.
-    UnitId, spaces: true
+    UnitId, further: " "
 );
 code_id!(
     /// A subject category of cases.
-    CategoryId, spaces: true
+    CategoryId, further: " "
 );
 code_id!(
     /// A member of staff, as the identity provider names them (the token's `sub`).
-    StaffId, spaces: false
+    StaffId, further: "@|:+"
 );
 code_id!(
     /// An SLA policy; its versions share the id.
-    PolicyId, spaces: false
+    PolicyId, further: ""
 );
 code_id!(
     /// A calendar of working time; its versions share the id.
-    CalendarId, spaces: false
+    CalendarId, further: ""
 );
 
 #[cfg(test)]
@@ -193,6 +195,7 @@ mod tests {
         assert!(UnitId::new("Customer contact").is_ok());
         assert!(UnitId::new("two  spaces").is_err());
         assert!(PolicyId::new("two words").is_err());
+        assert!(StaffId::new("auth|agent-7@example.com").is_ok());
         assert!(UnitId::new("x".repeat(65)).is_err());
     }
 }

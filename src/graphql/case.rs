@@ -4,15 +4,17 @@ use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
 use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, TimeRange};
+use rusqlite::Row;
 use uuid::Uuid;
 
 use super::as_of;
-use super::context::{case_scope, principal, query, refused};
-use super::cursor::ListKey;
+use super::context::{case_scope, principal, query, query_now, refused};
+use super::cursor::{Cursor, ListKey};
 use super::customer::Customer;
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
+use super::plain_rows::{PlainColumn, PlainKind, PlainOr, PlainSelection};
 use super::scalar::DateTime;
 use super::sla::SlaClock;
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
@@ -110,6 +112,37 @@ impl From<CaseRow> for Case {
             as_of: None,
         }
     }
+}
+
+/// The fields of [`Case`] that are columns of its row.
+const PLAIN_COLUMNS: &[PlainColumn] = &[
+    column("id", "id", PlainKind::Id(NodeType::Case)),
+    column("reference", "reference", PlainKind::Text),
+    column("kind", "kind", PlainKind::Published),
+    column("subject", "subject", PlainKind::Text),
+    column("description", "description", PlainKind::Text),
+    column("channel", "channel", PlainKind::Published),
+    column("category", "category", PlainKind::Text),
+    column("priority", "priority", PlainKind::Published),
+    column("severity", "severity", PlainKind::Published),
+    column("status", "status", PlainKind::Published),
+    column("holdReason", "hold_reason", PlainKind::Published),
+    column("unit", "unit", PlainKind::Text),
+    column("assignee", "assignee", PlainKind::Text),
+    column("stage", "stage", PlainKind::Text),
+    column("outcome", "outcome", PlainKind::Published),
+    column("externalReference", "external_reference", PlainKind::Text),
+    column("dueAt", "due_at", PlainKind::Time),
+    column("openedAt", "opened_at", PlainKind::Time),
+    column("updatedAt", "updated_at", PlainKind::Time),
+    column("resolvedAt", "resolved_at", PlainKind::Time),
+    column("closedAt", "closed_at", PlainKind::Time),
+    column("interactionCount", "interaction_count", PlainKind::Integer),
+    column("revision", "revision", PlainKind::Integer),
+];
+
+const fn column(field: &'static str, column: &'static str, kind: PlainKind) -> PlainColumn {
+    PlainColumn { field, column, kind }
 }
 
 #[ComplexObject]
@@ -292,7 +325,7 @@ impl CaseTotal {
 }
 
 /// A page of cases.
-pub type CaseConnection = Connection<String, Case, CaseTotal, EmptyFields>;
+pub type CaseConnection = Connection<Cursor, PlainOr<Case>, CaseTotal, EmptyFields>;
 
 /// A filter tells of the field that it filters by: whoever may not select the one may not use the other.
 fn check_filter(filter: &CaseFilterInput, role: Role) -> Result<(), RequestError> {
@@ -318,17 +351,28 @@ pub async fn list(
     let request = page.request(key).map_err(refused)?;
     let (scope, wanted) = (case_scope(ctx), filter.clone());
     let (by, descending) = sort.parts();
-    let page = query(ctx, move |db| {
-        case_summary::cases(db, &scope, &wanted, by, descending, request)
-    })
-    .await?;
-    Ok(connection(key, &request, page, CaseTotal { filter }, Case::from))
+    let plain = PlainSelection::of::<Case>(ctx, PLAIN_COLUMNS);
+    let in_order = case_summary::is_read_in_order(&scope, &filter, by);
+    let read = move |db: &rusqlite::Connection| match plain {
+        Some(plain) => {
+            let (columns, read) = (plain.sql(), |row: &Row<'_>| plain.read(row, 2));
+            let (scope, wanted) = (&scope, &wanted);
+            case_summary::case_columns(
+                db, scope, wanted, by, descending, request, &columns, read,
+            )
+            .map(|page| page.map(PlainOr::Plain))
+        }
+        None => case_summary::cases(db, &scope, &wanted, by, descending, request)
+            .map(|page| page.map(|row| PlainOr::Object(Box::new(Case::from(row))))),
+    };
+    let page = if in_order { query_now(ctx, read)? } else { query(ctx, read).await? };
+    Ok(connection(key, &request, page, CaseTotal { filter }, |node| node))
 }
 
 /// One case, as it stands.
 pub async fn find(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<Case>> {
     let scope = case_scope(ctx);
-    let row = query(ctx, move |db| case_summary::case(db, &scope, id)).await?;
+    let row = query_now(ctx, |db| case_summary::case(db, &scope, id))?;
     Ok(row.map(Case::from))
 }
 

@@ -56,6 +56,14 @@ pub async fn query<T: Send + 'static>(
     services(ctx).read_models.query(query).await.map_err(|error: QueryError| failure(&error))
 }
 
+/// Runs a query that reads a few rows by their keys on the read models, at once.
+pub fn query_now<T>(
+    ctx: &Context<'_>,
+    query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+) -> async_graphql::Result<T> {
+    services(ctx).read_models.query_now(query).map_err(|error: QueryError| failure(&error))
+}
+
 /// A failure of ours. The transport logs it, once, and gives the caller a trace id in its place.
 pub fn failure(error: &(dyn std::error::Error + 'static)) -> async_graphql::Error {
     async_graphql::Error::new(crate::error::chain(error))

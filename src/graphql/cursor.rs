@@ -4,6 +4,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use async_graphql::connection::CursorType;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parvandeh_projections::page::{Anchor, Tie};
@@ -28,7 +29,29 @@ impl ListKey {
     }
 }
 
-/// The cursor of a row.
+/// The cursor of a row of a connection, which becomes text only where a request asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    /// The list.
+    pub list: ListKey,
+    /// The row's place.
+    pub anchor: Anchor,
+}
+
+impl CursorType for Cursor {
+    type Error = &'static str;
+
+    /// Connections only write cursors: [`decode`] reads them, knowing the list that they are for.
+    fn decode_cursor(_: &str) -> Result<Self, Self::Error> {
+        Err("a cursor is read with its list")
+    }
+
+    fn encode_cursor(&self) -> String {
+        encode(self.list, self.anchor)
+    }
+}
+
+/// The cursor of a row, as text.
 pub fn encode(list: ListKey, anchor: Anchor) -> String {
     let tie = match anchor.tie {
         Tie::Id(id) => format!("i{}", id.simple()),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::case::{self, CaseConnection, CodeFilter};
 use super::context::{case_scope, query, refused};
-use super::cursor::ListKey;
+use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::paging::{PageArguments, connection};
 use super::scalar::DateTime;
@@ -108,7 +108,7 @@ impl CustomerTotal {
 }
 
 /// A page of customers.
-pub type CustomerConnection = Connection<String, Customer, CustomerTotal, EmptyFields>;
+pub type CustomerConnection = Connection<Cursor, Customer, CustomerTotal, EmptyFields>;
 
 /// A page of the customers that the caller may know of, the newest first.
 pub async fn list(

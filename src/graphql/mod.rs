@@ -23,6 +23,7 @@ mod paging;
 pub mod parameters;
 mod payload;
 pub mod permissions;
+mod plain_rows;
 mod reference_data;
 mod root;
 pub mod scalar;

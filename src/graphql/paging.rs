@@ -4,7 +4,7 @@ use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{OutputType, ObjectType};
 use parvandeh_projections::page::{PAGE_SIZE_MAX, Page, PageRequest};
 
-use super::cursor::{self, ListKey};
+use super::cursor::{self, Cursor, ListKey};
 use crate::error::RequestError;
 
 /// How many rows a page has when the caller does not say.
@@ -62,7 +62,7 @@ pub fn connection<Row, Node, Fields>(
     page: Page<Row>,
     fields: Fields,
     node: impl Fn(Row) -> Node,
-) -> Connection<String, Node, Fields, EmptyFields>
+) -> Connection<Cursor, Node, Fields, EmptyFields>
 where
     Node: OutputType,
     Fields: ObjectType,
@@ -77,7 +77,7 @@ where
     connection.edges = page
         .rows
         .into_iter()
-        .map(|(anchor, row)| Edge::new(cursor::encode(list, anchor), node(row)))
+        .map(|(anchor, row)| Edge::new(Cursor { list, anchor }, node(row)))
         .collect();
     connection
 }

@@ -182,7 +182,7 @@ where
     let services = services(ctx);
     let executed =
         services.commands.execute::<D>(stream, vec![(envelope, command)], expected, permit).await;
-    if !executed.as_ref().is_ok_and(|executed| executed.event_count > 0) {
+    if executed.is_err() {
         services.idempotency.release(&identity);
     }
     executed.map_err(|error| match error {

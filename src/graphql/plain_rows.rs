@@ -141,6 +141,10 @@ impl<T: ObjectType> OutputType for PlainOr<T> {
             Self::Plain(values) => values,
         };
         let selected = fields::<T>(ctx.query_env, &ctx.item.node).unwrap_or_default();
+        if selected.is_empty() {
+            // All of them were skipped; so the executor answers too.
+            return Ok(Value::Null);
+        }
         let mut answer = IndexMap::with_capacity(selected.len());
         for field in selected {
             let name = field.name.node.as_str();

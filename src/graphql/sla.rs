@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::as_of;
 use super::case::{self, Case, CodeFilter, DateTimeFilter};
 use super::context::{case_scope, query, refused, services};
-use super::cursor::ListKey;
+use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
@@ -387,7 +387,7 @@ impl SlaBreachTotal {
 }
 
 /// A page of breaches.
-pub type SlaBreachConnection = Connection<String, SlaBreach, SlaBreachTotal, EmptyFields>;
+pub type SlaBreachConnection = Connection<Cursor, SlaBreach, SlaBreachTotal, EmptyFields>;
 
 /// A page of the breaches on record, in the order in which they were recorded.
 pub async fn breaches(

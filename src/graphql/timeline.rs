@@ -7,7 +7,7 @@ use parvandeh_projections::case_timeline::{self, TimelineEntry as Row, TimelineF
 use uuid::Uuid;
 
 use super::context::{case_scope, query, refused, visibility};
-use super::cursor::ListKey;
+use super::cursor::{Cursor, ListKey};
 use super::paging::{PageArguments, connection};
 use super::scalar::DateTime;
 use super::vocabulary::{ActorKind, Channel, Direction};
@@ -103,7 +103,7 @@ impl TimelineTotal {
 }
 
 /// A page of a timeline.
-pub type TimelineConnection = Connection<String, TimelineEntry, TimelineTotal, EmptyFields>;
+pub type TimelineConnection = Connection<Cursor, TimelineEntry, TimelineTotal, EmptyFields>;
 
 /// A page of the timeline of a case, as it is known now or was known at a moment.
 pub async fn of_case(

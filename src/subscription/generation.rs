@@ -28,6 +28,8 @@ pub struct Generation {
     db: Connection,
     models: Vec<Box<dyn ReadModel>>,
     position: u64,
+    /// Up to where entries were taken in; beyond `position` while a transaction is open.
+    folded: u64,
     complete: bool,
 }
 
@@ -112,7 +114,7 @@ impl Generation {
             (log_id, parvandeh_projections::fingerprint()),
         )
         .map_err(|error| failed("creating the checkpoint", error))?;
-        Ok(Self { path, db, models, position: 0, complete: false })
+        Ok(Self { path, db, models, position: 0, folded: 0, complete: false })
     }
 
     fn open(path: &Path, log_id: Uuid) -> Option<Self> {
@@ -128,7 +130,7 @@ impl Generation {
         db.set_prepared_statement_cache_capacity(64);
         db.execute_batch(SERVING_PRAGMAS).ok()?;
         let models = parvandeh_projections::all();
-        Some(Self { path: path.to_owned(), db, models, position, complete: true })
+        Some(Self { path: path.to_owned(), db, models, position, folded: position, complete: true })
     }
 
     /// The file.
@@ -146,41 +148,61 @@ impl Generation {
         self.complete
     }
 
-    /// Applies a batch: rows and checkpoint in one transaction. Entries that were applied before are skipped.
+    /// Applies a batch: [`Generation::fold`] and [`Generation::commit`] in one.
+    pub fn apply(&mut self, batch: &[Entry]) -> Result<(), GenerationError> {
+        self.fold(batch)?;
+        self.commit()
+    }
+
+    /// Takes in a batch, in memory; several of them can be committed together. Entries that were taken in before are skipped.
     ///
     /// After an error the generation must be opened anew: what its read models hold in memory is no longer what the file holds.
-    pub fn apply(&mut self, batch: &[Entry]) -> Result<(), GenerationError> {
-        let Some(last) = batch.last().map(Entry::position).filter(|last| *last > self.position)
+    pub fn fold(&mut self, batch: &[Entry]) -> Result<(), GenerationError> {
+        let Some(last) = batch.last().map(Entry::position).filter(|last| *last > self.folded)
         else {
             return Ok(());
         };
-        self.commit(batch, last).map_err(|source| GenerationError {
-            path: self.path.clone(),
-            doing: "applying events",
-            source,
-        })?;
-        self.position = last;
+        self.fold_entries(batch).map_err(|source| self.failed("applying events", source))?;
+        self.folded = last;
         Ok(())
     }
 
-    fn commit(&mut self, batch: &[Entry], last: u64) -> rusqlite::Result<()> {
-        let transaction = self.db.transaction()?;
+    /// Commits what was taken in: rows and checkpoint in one transaction. The rule about errors is that of [`Generation::fold`].
+    pub fn commit(&mut self) -> Result<(), GenerationError> {
+        if self.folded > self.position {
+            self.write().map_err(|source| self.failed("writing rows", source))?;
+            self.position = self.folded;
+        }
+        Ok(())
+    }
+
+    fn fold_entries(&mut self, batch: &[Entry]) -> rusqlite::Result<()> {
+        if self.folded == self.position {
+            self.db.execute_batch("BEGIN")?;
+        }
         for entry in batch {
             if let Entry::Event(event) = entry
-                && event.position > self.position
+                && event.position > self.folded
             {
                 for model in &mut self.models {
-                    model.apply(&transaction, event)?;
+                    model.apply(&self.db, event)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    fn write(&mut self) -> rusqlite::Result<()> {
         for model in &mut self.models {
-            model.flush(&transaction)?;
+            model.flush(&self.db)?;
         }
-        transaction
-            .prepare_cached("UPDATE generation SET position = ?")?
-            .execute([i64::try_from(last).expect("positions stay far below 2^63")])?;
-        transaction.commit()
+        let position = i64::try_from(self.folded).expect("positions stay far below 2^63");
+        self.db.prepare_cached("UPDATE generation SET position = ?")?.execute([position])?;
+        self.db.execute_batch("COMMIT")
+    }
+
+    fn failed(&self, doing: &'static str, source: rusqlite::Error) -> GenerationError {
+        GenerationError { path: self.path.clone(), doing, source }
     }
 
     fn sync(&self) -> rusqlite::Result<()> {

@@ -17,7 +17,7 @@ use crate::store::{EventStore, LoggedEvent, Position, ReadError};
 /// Entries read at once.
 const READ_BATCH_SIZE: usize = 4_096;
 /// Batches that may wait to be applied.
-const QUEUED_BATCHES_MAX: usize = 4;
+const QUEUED_BATCHES_MAX: usize = 8;
 /// Entries committed at once while a generation is being built: more of them fold into each row.
 const BUILD_COMMIT_SIZE: usize = 65_536;
 
@@ -56,20 +56,21 @@ pub async fn catch_up(
     .expect("completing does not panic")
 }
 
-/// Follows the log for as long as the program runs, or until `stop` becomes true. `progress` is told each position reached.
+/// Follows the log for as long as the program runs, or until `stop` becomes true; answers the generation as it then stands.
+/// `progress` is told each position reached.
 pub async fn follow(
     store: Arc<dyn EventStore>,
     generation: Generation,
     mut stop: watch::Receiver<bool>,
     progress: impl Fn(u64) + Send + 'static,
-) -> Result<(), ProjectorError> {
+) -> Result<Generation, ProjectorError> {
     let (sender, receiver) = sync_channel(QUEUED_BATCHES_MAX);
     let mut after = generation.position();
     let applier = tokio::task::spawn_blocking(move || {
         apply_all(generation, receiver, READ_BATCH_SIZE, &progress)
     });
     let mut head = store.head_changes();
-    let outcome = loop {
+    let outcome: Result<(), ProjectorError> = loop {
         head.borrow_and_update();
         let page = match store.read_all(position_option(after), READ_BATCH_SIZE).await {
             Ok(page) => page,
@@ -88,8 +89,8 @@ pub async fn follow(
         }
     };
     drop(sender);
-    applier.await.expect("the applying thread does not panic")?;
-    outcome
+    let generation = applier.await.expect("the applying thread does not panic")?;
+    outcome.map(|()| generation)
 }
 
 async fn read_until(
@@ -165,16 +166,17 @@ fn apply_all(
     progress: &impl Fn(u64),
 ) -> Result<Generation, GenerationError> {
     let building = !generation.is_complete();
-    while let Ok(mut batch) = receiver.recv() {
-        // A generation under construction waits for full batches; one that serves commits what is there.
-        while batch.len() < commit_size {
+    while let Ok(batch) = receiver.recv() {
+        let mut taken = batch.len();
+        generation.fold(&batch)?;
+        // A generation under construction waits for a full commit; one that serves commits what is there.
+        while taken < commit_size {
             let more = if building { receiver.recv().ok() } else { receiver.try_recv().ok() };
-            match more {
-                Some(more) => batch.extend(more),
-                None => break,
-            }
+            let Some(more) = more else { break };
+            taken += more.len();
+            generation.fold(&more)?;
         }
-        generation.apply(&batch)?;
+        generation.commit()?;
         progress(generation.position());
     }
     Ok(generation)

@@ -1,6 +1,7 @@
 //! Serving queries from read models, while they move, and while a new generation of them is built beside.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -41,13 +42,27 @@ struct Serving {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     stop: watch::Sender<bool>,
+    retired: AtomicBool,
+}
+
+impl Drop for Serving {
+    /// The files of a retired generation go with its last reader, who may have come before it was retired and open it only now.
+    fn drop(&mut self) {
+        self.idle.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
+        if self.retired.load(Ordering::Acquire) {
+            generation::remove(&self.path);
+        }
+    }
 }
 
 impl Serving {
-    fn new(path: &Path) -> (Arc<Self>, watch::Receiver<bool>) {
-        let (stop, stopped) = watch::channel(false);
-        let serving = Self { path: path.to_owned(), idle: Mutex::new(Vec::new()), stop };
-        (Arc::new(serving), stopped)
+    fn new(path: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            idle: Mutex::new(Vec::new()),
+            stop: watch::channel(false).0,
+            retired: AtomicBool::new(false),
+        })
     }
 
     fn take(&self) -> rusqlite::Result<Connection> {
@@ -78,7 +93,7 @@ pub struct ReadModels {
     position: watch::Sender<u64>,
     readers: tokio::sync::Semaphore,
     rebuilding: tokio::sync::Mutex<()>,
-    follower: Mutex<Option<JoinHandle<()>>>,
+    follower: Mutex<Option<JoinHandle<Option<Generation>>>>,
 }
 
 impl ReadModels {
@@ -115,6 +130,7 @@ impl ReadModels {
     }
 
     /// Builds a new generation from the beginning of the log while the present one serves, and changes over when it has caught up.
+    /// Run it as a task of its own: dropped at the change, it would leave the present generation standing still.
     pub async fn rebuild(
         self: &Arc<Self>,
         progress: impl Fn(u64) + Send + 'static,
@@ -125,29 +141,43 @@ impl ReadModels {
             tokio::task::spawn_blocking(move || Generation::create(&directory, log_id))
                 .await
                 .expect("creating does not panic")?;
-        let mut generation = projector::catch_up(self.store.clone(), generation, progress).await?;
-        // The log went on meanwhile. Readers must never see time go back, so the new generation comes as far as the old one first.
-        while generation.position() < *self.position.borrow() {
-            generation = projector::catch_up(self.store.clone(), generation, |_| {}).await?;
+        let generation = projector::catch_up(self.store.clone(), generation, progress).await?;
+        // The log went on meanwhile. Readers must never see time go back, so the old generation stands still until the new one has
+        // come as far.
+        let old = self.stop_following().await;
+        match projector::catch_up(self.store.clone(), generation, |_| {}).await {
+            Ok(generation) => {
+                self.serve(generation);
+                Ok(())
+            }
+            Err(error) => {
+                if let (Some(old), Some(serving)) = (old, self.current()) {
+                    self.follow(&serving, old);
+                }
+                Err(error)
+            }
         }
-        self.serve(generation);
-        Ok(())
     }
 
     /// Puts a generation into service and lets it follow the log; the one before it is retired.
     fn serve(self: &Arc<Self>, generation: Generation) {
-        let (serving, stopped) = Serving::new(generation.path());
-        self.reached(generation.position());
+        let serving = Serving::new(generation.path());
         let retired = self
             .serving
             .write()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .replace(serving.clone());
         if let Some(retired) = retired {
-            retired.stop.send_replace(true);
-            // Readers that hold a connection keep the deleted file until they are done.
-            generation::remove(&retired.path);
+            retired.retired.store(true, Ordering::Release);
         }
+        self.reached(generation.position());
+        self.follow(&serving, generation);
+    }
+
+    /// Lets the generation in service follow the log.
+    fn follow(self: &Arc<Self>, serving: &Serving, generation: Generation) {
+        serving.stop.send_replace(false);
+        let stopped = serving.stop.subscribe();
         let models = self.clone();
         let follower = tokio::spawn(async move {
             let progress = {
@@ -156,9 +186,12 @@ impl ReadModels {
             };
             let followed =
                 projector::follow(models.store.clone(), generation, stopped, progress).await;
-            if let Err(error) = followed {
-                tracing::error!(error = %crate::error::chain(&error), "the read models have stopped following the log");
-            }
+            followed
+                .inspect_err(|error| {
+                    let error = crate::error::chain(error);
+                    tracing::error!(%error, "the read models have stopped following the log");
+                })
+                .ok()
         });
         *self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(follower);
     }
@@ -175,16 +208,20 @@ impl ReadModels {
 
     /// Stops following the log, and waits until the last batch is committed.
     pub async fn stop(&self) {
+        self.stop_following().await;
+    }
+
+    /// The generation in service, at rest; `None` where none follows the log.
+    async fn stop_following(&self) -> Option<Generation> {
         if let Some(serving) = self.current() {
             serving.stop.send_replace(true);
         }
         let follower =
             self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        if let Some(follower) = follower
-            && let Err(error) = follower.await
-        {
+        follower?.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the read models ended badly");
-        }
+            None
+        })
     }
 
     fn current(&self) -> Option<Arc<Serving>> {
@@ -231,10 +268,24 @@ impl ReadModels {
         let serving = self.current().ok_or(QueryError::Stopping)?;
         let answer = tokio::task::spawn_blocking(move || {
             let db = serving.take()?;
-            let answer = query(&db);
+            // A transaction holds the view still while a query reads several times.
+            let answer = db.unchecked_transaction().and_then(|view| query(&view));
             serving.put_back(db);
             answer
         });
         Ok(answer.await.map_err(|_| QueryError::Stopping)??)
+    }
+
+    /// Runs a query that reads a few rows by their keys, at once and on the caller's thread: to hand it over would take longer than
+    /// the reading itself. A query that may have to look for its rows belongs to [`ReadModels::query`].
+    pub fn query_now<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, QueryError> {
+        let serving = self.current().ok_or(QueryError::Stopping)?;
+        let db = serving.take()?;
+        let answer = query(&db);
+        serving.put_back(db);
+        Ok(answer?)
     }
 }

@@ -1,5 +1,10 @@
 //! A whole system for a test: a data directory, the read models, the monitor, the HTTP server on a free port, and a client.
 
+pub mod feed;
+pub mod random;
+pub mod tables;
+pub mod work;
+
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -15,7 +20,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-const SECRET: &str = "a secret of the tests, long enough for HS256";
+/// What the tokens of the tests are signed with.
+pub const SECRET: &str = "a secret of the tests, long enough for HS256";
 
 /// A running system.
 pub struct System {

@@ -45,7 +45,8 @@ impl Problems {
             || name.chars().count() > CHARACTERS_MAX
             || name.chars().any(char::is_control)
         {
-            let message = format!("a name has 1 to {CHARACTERS_MAX} characters, none a control character");
+            let message =
+                format!("a name has 1 to {CHARACTERS_MAX} characters, none a control character");
             self.add(field, message);
         }
     }

@@ -130,7 +130,9 @@ impl Decider for Case {
                     ("transition", &activity.transition),
                 ];
                 for (field, value) in optional {
-                    value.as_deref().map_or(Ok(()), |value| check(field, text::check_line(value)))?;
+                    value
+                        .as_deref()
+                        .map_or(Ok(()), |value| check(field, text::check_line(value)))?;
                 }
                 Ok(vec![
                     CaseActivityRecorded {

@@ -104,11 +104,11 @@ fn check_tier(tier: Option<&str>) -> Result<(), CustomerRefusal> {
 
 /// Only what every address has: full validation is a message sent to it, which verification does.
 fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let Some((local, domain)) = text.split_once('@') else { return false };
     !local.is_empty()
-        && !domain.starts_with('.')
-        && !domain.ends_with('.')
+        && !domain.contains('@')
         && domain.contains('.')
+        && domain.split('.').all(|label| !label.is_empty())
         && !text.chars().any(char::is_whitespace)
 }
 

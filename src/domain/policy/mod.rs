@@ -8,6 +8,9 @@
 //! and holds from its effective moment. A case is bound to the versions in force at its opening
 //! ([`PolicyPublished::in_force`]), so that a later version does not change what was promised.
 
+/// The policy that every data directory begins with. It governs what no other policy does.
+pub const DEFAULT_POLICY: &str = "default";
+
 mod command;
 mod decide;
 mod document;

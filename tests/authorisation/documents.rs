@@ -1,0 +1,147 @@
+//! One document for every query, mutation and subscription, and a system for them to be asked of.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parvandeh::principal::Role;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Caller, System};
+
+/// The queries, each with the variable `$id` where it needs an id.
+pub const QUERIES: &[(&str, &str)] = &[
+    ("case", "query($id: ID!) { case(id: $id) { id } }"),
+    ("cases", "{ cases { totalCount } }"),
+    ("customer", "query($customerId: ID!) { customer(id: $customerId) { id } }"),
+    ("customers", "{ customers { totalCount } }"),
+    ("slaCompliance", "{ slaCompliance { total } }"),
+    ("slaBreaches", "{ slaBreaches { totalCount } }"),
+    ("slaPolicies", "{ slaPolicies { id } }"),
+    ("calendars", "{ calendars { id } }"),
+    ("node", "query($id: ID!) { node(id: $id) { id } }"),
+    ("nodes", "query($id: ID!) { nodes(ids: [$id]) { id } }"),
+];
+
+/// The subscriptions.
+pub const SUBSCRIPTIONS: &[(&str, &str)] = &[
+    ("caseEvents", "subscription($id: ID!) { caseEvents(caseId: $id) { cursor } }"),
+    ("slaBreaches", "subscription { slaBreaches { cursor } }"),
+];
+
+/// The mutations on an existing case, each with the least input beside `caseId`.
+pub fn mutations_on_cases() -> Vec<(&'static str, Value)> {
+    vec![
+        ("classifyCase", json!({ "priority": "LOW" })),
+        ("referCase", json!({ "unit": "technical", "reason": "x" })),
+        ("assignCase", json!({ "assignee": "somebody" })),
+        ("enterStage", json!({ "stage": "x" })),
+        ("recordInteraction", json!({ "direction": "INBOUND", "channel": "PHONE", "body": "x" })),
+        ("addNote", json!({ "body": "x" })),
+        ("holdCase", json!({ "reason": "OTHER" })),
+        ("resumeCase", json!({})),
+        ("setDueDate", json!({ "dueAt": "2999-01-01T00:00:00Z" })),
+        ("resolveCase", json!({ "outcome": "ANSWERED" })),
+        ("reopenCase", json!({ "reason": "x" })),
+        ("closeCase", json!({})),
+        ("recordActivity", json!({ "name": "x" })),
+    ]
+}
+
+/// Every mutation: its document, and its input.
+pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value)> {
+    let mut inputs = mutations_on_cases();
+    for (_, input) in &mut inputs {
+        input["caseId"] = json!(case);
+    }
+    inputs.extend([
+        ("openCase", json!({ "kind": "REQUEST", "subject": "x", "channel": "APP" })),
+        ("registerCustomer", json!({ "kind": "PARTNER", "name": "x", "language": "ENGLISH" })),
+        ("addContactPoint", json!({ "customerId": customer, "kind": "EMAIL", "value": "a@b.ir" })),
+        ("changeCustomerDetails", json!({ "customerId": customer, "tier": "gold" })),
+        ("publishPolicy", json!({ "id": "p", "document": {} })),
+        ("publishCalendar", json!({ "id": "c", "document": {} })),
+    ]);
+    let with_input = |(name, input)| (name, mutation(name), json!({ "input": input }));
+    let mut mutations: Vec<_> = inputs.into_iter().map(with_input).collect();
+    let rebuild = "mutation { rebuildReadModels { position } }".to_owned();
+    mutations.push(("rebuildReadModels", rebuild, json!({})));
+    mutations
+}
+
+/// The document of a mutation with an input that selects its user errors.
+pub fn mutation(name: &str) -> String {
+    let input = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+    format!(
+        "mutation($input: {input}!) {{ {name}(input: $input) {{ userErrors {{ code field message }} }} }}"
+    )
+}
+
+/// The codes of an answer's top-level errors.
+pub fn codes(answer: &Value) -> Vec<&str> {
+    let errors = answer["errors"].as_array();
+    errors.into_iter().flatten().filter_map(|error| error["extensions"]["code"].as_str()).collect()
+}
+
+/// The first answer to a document, a subscription or not.
+pub async fn first_answer(
+    system: &System,
+    caller: &Caller<'_>,
+    query: &str,
+    variables: Value,
+) -> Value {
+    if !query.starts_with("subscription") {
+        return caller.send(query, variables).await;
+    }
+    let mut response = reqwest::Client::new()
+        .post(system.url("/graphql"))
+        .bearer_auth(&caller.token)
+        .header("accept", "text/event-stream")
+        .header("content-type", "application/json")
+        .body(json!({ "query": query, "variables": variables }).to_string())
+        .send()
+        .await
+        .unwrap();
+    let mut text = String::new();
+    loop {
+        if let Some(data) = text.lines().find_map(|line| line.strip_prefix("data: "))
+            && let Ok(answer) = serde_json::from_str(data)
+        {
+            return answer;
+        }
+        // A stream that is open and silent begins with a comment: nothing was refused, and nothing has happened yet.
+        if text.starts_with(":\n\n") && query.contains("slaBreaches") {
+            return json!({});
+        }
+        let chunk = response.chunk().await.unwrap().expect("the stream tells something");
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+}
+
+/// The UUID inside a global id.
+pub fn uuid_of(global_id: &str) -> Uuid {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(global_id).unwrap()).unwrap();
+    text.split_once(':').unwrap().1.parse().unwrap()
+}
+
+/// A global id of this type for this UUID.
+pub fn global_id(node_type: &str, id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{node_type}:{id}"))
+}
+
+/// Registers a customer and gives the global id.
+pub async fn register(system: &System) -> String {
+    let input = json!({ "kind": "INDIVIDUAL", "name": "مهری", "language": "PERSIAN" });
+    let service = system.caller(Role::Service);
+    let done = service.mutate("registerCustomer", "customer { id }", input).await;
+    done["customer"]["id"].as_str().unwrap().to_owned()
+}
+
+/// Opens a case and gives the global id.
+pub async fn open(system: &System, unit: Option<&str>, customer: Option<&str>) -> String {
+    let input = json!({
+        "kind": "COMPLAINT", "subject": "آب سرد", "channel": "PHONE", "unit": unit, "customerId": customer,
+        "externalReference": unit,
+    });
+    let done = system.caller(Role::Service).mutate("openCase", "case { id }", input).await;
+    done["case"]["id"].as_str().unwrap().to_owned()
+}
