@@ -158,11 +158,7 @@ pub struct EventPlace {
 
 impl<E> From<&Recorded<E>> for EventPlace {
     fn from(recorded: &Recorded<E>) -> Self {
-        Self {
-            event_id: recorded.id.0,
-            revision: recorded.revision,
-            position: recorded.position,
-        }
+        Self { event_id: recorded.id.0, revision: recorded.revision, position: recorded.position }
     }
 }
 
@@ -271,12 +267,7 @@ pub fn timeline_count(
     list(scope, visibility, case_id, filter).count(db)
 }
 
-fn list(
-    scope: &CaseScope,
-    visibility: Visibility,
-    case_id: Uuid,
-    filter: &TimelineFilter,
-) -> List {
+fn list(scope: &CaseScope, visibility: Visibility, case_id: Uuid, filter: &TimelineFilter) -> List {
     let mut conditions = Conditions::default();
     conditions.add("t.case_id = ?", [Value::Blob(case_id.as_bytes().to_vec())]);
     scope.restrict(&mut conditions, "c");

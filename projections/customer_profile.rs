@@ -61,10 +61,9 @@ impl CustomerRow {
         self.revision = column::integer(revision);
         match event {
             CustomerEvent::Registered(_) => {}
-            CustomerEvent::ContactPointAdded(added) => self.contact_points.push(ContactPoint {
-                kind: added.kind,
-                value: added.value.reveal().clone(),
-            }),
+            CustomerEvent::ContactPointAdded(added) => self
+                .contact_points
+                .push(ContactPoint { kind: added.kind, value: added.value.reveal().clone() }),
             CustomerEvent::DetailsChanged(changed) => {
                 if let Some(name) = &changed.name {
                     self.name = name.reveal().clone();
@@ -247,7 +246,10 @@ pub fn customer(
     let mut conditions = Conditions::default();
     conditions.add("id = ?", [Value::Blob(id.as_bytes().to_vec())]);
     restrict(scope, &mut conditions);
-    db.prepare_cached(&format!("SELECT {COLUMNS} FROM customer_profile WHERE {}", conditions.sql()))?
-        .query_row(params_from_iter(conditions.values()), |row| read(row, 0))
-        .optional()
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM customer_profile WHERE {}",
+        conditions.sql()
+    ))?
+    .query_row(params_from_iter(conditions.values()), |row| read(row, 0))
+    .optional()
 }

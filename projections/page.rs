@@ -258,11 +258,8 @@ mod tests {
     fn a_page_between_two_rows_has_only_what_lies_between() {
         let db = table(&[5, 5, 6, 7, 8]);
         let all = read(&db, false, PageRequest::first(10)).rows;
-        let between = PageRequest {
-            after: Some(all[0].0),
-            before: Some(all[4].0),
-            ..PageRequest::first(10)
-        };
+        let between =
+            PageRequest { after: Some(all[0].0), before: Some(all[4].0), ..PageRequest::first(10) };
         let numbers: Vec<_> =
             read(&db, false, between).rows.into_iter().map(|(_, number)| number).collect();
         assert_eq!(numbers, [1, 2, 3]);

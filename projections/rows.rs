@@ -3,6 +3,7 @@
 //! That is what makes a rebuild quick: a case with thirty events in one batch costs one write.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::hash::Hash;
 
 use rusqlite::Connection;
@@ -47,14 +48,15 @@ impl<T: Table> Rows<T> {
         db: &Connection,
         key: T::Key,
     ) -> rusqlite::Result<Option<&mut T::Row>> {
-        if !self.entries.contains_key(&key) {
-            let Some(row) = T::read(db, key)? else { return Ok(None) };
-            self.entries.insert(key, Entry { row, changed: false });
-        }
-        Ok(self.entries.get_mut(&key).map(|entry| {
-            entry.changed = true;
-            &mut entry.row
-        }))
+        let entry = match self.entries.entry(key) {
+            Occupied(entry) => entry.into_mut(),
+            Vacant(place) => match T::read(db, key)? {
+                Some(row) => place.insert(Entry { row, changed: false }),
+                None => return Ok(None),
+            },
+        };
+        entry.changed = true;
+        Ok(Some(&mut entry.row))
     }
 
     /// A new row, or a new content of an old one.

@@ -31,10 +31,8 @@ impl CaseScope {
                     units.iter().cloned().map(Value::Text),
                 );
             }
-            Self::Customer(id) => conditions.add(
-                &format!("{table}.customer_id = ?"),
-                [Value::Blob(id.as_bytes().to_vec())],
-            ),
+            Self::Customer(id) => conditions
+                .add(&format!("{table}.customer_id = ?"), [Value::Blob(id.as_bytes().to_vec())]),
             Self::Nothing => conditions.add("FALSE", []),
         }
     }
@@ -72,9 +70,9 @@ mod tests {
     fn the_query_and_the_check_in_memory_agree() {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch("CREATE TABLE c (unit TEXT, customer_id BLOB)").unwrap();
-        let cases = [None, Some("care"), Some("finance")].into_iter().flat_map(|unit| {
-            [None, Some(OWN), Some(OTHER)].map(|customer_id| (unit, customer_id))
-        });
+        let cases = [None, Some("care"), Some("finance")]
+            .into_iter()
+            .flat_map(|unit| [None, Some(OWN), Some(OTHER)].map(|customer_id| (unit, customer_id)));
         let scopes = [
             CaseScope::All,
             CaseScope::Units(vec!["care".to_owned()]),

@@ -159,11 +159,9 @@ impl BreachFilter {
 fn list(scope: &CaseScope, filter: &BreachFilter) -> List {
     let mut conditions = Conditions::default();
     scope.restrict(&mut conditions, "c");
-    for (column, codes) in [
-        ("b.metric", &filter.metric),
-        ("b.policy_id", &filter.policy_id),
-        ("b.unit", &filter.unit),
-    ] {
+    for (column, codes) in
+        [("b.metric", &filter.metric), ("b.policy_id", &filter.policy_id), ("b.unit", &filter.unit)]
+    {
         if let Some(codes) = codes {
             conditions.add_in(column, codes.iter().cloned().map(Value::Text));
         }

@@ -321,11 +321,7 @@ fn conversion(
     index: usize,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(
-        index,
-        rusqlite::types::Type::Text,
-        Box::new(error),
-    )
+    rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
 }
 
 fn duration(row: &Row<'_>, index: usize) -> rusqlite::Result<SignedDuration> {
@@ -404,9 +400,7 @@ pub fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Ve
         "SELECT {COLUMNS} FROM sla_clock WHERE breach_recorded = 0 AND due_at IS NOT NULL \
          AND state IN ('running', 'paused', 'breached') AND due_at < ? ORDER BY due_at LIMIT ?"
     );
-    db.prepare_cached(&sql)?
-        .query_map((column::microseconds(now), limit), read)?
-        .collect()
+    db.prepare_cached(&sql)?.query_map((column::microseconds(now), limit), read)?.collect()
 }
 
 /// For the monitor: the earliest due moment that is not before `now` of a clock that may still breach.

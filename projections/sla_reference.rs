@@ -188,7 +188,8 @@ pub fn reference_data(db: &Connection, known: Known) -> rusqlite::Result<Referen
             }
             _ => {
                 if let Ok(id) = CalendarId::new(id) {
-                    reference.calendar_published(&id, &CalendarEvent::Published(column::json(row, 2)?));
+                    reference
+                        .calendar_published(&id, &CalendarEvent::Published(column::json(row, 2)?));
                 }
             }
         }
@@ -231,10 +232,7 @@ pub struct PublishedDocument {
 
 /// Every version of every policy or calendar, in the order of publication. Reference data is the same for everybody who may read it
 /// at all, so there is no scope.
-pub fn published(
-    db: &Connection,
-    kind: ReferenceKind,
-) -> rusqlite::Result<Vec<PublishedDocument>> {
+pub fn published(db: &Connection, kind: ReferenceKind) -> rusqlite::Result<Vec<PublishedDocument>> {
     #[derive(Deserialize)]
     struct Version {
         version: i64,

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
 use parvandeh_domain::policy::{
-    DEFAULT_POLICY, Metric, Policy, PolicyCommand, PolicyDocument, PolicyRefusal, PublishPolicy, Rule, Target,
+    DEFAULT_POLICY, Metric, Policy, PolicyCommand, PolicyDocument, PolicyRefusal, PublishPolicy,
+    Rule, Target,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -150,9 +151,8 @@ async fn latest_recorded_at(store: &Arc<dyn EventStore>) -> Result<Timestamp, Re
     let Some(head) = store.head() else { return Ok(Timestamp::UNIX_EPOCH) };
     let before = head.0.checked_sub(1).filter(|before| *before > 0).map(Position);
     let last = store.read_all(before, 1).await?;
-    let meta = last
-        .first()
-        .and_then(|logged| serde_json::from_slice::<Metadata>(&logged.metadata).ok());
+    let meta =
+        last.first().and_then(|logged| serde_json::from_slice::<Metadata>(&logged.metadata).ok());
     Ok(meta.map_or(Timestamp::UNIX_EPOCH, |meta| meta.recorded_at))
 }
 
@@ -161,8 +161,7 @@ async fn latest_recorded_at(store: &Arc<dyn EventStore>) -> Result<Timestamp, Re
 async fn publish_first_policy(
     commands: &CommandHandler,
 ) -> Result<(), CommandError<PolicyRefusal>> {
-    let due_date =
-        Target { metric: Metric::DueDate, target: None, calendar: None, pause_on: None };
+    let due_date = Target { metric: Metric::DueDate, target: None, calendar: None, pause_on: None };
     let rule = Rule {
         name: "any case with a date".to_owned(),
         when: Default::default(),

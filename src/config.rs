@@ -130,8 +130,7 @@ impl Config {
 
     /// How callers are authenticated.
     pub fn authentication(&self) -> Result<AuthenticationConfig, ConfigError> {
-        let authentication =
-            self.authentication.as_ref().ok_or(ConfigError::NoAuthentication)?;
+        let authentication = self.authentication.as_ref().ok_or(ConfigError::NoAuthentication)?;
         let keys = match (&authentication.pem_file, &authentication.jwks_url) {
             (Some(path), None) => {
                 let [algorithm] = authentication.algorithms[..] else {

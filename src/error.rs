@@ -114,7 +114,8 @@ impl RequestError {
     /// A fault of ours: the caller learns the trace id and nothing more. The cause is for the caller of
     /// this function to log, once, under the same id.
     pub fn internal(trace_id: TraceId) -> Self {
-        let message = "Something went wrong on our side. Please quote the trace id when you report it.";
+        let message =
+            "Something went wrong on our side. Please quote the trace id when you report it.";
         let error = Self::new(ErrorCode::InternalServerError, message);
         Self { trace_id: Some(trace_id), ..error }
     }

@@ -20,9 +20,15 @@ async fn a_case_is_opened_answered_and_resolved_and_its_timeline_tells_it() {
     let id = &opened["case"]["id"];
     assert_eq!(opened["case"]["status"], "OPEN");
     for (name, input) in [
-        ("recordInteraction", json!({ "caseId": id, "direction": "OUTBOUND", "channel": "EMAIL", "body": "سلام" })),
+        (
+            "recordInteraction",
+            json!({ "caseId": id, "direction": "OUTBOUND", "channel": "EMAIL", "body": "سلام" }),
+        ),
         ("holdCase", json!({ "caseId": id, "reason": "AWAITING_CUSTOMER" })),
-        ("recordInteraction", json!({ "caseId": id, "direction": "INBOUND", "channel": "PHONE", "body": "بله" })),
+        (
+            "recordInteraction",
+            json!({ "caseId": id, "direction": "INBOUND", "channel": "PHONE", "body": "بله" }),
+        ),
         ("resolveCase", json!({ "caseId": id, "outcome": "UPHELD" })),
     ] {
         agent.mutate(name, "case { id }", input).await;

@@ -47,7 +47,10 @@ async fn a_list_of_plain_columns_is_answered_as_the_executor_answers_it() {
         (
             json!({ "kind": "REQUEST", "subject": "Done", "channel": "IN_PERSON", "unit": "technical" }),
             vec![
-                ("recordInteraction", json!({ "direction": "OUTBOUND", "channel": "EMAIL", "body": "سلام" })),
+                (
+                    "recordInteraction",
+                    json!({ "direction": "OUTBOUND", "channel": "EMAIL", "body": "سلام" }),
+                ),
                 ("resolveCase", json!({ "outcome": "PARTLY_UPHELD" })),
                 ("closeCase", json!({})),
             ],

@@ -47,7 +47,9 @@ fn print_text(report: &ImportReport) {
         report.cases_read, report.cases_written, report.events_written, report.problem_count
     );
     if report.stopped {
-        println!("Reading ended before the end of the source. Mend it and run the same command again.");
+        println!(
+            "Reading ended before the end of the source. Mend it and run the same command again."
+        );
     }
 }
 

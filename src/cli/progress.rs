@@ -11,7 +11,8 @@ pub fn bar(what: &'static str, unit: &str, total: u64) -> ProgressBar {
     } else {
         ProgressDrawTarget::hidden()
     };
-    let position = if unit == "bytes" { "{bytes}/{total_bytes}" } else { "{human_pos}/{human_len}" };
+    let position =
+        if unit == "bytes" { "{bytes}/{total_bytes}" } else { "{human_pos}/{human_len}" };
     let template = format!("{{msg}} [{{bar:30}}] {position} {unit}, {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("the template is well-formed");
     ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(what)

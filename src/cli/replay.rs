@@ -138,13 +138,7 @@ fn timeline(found: &Found) -> impl Iterator<Item = TimelineEntry> {
 }
 
 fn clocks(found: &Found) -> Vec<ClockRow> {
-    replay::clock_rows(
-        found.id.0,
-        &found.case,
-        &found.clock,
-        &found.opened_with,
-        &found.reference,
-    )
+    replay::clock_rows(found.id.0, &found.case, &found.clock, &found.opened_with, &found.reference)
 }
 
 fn print_text(found: &Found, as_of: Option<Timestamp>) {
@@ -179,7 +173,8 @@ fn print_text(found: &Found, as_of: Option<Timestamp>) {
     println!("status {}, {} events", row.status, found.case.len());
     let now = as_of.unwrap_or_else(|| crate::clock::Clock::now(&crate::clock::SystemClock));
     for ClockRow { clock, breach_recorded, .. } in clocks(found) {
-        let due = clock.due_at.map_or("no due time while it waits".to_owned(), |due| due.to_string());
+        let due =
+            clock.due_at.map_or("no due time while it waits".to_owned(), |due| due.to_string());
         let recorded = if breach_recorded { ", breach on record" } else { "" };
         println!(
             "clock {}: {}, due {due}{recorded} (policy {} version {}, rule \"{}\")",

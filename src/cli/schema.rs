@@ -29,8 +29,7 @@ fn contracts() -> BTreeMap<PathBuf, String> {
     contracts.insert(PathBuf::from("schema.graphql"), graphql::sdl());
     for (event_type, schema) in parvandeh_domain::log::schemas() {
         let file = format!("events/{}.v{}.json", event_type.name, event_type.version);
-        let json =
-            serde_json::to_string_pretty(&schema).expect("a JSON Schema is plain JSON");
+        let json = serde_json::to_string_pretty(&schema).expect("a JSON Schema is plain JSON");
         contracts.insert(PathBuf::from(file), json + "\n");
     }
     contracts

@@ -74,9 +74,8 @@ async fn prepare_demo(config: &Config) -> Result<Secret, Failure> {
     if let Some(secret) = token::read_key(directory)? {
         return Ok(secret);
     }
-    let occupied = std::fs::read_dir(directory)
-        .map(|mut entries| entries.next().is_some())
-        .unwrap_or(false);
+    let occupied =
+        std::fs::read_dir(directory).map(|mut entries| entries.next().is_some()).unwrap_or(false);
     if occupied {
         let message = format!(
             "{} is not empty and holds no demo; choose another with --data-directory",

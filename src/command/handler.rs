@@ -133,11 +133,7 @@ impl<D: Decider> Default for Folded<D> {
 
 impl<D: Decider> Clone for Folded<D> {
     fn clone(&self) -> Self {
-        Self {
-            state: self.state.clone(),
-            revision: self.revision,
-            commands: self.commands.clone(),
-        }
+        Self { state: self.state.clone(), revision: self.revision, commands: self.commands.clone() }
     }
 }
 
@@ -298,11 +294,12 @@ impl CommandHandler {
             let page = self.store.read_stream(stream, folded.revision, READ_PAGE_SIZE).await?;
             let is_last = page.len() < READ_PAGE_SIZE;
             for logged in page {
-                let (event, meta) = decode::<D>(&logged).map_err(|source| CommandError::Decode {
-                    stream: stream.to_string(),
-                    revision: logged.revision,
-                    source,
-                })?;
+                let (event, meta) =
+                    decode::<D>(&logged).map_err(|source| CommandError::Decode {
+                        stream: stream.to_string(),
+                        revision: logged.revision,
+                        source,
+                    })?;
                 folded.evolve(&event, &meta);
             }
             if is_last {

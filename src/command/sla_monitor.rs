@@ -103,19 +103,14 @@ impl SlaMonitor {
             if let Some(head) = self.store.head() {
                 self.read_models.wait_for(head).await?;
             }
-            let page = self
-                .read_models
-                .query(move |db| sla_clocks::due(db, now, PAGE_SIZE))
-                .await?;
+            let page =
+                self.read_models.query(move |db| sla_clocks::due(db, now, PAGE_SIZE)).await?;
             let fresh: Vec<_> = page
                 .into_iter()
                 .filter(|row| recorded.insert((row.case_id, row.clock.key)))
                 .collect();
             if fresh.is_empty() {
-                return Ok(self
-                    .read_models
-                    .query(move |db| sla_clocks::next_due(db, now))
-                    .await?);
+                return Ok(self.read_models.query(move |db| sla_clocks::next_due(db, now)).await?);
             }
             let mut appends = stream::iter(fresh)
                 .map(|row| self.record(row))
@@ -158,8 +153,8 @@ impl SlaMonitor {
             occurred_at: Some(due_at),
             correlation_id: command_id.0,
         };
-        let stream = StreamId::new(&format!("clock-{case_id}"))
-            .expect("a UUID is a well-formed stream id");
+        let stream =
+            StreamId::new(&format!("clock-{case_id}")).expect("a UUID is a well-formed stream id");
         let executed = self
             .commands
             .execute::<Sla>(&stream, vec![(envelope, command)], None, |_| true)

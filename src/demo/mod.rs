@@ -13,8 +13,8 @@ mod movement;
 mod plot;
 mod portfolio;
 mod random;
-mod run;
 mod reference;
+mod run;
 mod story;
 mod text;
 mod topics;
@@ -32,8 +32,8 @@ use parvandeh_domain::policy::PolicyDocument;
 
 pub use movement::Movement;
 pub use portfolio::portfolio;
-pub use run::{FillError, fill, greet, move_on, visitors};
 pub use reference::{STAFF_PER_UNIT, UNITS, staff_of};
+pub use run::{FillError, fill, greet, move_on, visitors};
 
 /// Everything that the demo begins with. Publish the calendars before the policies, and register the customers before their
 /// cases are opened.

@@ -57,9 +57,9 @@ pub async fn fill(directory: &Path) -> Result<(), FillError> {
         Case(String, &'a Step<CaseCommand>),
     }
     let customers = portfolio.customers.iter().flat_map(|(id, steps)| {
-        steps.iter().map(move |step| {
-            (step.recorded_at, Recorded::Customer(format!("customer-{id}"), step))
-        })
+        steps
+            .iter()
+            .map(move |step| (step.recorded_at, Recorded::Customer(format!("customer-{id}"), step)))
     });
     let cases = portfolio.cases.iter().flat_map(|(id, steps)| {
         steps.iter().map(move |step| (step.recorded_at, Recorded::Case(format!("case-{id}"), step)))
@@ -174,9 +174,7 @@ pub fn visitors() -> Vec<Principal> {
 fn busiest_customer() -> CustomerId {
     let portfolio = portfolio(Timestamp::UNIX_EPOCH);
     let cases_of = |id: &CustomerId| {
-        let opens = |command: &CaseCommand| {
-            matches!(command, CaseCommand::Open(OpenCase { customer_id, .. }) if *customer_id == Some(*id))
-        };
+        let opens = |command: &CaseCommand| matches!(command, CaseCommand::Open(OpenCase { customer_id, .. }) if *customer_id == Some(*id));
         let all = portfolio.cases.iter();
         all.filter(|(_, steps)| steps.iter().any(|step| opens(&step.command))).count()
     };
@@ -191,9 +189,13 @@ pub fn greet(address: SocketAddr, token: impl Fn(Principal) -> String) {
     println!("  GraphQL    http://{address}/graphql");
     println!("  Health     http://{address}/health/ready");
     println!("  Metrics    http://{address}/metrics\n");
-    println!("A token for each role, good for a week (`parvandeh token --role ROLE` prints another):\n");
+    println!(
+        "A token for each role, good for a week (`parvandeh token --role ROLE` prints another):\n"
+    );
     for visitor in visitors() {
         println!("{:<11}{}\n", visitor.role.as_str(), token(visitor));
     }
-    println!("Something happens every three seconds, and a promise falls due now and then. Stop with Ctrl-C.");
+    println!(
+        "Something happens every three seconds, and a promise falls due now and then. Stop with Ctrl-C."
+    );
 }

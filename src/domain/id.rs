@@ -80,7 +80,9 @@ impl CaseId {
 
 /// Why a code was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a code has 1 to 64 characters: letters, digits, '-', '_', '.', single spaces in names of units and categories, '@', '|', ':' and '+' in those of staff")]
+#[error(
+    "a code has 1 to 64 characters: letters, digits, '-', '_', '.', single spaces in names of units and categories, '@', '|', ':' and '+' in those of staff"
+)]
 pub struct InvalidCode;
 
 /// Whether a text can be a code with these further characters. A space stands between words only.

@@ -4,14 +4,14 @@
 //! ([`decider`]); events have stored names and versions ([`event`]). Reading order: [`id`], [`decider`], [`event`], then one
 //! folder a concept.
 
+pub mod calendar;
 pub mod case;
 pub mod customer;
 pub mod decider;
 pub mod event;
 pub mod id;
-pub mod pii;
-pub mod text;
-pub mod calendar;
 pub mod log;
+pub mod pii;
 pub mod policy;
 pub mod sla;
+pub mod text;

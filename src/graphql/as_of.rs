@@ -48,8 +48,8 @@ async fn events(
     id: Uuid,
     moment: Timestamp,
 ) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
-    let stream = StreamId::new(&format!("{category}-{id}"))
-        .expect("a UUID is a well-formed stream id");
+    let stream =
+        StreamId::new(&format!("{category}-{id}")).expect("a UUID is a well-formed stream id");
     replay::stream_until(&services(ctx).store, &stream, moment)
         .await
         .map_err(|error| failure(&error))

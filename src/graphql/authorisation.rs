@@ -18,8 +18,7 @@ const WORKERS: Roles = Roles::of(&[Agent, Supervisor, Service]);
 /// Those who work on cases, and the customers themselves.
 const WORKERS_AND_CUSTOMERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Service]);
 /// Those who may read what is promised and when the organisation works.
-const REFERENCE_READERS: Roles =
-    Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor, Admin]);
+const REFERENCE_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor, Admin]);
 /// Imports and other programs.
 const PROGRAMS: Roles = Roles::of(&[Service]);
 /// Those who run the installation.

@@ -36,10 +36,8 @@ pub async fn follow<'a>(
     let filter = filter.into_filter().map_err(refused)?;
     // A position means something only in the log that it was read from.
     let list = ListKey::of("slaBreachFeed", services.store.id());
-    let mut reached: Option<Anchor> = after
-        .map(|after| cursor::decode("after", list, &after))
-        .transpose()
-        .map_err(refused)?;
+    let mut reached: Option<Anchor> =
+        after.map(|after| cursor::decode("after", list, &after)).transpose().map_err(refused)?;
     Ok(try_stream! {
         let mut moved = services.read_models.position_changes();
         loop {

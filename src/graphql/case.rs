@@ -357,10 +357,8 @@ pub async fn list(
         Some(plain) => {
             let (columns, read) = (plain.sql(), |row: &Row<'_>| plain.read(row, 2));
             let (scope, wanted) = (&scope, &wanted);
-            case_summary::case_columns(
-                db, scope, wanted, by, descending, request, &columns, read,
-            )
-            .map(|page| page.map(PlainOr::Plain))
+            case_summary::case_columns(db, scope, wanted, by, descending, request, &columns, read)
+                .map(|page| page.map(PlainOr::Plain))
         }
         None => case_summary::cases(db, &scope, &wanted, by, descending, request)
             .map(|page| page.map(|row| PlainOr::Object(Box::new(Case::from(row))))),
@@ -418,4 +416,3 @@ pub async fn after_write(
     let row = query(ctx, move |db| case_summary::case(db, &scope, id)).await?;
     Ok(row.map(Case::from))
 }
-

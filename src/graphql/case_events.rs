@@ -54,8 +54,7 @@ pub async fn follow<'a>(
     let services = ctx.data_unchecked::<Arc<Services>>().clone();
     let (scope, visibility) = (case_scope(ctx), visibility(ctx));
     check_scope(&services, &scope, id).await?;
-    let stream =
-        StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
+    let stream = StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
     Ok(try_stream! {
         let begun_at = services.store.head();
         loop {

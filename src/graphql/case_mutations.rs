@@ -321,8 +321,7 @@ impl CaseMutation {
         input: AddNoteInput,
     ) -> async_graphql::Result<AddNotePayload> {
         let common = input.common();
-        let command =
-            || Ok(CaseCommand::AddNote(domain::AddNote { body: Pii::new(input.body) }));
+        let command = || Ok(CaseCommand::AddNote(domain::AddNote { body: Pii::new(input.body) }));
         AddNotePayload::answer(change(ctx, &input.case_id, common, command).await)
     }
 
@@ -360,8 +359,7 @@ impl CaseMutation {
         input: SetDueDateInput,
     ) -> async_graphql::Result<SetDueDatePayload> {
         let common = input.common();
-        let command =
-            || Ok(CaseCommand::SetDueDate(domain::SetDueDate { due_at: input.due_at.0 }));
+        let command = || Ok(CaseCommand::SetDueDate(domain::SetDueDate { due_at: input.due_at.0 }));
         SetDueDatePayload::answer(change(ctx, &input.case_id, common, command).await)
     }
 
@@ -470,10 +468,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
 }
 
 /// Whose case is opened: the caller's own, where the caller is a customer; else the named one's, who must be known to the caller.
-async fn customer_of(
-    ctx: &Context<'_>,
-    named: Option<&ID>,
-) -> Result<Option<CustomerId>, Failed> {
+async fn customer_of(ctx: &Context<'_>, named: Option<&ID>) -> Result<Option<CustomerId>, Failed> {
     let named = named
         .map(|id| global_id::decode("customerId", NodeType::Customer, id))
         .transpose()?
@@ -505,15 +500,11 @@ async fn change(
     let command = command()?;
     let identity = claim(ctx, Some(id), &command, &common).await?;
     let caller = principal(ctx);
-    let executed = execute::<CaseAggregate>(
-        ctx,
-        &stream(id),
-        identity,
-        &common,
-        command,
-        |state| policy::may_touch(caller, state),
-    )
-    .await?;
+    let executed =
+        execute::<CaseAggregate>(ctx, &stream(id), identity, &common, command, |state| {
+            policy::may_touch(caller, state)
+        })
+        .await?;
     case::after_write(ctx, id, executed.position).await.map_err(Failed::Failure)
 }
 

@@ -68,8 +68,7 @@ pub fn decode(field: &str, list: ListKey, cursor: &str) -> Result<Anchor, Reques
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or_else(|| RequestError::bad_input(field, "is not a cursor that this API gave out"))?;
     let mut parts = text.split('.');
-    let (version, key_of_list, key, tie) =
-        (parts.next(), parts.next(), parts.next(), parts.next());
+    let (version, key_of_list, key, tie) = (parts.next(), parts.next(), parts.next(), parts.next());
     let mut anchor = || {
         let key = key?.parse().ok()?;
         let tie = match tie?.split_at_checked(1)? {

@@ -123,9 +123,7 @@ impl CustomerMutation {
             language: input.language.map(Into::into),
             tier: input.tier,
         });
-        ChangeCustomerDetailsPayload::answer(
-            change(ctx, &input.customer_id, common, command).await,
-        )
+        ChangeCustomerDetailsPayload::answer(change(ctx, &input.customer_id, common, command).await)
     }
 }
 

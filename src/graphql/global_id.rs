@@ -29,7 +29,10 @@ impl NodeType {
 
 /// The global id of an object.
 pub fn encode(node_type: NodeType, id: Uuid) -> ID {
-    ID(URL_SAFE_NO_PAD.encode(format!("{}:{id}", node_type.name())))
+    // Every row of every list has an id: written without the formatter, it costs a third.
+    let mut buffer = Uuid::encode_buffer();
+    let text = [node_type.name(), ":", id.hyphenated().encode_lower(&mut buffer)].concat();
+    ID(URL_SAFE_NO_PAD.encode(text))
 }
 
 /// The global id of a case.

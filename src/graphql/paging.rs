@@ -1,7 +1,7 @@
 //! Relay connections over keyset pages.
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
-use async_graphql::{OutputType, ObjectType};
+use async_graphql::{ObjectType, OutputType};
 use parvandeh_projections::page::{PAGE_SIZE_MAX, Page, PageRequest};
 
 use super::cursor::{self, Cursor, ListKey};

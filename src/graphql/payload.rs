@@ -190,7 +190,8 @@ where
         CommandError::NotFound => not_found(D::CATEGORY).into(),
         CommandError::RevisionMismatch { actual } => {
             let actual = actual.map_or("none".to_owned(), |revision| revision.to_string());
-            let message = format!("the object has changed: its revision is {actual}; read it again");
+            let message =
+                format!("the object has changed: its revision is {actual}; read it again");
             UserError::new("REVISION_CONFLICT", Some("expectedRevision"), message).into()
         }
         CommandError::KeyReused => key_reused().into(),
@@ -201,9 +202,9 @@ where
         error @ CommandError::Contended => {
             RequestError::new(ErrorCode::Conflict, error.to_string()).into()
         }
-        error @ (CommandError::Append(_)
-        | CommandError::Read(_)
-        | CommandError::Decode { .. }) => Failed::Failure(failure(&error)),
+        error @ (CommandError::Append(_) | CommandError::Read(_) | CommandError::Decode { .. }) => {
+            Failed::Failure(failure(&error))
+        }
     })
 }
 

@@ -3,7 +3,9 @@
 use async_graphql::{Context, InputObject, Json, MergedObject, Object, SimpleObject};
 use parvandeh_domain::calendar::{Calendar as CalendarAggregate, CalendarCommand, PublishCalendar};
 use parvandeh_domain::id::{CalendarId, PolicyId};
-use parvandeh_domain::policy::{Policy as PolicyAggregate, PolicyCommand, PolicyDocument, PublishPolicy};
+use parvandeh_domain::policy::{
+    Policy as PolicyAggregate, PolicyCommand, PolicyDocument, PublishPolicy,
+};
 use parvandeh_projections::sla_reference::{self, PublishedDocument, ReferenceKind};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -152,10 +154,10 @@ async fn publish_policy(
     let document: PolicyDocument = document("POLICY_INVALID", input.document.0)?;
     let known = query(ctx, |db| sla_reference::published(db, ReferenceKind::Calendar)).await;
     let known = known.map_err(Failed::Failure)?;
-    if let Some(unknown) =
-        document.calendars().into_iter().find(|calendar| {
-            known.iter().all(|published| published.id != calendar.as_str())
-        })
+    if let Some(unknown) = document
+        .calendars()
+        .into_iter()
+        .find(|calendar| known.iter().all(|published| published.id != calendar.as_str()))
     {
         let message = format!("calendar {unknown} is not known; publish it first");
         return Err(UserError::new("CALENDAR_UNKNOWN", Some("document"), message).into());
@@ -185,14 +187,17 @@ async fn publish_calendar(
     let identity = claim(ctx, None, &(&id, &command), &common).await?;
     let stream = stream("calendar", id.as_str())?;
     let executed =
-        execute::<CalendarAggregate>(ctx, &stream, identity, &common, command, |_| true)
-            .await?;
+        execute::<CalendarAggregate>(ctx, &stream, identity, &common, command, |_| true).await?;
     latest(ctx, ReferenceKind::Calendar, id.to_string(), executed.position).await
 }
 
 fn document<T: DeserializeOwned>(code: &str, value: Value) -> Result<T, UserError> {
     serde_json::from_value(value).map_err(|error| {
-        UserError::new(code, Some("document"), format!("the document does not have its shape: {error}"))
+        UserError::new(
+            code,
+            Some("document"),
+            format!("the document does not have its shape: {error}"),
+        )
     })
 }
 

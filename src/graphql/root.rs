@@ -71,11 +71,7 @@ impl Query {
     }
 
     /// One customer. Null when there is none that you may know of.
-    async fn customer(
-        &self,
-        ctx: &Context<'_>,
-        id: ID,
-    ) -> async_graphql::Result<Option<Customer>> {
+    async fn customer(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Customer>> {
         let id = global_id::decode("id", NodeType::Customer, &id).map_err(refused)?;
         customer::find(ctx, id).await
     }
@@ -157,11 +153,7 @@ impl Query {
     }
 }
 
-async fn node(
-    ctx: &Context<'_>,
-    field: &str,
-    id: &ID,
-) -> async_graphql::Result<Option<Node>> {
+async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<Option<Node>> {
     match global_id::decode_any(field, id).map_err(refused)? {
         (NodeType::Case, id) => {
             Ok(case::find(ctx, id).await?.map(|case| Node::Case(Box::new(case))))

@@ -358,10 +358,8 @@ pub struct SlaBreachFilterInput {
 impl SlaBreachFilterInput {
     /// The filter as the read model understands it.
     pub fn into_filter(self) -> Result<BreachFilter, RequestError> {
-        let case_id = self
-            .case_id
-            .map(|id| global_id::decode("caseId", NodeType::Case, &id))
-            .transpose()?;
+        let case_id =
+            self.case_id.map(|id| global_id::decode("caseId", NodeType::Case, &id)).transpose()?;
         Ok(BreachFilter {
             metric: self.metric.map(|all| all.into_iter().map(SlaMetric::stored).collect()),
             policy_id: self.policy.and_then(CodeFilter::values),

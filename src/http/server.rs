@@ -63,8 +63,7 @@ pub fn server(
 ) -> Result<(Server, SocketAddr), ServerError> {
     let clock = Arc::new(SystemClock);
     let authenticator = Authenticator::new(config.authentication, clock.clone())?;
-    let introspection =
-        if config.introspection { Roles::ALL } else { Roles::of(&[Role::Admin]) };
+    let introspection = if config.introspection { Roles::ALL } else { Roles::of(&[Role::Admin]) };
     let limits = AdmissionLimits::default();
     let admission = Admission::new(&sdl(), authorisation::FIELDS, introspection, limits)
         .expect("the schema's own text is a schema");

@@ -143,8 +143,7 @@ async fn import(
         ends_source: false,
     };
     let id = CaseId(derived(&["imported case", &case.source, &case.key]));
-    let stream =
-        StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
+    let stream = StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
     let batch = match commands_of(case, id, actor) {
         Ok(batch) => batch,
         Err(message) => return Ok(Err(problem(message))),
@@ -188,9 +187,7 @@ fn commands_of(
         category: code("category", &case.category)?,
         priority: match &case.priority {
             None => Priority::Normal,
-            Some(text) => {
-                text.parse().map_err(|error: String| code_problem("priority", &error))?
-            }
+            Some(text) => text.parse().map_err(|error: String| code_problem("priority", &error))?,
         },
         severity: None,
         unit: code("unit", &case.unit)?,
@@ -206,10 +203,7 @@ fn commands_of(
             transition: activity.transition.clone(),
         };
         let what = format!("activity {}", activity.identity);
-        batch.push((
-            envelope(&what, activity.occurred_at),
-            CaseCommand::RecordActivity(command),
-        ));
+        batch.push((envelope(&what, activity.occurred_at), CaseCommand::RecordActivity(command)));
     }
     if let Some(resolved_at) = case.resolved_at {
         let resolve = ResolveCase { outcome: Outcome::Unknown, summary: None };

@@ -216,8 +216,7 @@ impl ReadModels {
         if let Some(serving) = self.current() {
             serving.stop.send_replace(true);
         }
-        let follower =
-            self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let follower = self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         follower?.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the read models ended badly");
             None

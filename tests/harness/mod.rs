@@ -104,7 +104,11 @@ pub fn token(role: Role, customer_id: Option<Uuid>, units: &[&str]) -> String {
         subject: format!("test-{role}"),
         role,
         customer_id,
-        units: if staffed { units.iter().map(|unit| (*unit).to_owned()).collect() } else { Vec::new() },
+        units: if staffed {
+            units.iter().map(|unit| (*unit).to_owned()).collect()
+        } else {
+            Vec::new()
+        },
         expires_at: now + SignedDuration::from_hours(1),
     };
     issue_demo_token(&Secret::from(SECRET.to_owned()), &principal, now)

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use super::support::{batch, event, ids, log_of, small, stream, stream_of};
 use futures_util::{Stream, StreamExt};
 use parvandeh::store::{
     APPEND_EVENTS_MAX, APPEND_SIZE_BYTES_MAX, AppendError, Appended, EventStore, Expect,
@@ -11,7 +12,6 @@ use parvandeh::store::{
     sqlite::SqliteStore,
     subscription::{Filter, SubscriptionItem, subscribe},
 };
-use super::support::{batch, event, ids, log_of, small, stream, stream_of};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 

@@ -9,12 +9,12 @@ use std::{
     sync::Arc,
 };
 
+use super::support::{batch, event, ids, log_of, small, stream, stream_of};
 use parvandeh::store::{
     AppendError, EventStore, Expect, NewEvent, Position, ReadError,
     sqlite::{BackupError, OpenError, SqliteOptions, SqliteStore, backup},
 };
 use rusqlite::Connection;
-use super::support::{batch, event, ids, log_of, small, stream, stream_of};
 use tempfile::{TempDir, tempdir};
 use tokio::task::JoinSet;
 use uuid::Uuid;

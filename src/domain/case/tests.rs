@@ -176,9 +176,8 @@ fn a_referral_frees_the_assignee_and_to_the_same_unit_it_is_nothing() {
 
 #[test]
 fn a_classification_tells_only_what_changed() {
-    let classify = |priority| {
-        CaseCommand::Classify(ClassifyCase { category: None, priority, severity: None })
-    };
+    let classify =
+        |priority| CaseCommand::Classify(ClassifyCase { category: None, priority, severity: None });
     let state = given([open()]);
     assert_eq!(refused(&state, classify(None)), CaseRefusal::NothingToClassify);
     assert_eq!(when(&state, classify(Some(Priority::Normal))), <[&str; 0]>::default());

@@ -26,8 +26,7 @@ impl LogReader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let log = Connection::open_with_flags(path, flags).map_err(unavailable)?;
         // The last connection to close would otherwise fold the write-ahead log away under the writer's preallocated file.
-        log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-            .map_err(unavailable)?;
+        log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(unavailable)?;
         Ok(Self { log, type_names: Arc::new(TypeNames::default()) })
     }
 

@@ -26,7 +26,6 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub use log_reader::LogReader;
 pub use self::{
     backup::{Backup, BackupError, BackupProgress, backup},
     check::Checked,
@@ -45,6 +44,7 @@ use super::{
     APPEND_SIZE_BYTES_MAX, AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent,
     Position, READ_EVENTS_MAX, ReadError, StreamId, answer_retry,
 };
+pub use log_reader::LogReader;
 
 /// Bytes of appends that may wait for the writer, in units of [`QUEUE_UNIT_BYTES`].
 const QUEUE_UNITS: usize = 64 * APPEND_SIZE_BYTES_MAX / QUEUE_UNIT_BYTES;
