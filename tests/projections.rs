@@ -466,3 +466,24 @@ async fn a_rebuild_beside_the_serving_models_leaves_no_gap_and_never_goes_back()
     assert_eq!(files.count(), 1, "retired generations are deleted");
     assert_same(&tables(generation.path()), &rebuilt(&store).await, "served against rebuilt");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_models_that_could_not_be_written_go_on_when_they_can_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::open(directory.path()).await.unwrap();
+    app.start_read_models(|_| {}).await.unwrap();
+
+    // Another program holds the file, as a full disk would: it can be read and not written.
+    let intruder = Connection::open(directory.path().join("read-models.1.db")).unwrap();
+    intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let case = case_id(1);
+    let executed =
+        on_case(&app.commands, case, envelope(None), open_case(1, Timestamp::now())).await.unwrap();
+    let served = |db: &Connection| case_summary::case(db, &CaseScope::All, case_id(1));
+    assert_eq!(app.read_models.query(served).await.unwrap(), None);
+
+    intruder.execute_batch("ROLLBACK").unwrap();
+    app.read_models.wait_for(executed.position.unwrap()).await.unwrap();
+    assert!(app.read_models.query(served).await.unwrap().is_some());
+    app.stop().await;
+}

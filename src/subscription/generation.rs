@@ -5,6 +5,7 @@
 //! together, so that a crash leaves both or neither.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
@@ -117,8 +118,11 @@ impl Generation {
         Ok(Self { path, db, models, position: 0, folded: 0, complete: false })
     }
 
-    fn open(path: &Path, log_id: Uuid) -> Option<Self> {
+    /// Opens a complete generation of this log that this program built; `None` when the file is anything else.
+    pub fn open(path: &Path, log_id: Uuid) -> Option<Self> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
+        // Nobody else writes here. If somebody does all the same, the projector tries again later rather than wait with its thread.
+        db.busy_timeout(Duration::ZERO).ok()?;
         let position = db
             .query_row(
                 "SELECT position FROM generation WHERE log_id = ? AND fingerprint = ? AND complete",

@@ -15,6 +15,8 @@ use crate::store::{EventStore, Position};
 
 /// How many connections read at once.
 const READERS_MAX: usize = 8;
+/// How long the projector rests after a failure.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How long a caller waits to read its own write before it is answered without it.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -177,23 +179,41 @@ impl ReadModels {
     /// Lets the generation in service follow the log.
     fn follow(self: &Arc<Self>, serving: &Serving, generation: Generation) {
         serving.stop.send_replace(false);
-        let stopped = serving.stop.subscribe();
-        let models = self.clone();
-        let follower = tokio::spawn(async move {
+        let follower = tokio::spawn(self.clone().keep_following(generation, serving.stop.subscribe()));
+        *self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(follower);
+    }
+
+    /// Follows the log until `stop` becomes true; answers the generation at rest. After a failure (a full disk, say) the file is opened
+    /// anew, because what is held in memory may not be what the file holds, and tried again.
+    async fn keep_following(
+        self: Arc<Self>,
+        mut generation: Generation,
+        mut stop: watch::Receiver<bool>,
+    ) -> Option<Generation> {
+        let path = generation.path().to_owned();
+        loop {
             let progress = {
-                let models = models.clone();
+                let models = self.clone();
                 move |position| models.reached(position)
             };
             let followed =
-                projector::follow(models.store.clone(), generation, stopped, progress).await;
-            followed
-                .inspect_err(|error| {
-                    let error = crate::error::chain(error);
-                    tracing::error!(%error, "the read models have stopped following the log");
-                })
-                .ok()
-        });
-        *self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(follower);
+                projector::follow(self.store.clone(), generation, stop.clone(), progress).await;
+            match followed {
+                Ok(generation) => return Some(generation),
+                Err(error) => {
+                    let error = crate::error::chain(&error);
+                    tracing::error!(%error, "the read models could not follow the log; trying again");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REST_AFTER_FAILURE) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+            let (path, log_id) = (path.clone(), self.store.id());
+            generation = tokio::task::spawn_blocking(move || Generation::open(&path, log_id))
+                .await
+                .expect("opening does not panic")?;
+        }
     }
 
     fn reached(&self, position: u64) {
