@@ -6,6 +6,8 @@
 //! argument, a fragment on another type, a directive), rows are read whole and resolved by the executor. The answers are the same.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
@@ -57,11 +59,27 @@ impl PlainKind {
         Ok(match self {
             Self::Id(node_type) => Value::String(global_id::encode(node_type, row.get(index)?).0),
             Self::Text => Value::String(cell.as_str()?.to_owned()),
-            Self::Published => Value::Enum(Name::new(cell.as_str()?.to_ascii_uppercase())),
+            Self::Published => Value::Enum(published(cell.as_str()?)),
             Self::Time => Value::String(DateTime(column::time(row, index)?).0.to_string()),
             Self::Integer => Value::Number(cell.as_i64()?.into()),
         })
     }
+}
+
+thread_local! {
+    /// The names of published values. They are few and stand in every row, so each is made once a thread.
+    static NAMES: RefCell<HashMap<String, Name>> = RefCell::default();
+}
+
+fn published(stored: &str) -> Name {
+    NAMES.with_borrow_mut(|names| match names.get(stored) {
+        Some(name) => name.clone(),
+        None => {
+            let name = Name::new(stored.to_ascii_uppercase());
+            names.insert(stored.to_owned(), name.clone());
+            name
+        }
+    })
 }
 
 /// The columns that a request asks for.
