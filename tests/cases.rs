@@ -61,3 +61,17 @@ async fn a_case_is_opened_answered_and_resolved_and_its_timeline_tells_it() {
     );
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_ids_cost_a_hundred_times_what_one_costs() {
+    let system = System::start().await;
+    let agent = system.caller(Role::Agent);
+    let query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Case { timeline(first: 100) { \
+                 nodes { eventType text actorId } } } } }";
+    let id = "Q2FzZTowMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDA";
+    let one = agent.send(query, json!({ "ids": [id] })).await;
+    assert_eq!(one, json!({ "data": { "nodes": [null] } }));
+    let many = agent.send(query, json!({ "ids": vec![id; 100] })).await;
+    assert_eq!(many["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{many}");
+    system.stop().await;
+}

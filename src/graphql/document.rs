@@ -124,13 +124,14 @@ impl Complexity {
     }
 }
 
-/// The value as a page size. What is not a number will be refused by the resolver; a size of nought or less
-/// still costs the field itself.
+/// The value as a page size: a number, or a list of ids, of which each is an item. What is neither will be refused by the
+/// resolver; a size of nought or less still costs the field itself.
 fn page_size(value: &async_graphql::Value) -> Option<u64> {
     match value {
         async_graphql::Value::Number(number) => {
             Some(number.as_i64().map_or(u64::MAX, |size| u64::try_from(size).unwrap_or(1)).max(1))
         }
+        async_graphql::Value::List(ids) => Some((ids.len() as u64).max(1)),
         _ => None,
     }
 }
@@ -304,7 +305,7 @@ impl<'a> Walk<'a> {
     }
 
     fn multiply(&self, multiplier: &mut Multiplier, field: &Field) {
-        let argument = field.get_argument("first").or_else(|| field.get_argument("last"));
+        let argument = ["first", "last", "ids"].iter().find_map(|name| field.get_argument(name));
         // The closure is called for variables alone, so it is how one is told from a literal.
         let mut variable = None;
         let literal = argument.and_then(|argument| {

@@ -15,7 +15,7 @@ use async_graphql::parser::{Positioned, parse_schema};
 pub(super) struct FieldType {
     /// The name of the field's type, without list and non-null marks.
     pub result: String,
-    /// Whether the field takes `first` or `last`: its selection is worth as many times as a page has items.
+    /// Whether the field takes `first`, `last` or `ids`: its selection is worth as many times as there are items.
     pub paged: bool,
 }
 
@@ -80,7 +80,7 @@ fn field_type(field: &FieldDefinition) -> (String, FieldType) {
     let paged = field
         .arguments
         .iter()
-        .any(|argument| matches!(argument.node.name.node.as_str(), "first" | "last"));
+        .any(|argument| matches!(argument.node.name.node.as_str(), "first" | "last" | "ids"));
     let result = base_name(&field.ty.node).to_owned();
     (field.name.node.to_string(), FieldType { result, paged })
 }

@@ -179,7 +179,8 @@ impl ReadModels {
     /// Lets the generation in service follow the log.
     fn follow(self: &Arc<Self>, serving: &Serving, generation: Generation) {
         serving.stop.send_replace(false);
-        let follower = tokio::spawn(self.clone().keep_following(generation, serving.stop.subscribe()));
+        let follower =
+            tokio::spawn(self.clone().keep_following(generation, serving.stop.subscribe()));
         *self.follower.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(follower);
     }
 
