@@ -1,7 +1,7 @@
 //! GraphQL: one file a noun.
 //!
-//! [`root`] is where a reader begins; [`admission`] decides what is let in before anything runs, with the table of
-//! [`authorisation`]; the nouns ([`case`], [`customer`], [`sla`] ...) turn read-model rows into objects, and their `_mutations` turn
+//! `root` is where a reader begins; [`admission`] decides what is let in before anything runs, with the table of
+//! [`authorisation`]; the nouns (`case`, `customer`, `sla` ...) turn read-model rows into objects, and their `_mutations` turn
 //! inputs into commands.
 
 pub mod admission;
