@@ -26,6 +26,8 @@ pub async fn rebuild(config: Config) -> Result<Exit, Failure> {
 
 /// Copies the log into a new directory. Works beside a running server.
 pub fn backup(config: &Config, target: &Path) -> Result<Exit, Failure> {
+    // Says clearly that there is nothing to copy, before a target is made for it.
+    sqlite::LogReader::open(&config.data_directory)?;
     let progress = bar("copying", "bytes", 0);
     sqlite::backup(&config.data_directory, target, |step| {
         progress.set_length(step.total_bytes);
