@@ -14,6 +14,9 @@ use prometheus_client::metrics::histogram::Histogram;
 /// Entries of the log that no read model of this program understands.
 pub static EVENTS_SKIPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
+/// How often the read models could not follow the log and had to try again.
+pub static READ_MODEL_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::default);
+
 /// Commands by what became of them.
 pub static COMMANDS: LazyLock<Family<CommandLabels, Counter>> = LazyLock::new(Family::default);
 

@@ -163,6 +163,7 @@ async fn bad_input_of_every_kind_has_its_code_and_is_never_our_fault() {
     }
     assert!(faults.is_empty(), "our faults:\n{}", faults.join("\n"));
     assert!(failures.is_empty(), "{} rows:\n{}", failures.len(), failures.join("\n"));
+    println!("{bad_rows} rows of bad input");
     assert!(bad_rows >= 75, "{bad_rows} rows of bad input");
     system.stop().await;
 }

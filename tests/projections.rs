@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::app::App;
 use parvandeh::clock::ManualClock;
 use parvandeh::command::handler::CommandHandler;
+use parvandeh::metrics::READ_MODEL_FAILURES;
 use parvandeh::store::memory::MemoryStore;
 use parvandeh::store::{EventStore, LoggedEvent, READ_EVENTS_MAX};
 use parvandeh::subscription::generation::{Entry, Generation};
@@ -480,6 +482,13 @@ async fn read_models_that_could_not_be_written_go_on_when_they_can_be() {
     let executed =
         on_case(&app.commands, case, envelope(None), open_case(1, Timestamp::now())).await.unwrap();
     let served = |db: &Connection| case_summary::case(db, &CaseScope::All, case_id(1));
+    // Only this test makes read models fail, so the count is its own.
+    let failed = async {
+        while READ_MODEL_FAILURES.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), failed).await.expect("they fail in time");
     assert_eq!(app.read_models.query(served).await.unwrap(), None);
 
     intruder.execute_batch("ROLLBACK").unwrap();

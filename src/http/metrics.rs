@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::metrics::{BREACH_DELAY, COMMANDS, EVENTS_SKIPPED};
+use crate::metrics::{BREACH_DELAY, COMMANDS, EVENTS_SKIPPED, READ_MODEL_FAILURES};
 use crate::store::EventStore;
 use crate::subscription::read_models::ReadModels;
 
@@ -18,6 +18,11 @@ pub fn registry(store: Arc<dyn EventStore>, read_models: Arc<ReadModels>) -> Reg
         "events_skipped",
         "Entries of the log that this program does not understand",
         EVENTS_SKIPPED.clone(),
+    );
+    registry.register(
+        "read_model_failures",
+        "How often the read models could not follow the log and had to try again",
+        READ_MODEL_FAILURES.clone(),
     );
     registry.register("commands", "Commands by what became of them", COMMANDS.clone());
     registry.register_with_unit(

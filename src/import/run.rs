@@ -1,7 +1,7 @@
 //! The command side of an import: each imported case becomes commands on one stream.
 //!
 //! Every command's id follows from the source's name, the case's key and the activity's identity, so an import that was cut short or is
-//! run again adds only what is not there yet. All commands of a case are appended together: a case is imported whole or not at all.
+//! run again adds only what is not there yet. The commands of a case are appended together, in parts of 500 where there are more.
 
 use std::path::Path;
 use std::sync::Arc;

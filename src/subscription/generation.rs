@@ -109,6 +109,7 @@ impl Generation {
             statements.push(';');
         }
         db.set_prepared_statement_cache_capacity(64);
+        db.busy_timeout(BUSY_TIMEOUT).map_err(|error| failed("setting up", error))?;
         db.execute_batch(&statements).map_err(|error| failed("creating tables", error))?;
         db.execute(
             "INSERT INTO generation VALUES (?, ?, 0, 0)",
@@ -121,8 +122,7 @@ impl Generation {
     /// Opens a complete generation of this log that this program built; `None` when the file is anything else.
     pub fn open(path: &Path, log_id: Uuid) -> Option<Self> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
-        // Nobody else writes here. If somebody does all the same, the projector tries again later rather than wait with its thread.
-        db.busy_timeout(Duration::ZERO).ok()?;
+        db.busy_timeout(BUSY_TIMEOUT).ok()?;
         let position = db
             .query_row(
                 "SELECT position FROM generation WHERE log_id = ? AND fingerprint = ? AND complete",
@@ -243,6 +243,9 @@ impl Generation {
         Ok(())
     }
 }
+
+/// Nobody else writes here. If somebody does all the same, the projector tries again later rather than wait with its thread.
+const BUSY_TIMEOUT: Duration = Duration::ZERO;
 
 const SERVING_PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;";

@@ -66,7 +66,7 @@ pub async fn follow(
 ) -> Result<Generation, ProjectorError> {
     let (sender, receiver) = sync_channel(QUEUED_BATCHES_MAX);
     let mut after = generation.position();
-    let applier = tokio::task::spawn_blocking(move || {
+    let mut applier = tokio::task::spawn_blocking(move || {
         apply_all(generation, receiver, READ_BATCH_SIZE, &progress)
     });
     let mut head = store.head_changes();
@@ -80,6 +80,10 @@ pub async fn follow(
             tokio::select! {
                 changed = head.changed() => if changed.is_err() { break Ok(()) },
                 _ = stop.wait_for(|stop| *stop) => break Ok(()),
+                // It ends before its queue does only when it has failed, which must not wait for the next event to be noticed.
+                applied = &mut applier => {
+                    return Ok(applied.expect("the applying thread does not panic")?);
+                }
             }
             continue;
         };

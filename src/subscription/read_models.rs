@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::generation::{self, Generation};
 use super::projector::{self, ProjectorError};
+use crate::metrics::READ_MODEL_FAILURES;
 use crate::store::{EventStore, Position};
 
 /// How many connections read at once.
@@ -202,6 +203,7 @@ impl ReadModels {
             match followed {
                 Ok(generation) => return Some(generation),
                 Err(error) => {
+                    READ_MODEL_FAILURES.inc();
                     let error = crate::error::chain(&error);
                     tracing::error!(%error, "the read models could not follow the log; trying again");
                 }
