@@ -17,7 +17,8 @@ use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
 use crate::command::sla_monitor::SlaMonitor;
-use crate::graphql::{self, Schema, Services};
+use crate::graphql::validated::ValidatingOnce;
+use crate::graphql::{self, Services};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::projector::ProjectorError;
@@ -108,7 +109,7 @@ impl App {
     }
 
     /// The GraphQL schema over this system.
-    pub fn schema(&self) -> Schema {
+    pub fn schema(&self) -> ValidatingOnce {
         graphql::schema(Services {
             store: self.store.clone(),
             commands: self.commands.clone(),

@@ -14,3 +14,4 @@ mod plain_rows;
 mod projections;
 mod store;
 mod transport;
+mod validation_once;

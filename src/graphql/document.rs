@@ -13,7 +13,8 @@ use std::sync::{Arc, OnceLock};
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
-    ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+    BaseType, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+    SelectionSet, Type,
 };
 use async_graphql::{Name, PathSegment, Pos, Positioned, Variables};
 
@@ -21,6 +22,7 @@ use crate::error::{ErrorCode, RequestError};
 use crate::graphql::admission::AdmissionLimits;
 use crate::graphql::scan::scan;
 use crate::graphql::type_map::TypeMap;
+use crate::graphql::validated::Validated;
 use crate::principal::Role;
 
 /// A document that was parsed and walked.
@@ -38,12 +40,59 @@ pub(super) struct Operation {
     pub complexity: Complexity,
     /// The variables that must have a value, with their types as written.
     pub required_variables: Vec<(Name, String)>,
+    /// Its variables, when all of them are of plain types.
+    plain_variables: Option<Vec<(Name, PlainType)>>,
+    /// Whether it has passed validation with values for exactly its plain variables.
+    pub validated: Validated,
     /// Every distinct field on every type, where it is first selected.
     pub fields: Vec<FieldUse>,
     /// Where `__schema` or `__type` is first selected.
     pub introspection: Option<FieldUse>,
     /// The refusals of each role, found when it first asks.
     pub refusals: [OnceLock<Arc<[RequestError]>>; Role::ALL.len()],
+}
+
+impl Operation {
+    /// Whether these variables are exactly those of the operation, each with a value that validation accepts wherever it accepts the
+    /// variable: no value of them can change what validation finds.
+    pub(super) fn has_plain_variables(&self, variables: &Variables) -> bool {
+        let Some(plain) = &self.plain_variables else { return false };
+        plain.len() == variables.len()
+            && plain
+                .iter()
+                .all(|(name, ty)| variables.get(name).is_some_and(|value| ty.accepts(value)))
+    }
+}
+
+/// A type that validation judges by the kind of the value alone, unlike enums and input objects.
+#[derive(Clone, Copy)]
+enum PlainType {
+    Text,
+    Integer,
+    Boolean,
+}
+
+impl PlainType {
+    fn of(ty: &Type) -> Option<Self> {
+        match &ty.base {
+            BaseType::Named(name) => match name.as_str() {
+                "ID" | "String" => Some(Self::Text),
+                "Int" => Some(Self::Integer),
+                "Boolean" => Some(Self::Boolean),
+                _ => None,
+            },
+            BaseType::List(_) => None,
+        }
+    }
+
+    fn accepts(self, value: &async_graphql::Value) -> bool {
+        match (self, value) {
+            (Self::Text, async_graphql::Value::String(_))
+            | (Self::Boolean, async_graphql::Value::Boolean(_)) => true,
+            (Self::Integer, async_graphql::Value::Number(number)) => number.is_i64(),
+            _ => false,
+        }
+    }
 }
 
 /// A field, its type and where it stands.
@@ -208,6 +257,8 @@ impl<'a> Walk<'a> {
             kind,
             complexity: Complexity { terms: walk.terms.into_iter().collect() },
             required_variables: required_variables(&operation.node),
+            plain_variables: plain_variables(&operation.node),
+            validated: Validated::default(),
             fields: walk.fields,
             introspection: walk.introspection,
             refusals: Default::default(),
@@ -335,6 +386,15 @@ fn required_variables(operation: &OperationDefinition) -> Vec<(Name, String)> {
     definitions
         .filter(|definition| definition.default_value().is_none())
         .map(|definition| (definition.name.node.clone(), definition.var_type.node.to_string()))
+        .collect()
+}
+
+fn plain_variables(operation: &OperationDefinition) -> Option<Vec<(Name, PlainType)>> {
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    definitions
+        .map(|definition| {
+            Some((definition.name.node.clone(), PlainType::of(&definition.var_type.node)?))
+        })
         .collect()
 }
 

@@ -31,9 +31,13 @@ mod scan;
 mod sla;
 mod timeline;
 mod type_map;
+pub mod validated;
 mod vocabulary;
 
 use std::sync::Arc;
+
+use async_graphql::ValidationMode;
+use validated::ValidatingOnce;
 
 pub use context::Services;
 pub use root::{Mutation, Query, Subscription};
@@ -46,10 +50,14 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation::default(), Subscription).disable_suggestions()
 }
 
-/// The schema over these services.
-pub fn schema(services: Services) -> Schema {
-    let loaders = loader::Loaders::new(&services.read_models);
-    builder().data(Arc::new(services)).data(loaders).finish()
+/// The schema over these services, which validates an operation once where that is enough.
+pub fn schema(services: Services) -> ValidatingOnce {
+    let services = Arc::new(services);
+    let build = |mode| {
+        let loaders = loader::Loaders::new(&services.read_models);
+        builder().validation_mode(mode).data(services.clone()).data(loaders).finish()
+    };
+    ValidatingOnce { strict: build(ValidationMode::Strict), fast: build(ValidationMode::Fast) }
 }
 
 /// The schema in GraphQL's schema language, as committed in `schema/schema.graphql`.

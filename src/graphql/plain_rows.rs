@@ -2,19 +2,20 @@
 //!
 //! The executor resolves an object field by field, each field a future of its own. For a list of fifty rows that costs several times
 //! what reading them does. So when a request asks of the rows of a connection for nothing but plain columns, only these columns are read,
-//! straight into the values of the answer, and a row is resolved by picking its values. When it asks for anything else (a link, an
+//! straight into the answer, and a row is resolved by taking what was read. When it asks for anything else (a link, an
 //! argument, a fragment on another type, a directive), rows are read whole and resolved by the executor. The answers are the same.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::registry::Registry;
 use async_graphql::{
-    Context, ContextSelectionSet, Name, ObjectType, OutputType, Positioned, QueryEnv, ServerResult,
-    Value,
+    Context, ContextSelectionSet, Name, ObjectType, OutputType, Pos, Positioned, QueryEnv,
+    ServerError, ServerResult, Value,
 };
 use parvandeh_projections::column;
 use rusqlite::Row;
@@ -82,62 +83,115 @@ fn published(stored: &str) -> Name {
     })
 }
 
-/// The columns that a request asks for.
-pub struct PlainSelection(Vec<&'static PlainColumn>);
+/// The columns that a request asks for, and how each place that shows rows arranges them.
+pub struct PlainSelection {
+    columns: Vec<&'static PlainColumn>,
+    places: Vec<Place>,
+}
+
+/// A selection set on rows: the one of `nodes`, or of `node` in `edges`. A connection may be asked for both, and for either more than once.
+struct Place {
+    position: Pos,
+    /// The answer before its columns are read. It is copied for each row, so that names are hashed once a request and not once a row.
+    blank: IndexMap<Name, Value>,
+    /// For each entry of `blank` the index of its column; `None` where the value is there already.
+    columns: Vec<Option<usize>>,
+}
 
 impl PlainSelection {
     /// What the connection field that is being resolved asks of its rows, when these are columns of `table` and nothing else.
     pub fn of<T: ObjectType>(ctx: &Context<'_>, table: &'static [PlainColumn]) -> Option<Self> {
-        let mut columns: Vec<&'static PlainColumn> = Vec::new();
-        let mut add = |rows: &Field| {
-            for field in fields::<T>(ctx.query_env, &rows.selection_set.node)? {
-                let name = field.name.node.as_str();
-                if name != TYPENAME && !columns.iter().any(|column| column.field == name) {
-                    columns.push(table.iter().find(|column| column.field == name)?);
-                }
-            }
-            Some(())
-        };
+        let mut selection = Self { columns: Vec::new(), places: Vec::new() };
         for selected in selected_fields(&ctx.item.node.selection_set.node)? {
             match selected.name.node.as_str() {
-                "nodes" => add(selected)?,
+                "nodes" => selection.add::<T>(ctx.query_env, &selected.selection_set, table)?,
                 "edges" => {
                     for part in selected_fields(&selected.selection_set.node)? {
                         if part.name.node == "node" {
-                            add(part)?;
+                            selection.add::<T>(ctx.query_env, &part.selection_set, table)?;
                         }
                     }
                 }
                 _ => {}
             }
         }
-        Some(Self(columns))
+        Some(selection)
+    }
+
+    fn add<T: ObjectType>(
+        &mut self,
+        env: &QueryEnv,
+        set: &Positioned<SelectionSet>,
+        table: &'static [PlainColumn],
+    ) -> Option<()> {
+        let fields = fields::<T>(env, &set.node)?;
+        let mut blank = IndexMap::with_capacity(fields.len());
+        let mut columns = Vec::with_capacity(fields.len());
+        for field in fields {
+            let (value, column) = match field.name.node.as_str() {
+                TYPENAME => (Value::String(T::type_name().into_owned()), None),
+                name => (Value::Null, Some(self.column(name, table)?)),
+            };
+            // The same field may be selected twice; validation has made sure that it is the same.
+            if blank.insert(field.response_key().node.clone(), value).is_none() {
+                columns.push(column);
+            }
+        }
+        self.places.push(Place { position: set.pos, blank, columns });
+        Some(())
+    }
+
+    /// The index of a field's column among those that are read.
+    fn column(&mut self, field: &str, table: &'static [PlainColumn]) -> Option<usize> {
+        let known = self.columns.iter().position(|column| column.field == field);
+        known.or_else(|| {
+            self.columns.push(table.iter().find(|column| column.field == field)?);
+            Some(self.columns.len() - 1)
+        })
     }
 
     /// The columns as SQL. There is always one, since a selection of none is no SQL.
     pub fn sql(&self) -> String {
-        let names: Vec<&str> = self.0.iter().map(|column| column.column).collect();
+        let names: Vec<&str> = self.columns.iter().map(|column| column.column).collect();
         if names.is_empty() { "NULL".to_owned() } else { names.join(", ") }
     }
 
     /// Reads a row whose columns begin at `first`.
-    pub fn read(&self, row: &Row<'_>, first: usize) -> rusqlite::Result<PlainValues> {
-        let columns = self.0.iter().enumerate();
-        columns
-            .map(|(index, column)| Ok((column.field, column.kind.read(row, first + index)?)))
-            .collect()
+    pub fn read(&self, row: &Row<'_>, first: usize) -> rusqlite::Result<PlainRow> {
+        let answers = self.places.iter().map(|place| {
+            if place.blank.is_empty() {
+                // All fields were skipped; so the executor answers too.
+                return Ok((place.position, Value::Null));
+            }
+            let mut answer = place.blank.clone();
+            for (value, column) in answer.values_mut().zip(&place.columns) {
+                if let Some(index) = *column {
+                    *value = self.columns[index].kind.read(row, first + index)?;
+                }
+            }
+            Ok((place.position, Value::Object(answer)))
+        });
+        Ok(PlainRow(Mutex::new(answers.collect::<rusqlite::Result<_>>()?)))
     }
 }
 
-/// The values of a row's columns, by the names of their fields.
-pub type PlainValues = Vec<(&'static str, Value)>;
+/// The finished answers of a row, one for each place that shows it. Each is taken once.
+pub struct PlainRow(Mutex<Vec<(Pos, Value)>>);
 
-/// A row of a list: an object, or the values of those of its columns that were asked for.
+impl PlainRow {
+    fn take(&self, place: Pos) -> Option<Value> {
+        let mut answers = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let index = answers.iter().position(|(position, _)| *position == place)?;
+        Some(answers.swap_remove(index).1)
+    }
+}
+
+/// A row of a list: an object, or those of its columns that were asked for.
 pub enum PlainOr<T> {
     /// The object.
     Object(Box<T>),
     /// The columns.
-    Plain(PlainValues),
+    Plain(PlainRow),
 }
 
 impl<T: ObjectType> OutputType for PlainOr<T> {
@@ -154,25 +208,12 @@ impl<T: ObjectType> OutputType for PlainOr<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let values = match self {
-            Self::Object(object) => return object.resolve(ctx, field).await,
-            Self::Plain(values) => values,
-        };
-        let selected = fields::<T>(ctx.query_env, &ctx.item.node).unwrap_or_default();
-        if selected.is_empty() {
-            // All of them were skipped; so the executor answers too.
-            return Ok(Value::Null);
+        match self {
+            Self::Object(object) => object.resolve(ctx, field).await,
+            Self::Plain(row) => row.take(ctx.item.pos).ok_or_else(|| {
+                ServerError::new("a row was resolved where it was not selected", Some(field.pos))
+            }),
         }
-        let mut answer = IndexMap::with_capacity(selected.len());
-        for field in selected {
-            let name = field.name.node.as_str();
-            let value = match values.iter().find(|(known, _)| *known == name) {
-                Some((_, value)) => value.clone(),
-                None => Value::String(T::type_name().into_owned()),
-            };
-            answer.insert(field.response_key().node.clone(), value);
-        }
-        Ok(Value::Object(answer))
     }
 }
 
