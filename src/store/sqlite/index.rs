@@ -25,7 +25,7 @@ use super::{
 use crate::store::{ReadError, StreamId};
 
 /// Appends that gather in the tail before they are written to the file.
-const TAIL_APPENDS: usize = 32_768;
+const TAIL_APPENDS: usize = 65_536;
 /// Appends in the tail beyond which the writer waits for the index.
 const TAIL_APPENDS_MAX: usize = 4 * TAIL_APPENDS;
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, types::ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, types::ValueRef};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -105,9 +105,14 @@ pub(super) fn encode(
     Ok(EncodedAppend { row, checksum, count, events })
 }
 
+/// The statement of [`insert`], prepared once a transaction.
+pub(super) fn inserter(log: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    log.prepare_cached(INSERT)
+}
+
 /// Writes one row; the caller holds the transaction.
 pub(super) fn insert(
-    log: &Connection,
+    inserter: &mut CachedStatement<'_>,
     position: u64,
     stream: &StreamId,
     revision: u64,
@@ -117,7 +122,7 @@ pub(super) fn insert(
     let events = rusqlite::types::ToSqlOutput::Borrowed(ValueRef::Text(row));
     let values =
         (position.cast_signed(), stream.as_str(), revision.cast_signed(), events, checksum);
-    log.prepare_cached(INSERT)?.execute(values).map(drop)
+    inserter.execute(values).map(drop)
 }
 
 fn checksum(stream: &str, events: &[u8]) -> u32 {

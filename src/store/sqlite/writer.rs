@@ -189,10 +189,11 @@ impl Writer {
         let insert = || {
             let mut size_bytes = 0;
             self.log.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            let mut inserter = log::inserter(&self.log)?;
             for (Request { stream, append, .. }, fate) in batch.iter().zip(fates) {
                 if let Fate::Write { position, revision } = *fate {
                     let row: &Bytes = &append.row;
-                    log::insert(&self.log, position, stream, revision, row, append.checksum)?;
+                    log::insert(&mut inserter, position, stream, revision, row, append.checksum)?;
                     size_bytes += (row.len() + stream.as_str().len()) as u64;
                 }
             }
