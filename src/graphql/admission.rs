@@ -9,8 +9,8 @@
 //! and, per operation and role, the refusals. The values of variables matter only to complexity, which is
 //! evaluated anew.
 //!
-//! Validation itself stays in the executor. A fifth of the work of a small query, it is done once where its verdict cannot change: see
-//! [`Validated`].
+//! Validation itself stays in the executor; it is done once where its verdict cannot change: see
+//! [`validated`](crate::graphql::validated).
 
 use std::sync::Arc;
 
