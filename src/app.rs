@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
+use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::graphql::{self, Schema, Services};
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -46,6 +47,8 @@ pub struct App {
     pub store: Arc<SqliteStore>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
+    /// Executes merges of cases.
+    merges: Merges,
     /// Answers queries.
     pub read_models: Arc<ReadModels>,
     /// Tells the time, never backwards.
@@ -77,6 +80,7 @@ impl App {
         }
         Ok(Self {
             read_models: ReadModels::new(directory, port),
+            merges: Merges::new(commands.clone()),
             store,
             commands,
             clock,
@@ -112,6 +116,7 @@ impl App {
         graphql::schema(Services {
             store: self.store.clone(),
             commands: self.commands.clone(),
+            merges: self.merges.clone(),
             idempotency: Idempotency::new(self.read_models.clone()),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),

@@ -2,9 +2,7 @@
 
 use super::Case;
 use super::attribute::{Direction, HoldReason, Status};
-use super::command::{
-    CaseCommand, ClassifyCase, MergeCase, OpenCase, RecordInteraction, Survivor,
-};
+use super::command::{CaseCommand, ClassifyCase, MergeCase, OpenCase, RecordInteraction, Survivor};
 use super::error::CaseRefusal;
 use super::event::{
     CaseActivityRecorded, CaseAssigned, CaseClassified, CaseClosed, CaseDueDateSet, CaseEvent,

@@ -295,6 +295,8 @@ fn a_case_that_is_split_off_says_from_which() {
     let events = Case::decide(&CaseState::default(), CaseCommand::Open(split), &context()).unwrap();
     let [CaseEvent::Opened(opened)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(opened.split_from, Some(survivor()));
+    let stored = events[0].to_json();
+    assert_eq!(CaseEvent::from_json("CaseOpened", 1, stored.as_ref()).unwrap(), events[0]);
 }
 
 #[test]
