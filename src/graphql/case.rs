@@ -356,7 +356,7 @@ impl CaseSort {
 /// What a connection of cases has beside its edges, by the list that it is of.
 pub enum CaseTotal {
     /// The cases that a filter finds.
-    Filtered(CaseFilter),
+    Filtered(Box<CaseFilter>),
     /// The cases that are merged into one, or were known to be at a moment.
     MergedInto(Uuid, Option<Timestamp>),
 }
@@ -420,7 +420,7 @@ pub async fn list(
             .map(|page| page.map(|row| PlainOr::Object(Box::new(Case::from(row))))),
     };
     let page = if in_order { query_now(ctx, read)? } else { query(ctx, read).await? };
-    Ok(connection(key, &request, page, CaseTotal::Filtered(filter), |node| node))
+    Ok(connection(key, &request, page, CaseTotal::Filtered(Box::new(filter)), |node| node))
 }
 
 /// A page of the cases that are merged into one and that the caller may know of.
