@@ -5,8 +5,9 @@
 //! be gone. So a merge holds a turn from its look at the survivor until its event is written; the second of the two then finds that
 //! its survivor was given up, and is refused. Merges are people's work and rare, so one turn for all of them is enough.
 //!
-//! The turn is one program's. Were several programs to write one log, a ring could come to be. Nothing is lost by it: links are followed one
-//! step at a time, both cases stand in the lists as merged, and undoing either merge mends it.
+//! The turn is one program's, and ends with an append even where its outcome stays unknown. So with several programs on one log, or a log
+//! that cannot be written for a while, a ring could come to be. Nothing is lost by it: links are followed one step at a time, both cases
+//! stand in the lists as merged, and undoing either merge mends it.
 
 use std::sync::Arc;
 
