@@ -46,6 +46,12 @@ pub struct CaseRow {
     pub closed_at: Option<Timestamp>,
     pub interaction_count: i64,
     pub revision: i64,
+    pub merged_into: Option<Uuid>,
+    pub split_from: Option<Uuid>,
+    /// The status to which undoing the merge returns, while the case is merged.
+    pub status_before_merge: Option<Status>,
+    /// The wait to which undoing the merge returns, while the case is merged.
+    pub hold_before_merge: Option<HoldReason>,
 }
 
 impl CaseRow {
@@ -77,6 +83,10 @@ impl CaseRow {
             closed_at: None,
             interaction_count: 0,
             revision: 0,
+            merged_into: None,
+            split_from: opened.split_from.map(|id| id.0),
+            status_before_merge: None,
+            hold_before_merge: None,
         })
     }
 
@@ -130,6 +140,22 @@ impl CaseRow {
                 self.status = Status::Closed;
                 self.closed_at = Some(meta.occurred_at);
             }
+            CaseEvent::Merged(merged) => {
+                // A second merge without an undoing between them is not decided; it would not change what the first one broke off.
+                if self.merged_into.is_none() {
+                    self.status_before_merge = Some(self.status);
+                    self.hold_before_merge = self.hold_reason.take();
+                }
+                self.merged_into = Some(merged.into.0);
+                self.status = Status::Merged;
+            }
+            CaseEvent::Unmerged(_) => {
+                if let Some(status) = self.status_before_merge.take() {
+                    self.status = status;
+                    self.hold_reason = self.hold_before_merge.take();
+                    self.merged_into = None;
+                }
+            }
         }
     }
 
@@ -148,9 +174,11 @@ impl CaseRow {
     }
 }
 
-const COLUMNS: &str = "id, reference, kind, subject, description, customer_id, channel, category, \
+/// The columns of a row, in the order in which [`read`] takes them.
+pub(crate) const COLUMNS: &str = "id, reference, kind, subject, description, customer_id, channel, category, \
      priority, severity, status, hold_reason, unit, assignee, stage, outcome, external_reference, \
-     due_at, opened_at, updated_at, resolved_at, closed_at, interaction_count, revision";
+     due_at, opened_at, updated_at, resolved_at, closed_at, interaction_count, revision, \
+     merged_into, split_from, status_before_merge, hold_before_merge";
 
 struct CaseTable;
 
@@ -167,7 +195,7 @@ impl Table for CaseTable {
     fn write(db: &Connection, _: Uuid, row: &CaseRow) -> rusqlite::Result<()> {
         db.prepare_cached(&format!(
             "INSERT OR REPLACE INTO case_summary ({COLUMNS}, priority_rank) VALUES \
-             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(rusqlite::params![
             row.id,
@@ -194,13 +222,18 @@ impl Table for CaseTable {
             row.closed_at.map(column::microseconds),
             row.interaction_count,
             row.revision,
+            row.merged_into,
+            row.split_from,
+            row.status_before_merge.map(Status::as_str),
+            row.hold_before_merge.map(HoldReason::as_str),
             row.priority as i64,
         ])?;
         Ok(())
     }
 }
 
-fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<CaseRow> {
+/// Reads a row whose columns begin at an index.
+pub(crate) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<CaseRow> {
     Ok(CaseRow {
         id: row.get(first)?,
         reference: row.get(first + 1)?,
@@ -226,6 +259,10 @@ fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<CaseRow> {
         closed_at: column::time_option(row, first + 21)?,
         interaction_count: row.get(first + 22)?,
         revision: row.get(first + 23)?,
+        merged_into: row.get(first + 24)?,
+        split_from: row.get(first + 25)?,
+        status_before_merge: column::stored_option(row, first + 26)?,
+        hold_before_merge: column::stored_option(row, first + 27)?,
     })
 }
 
@@ -244,6 +281,7 @@ impl ReadModel for CaseSummary {
             assignee TEXT, stage TEXT, outcome TEXT, external_reference TEXT, due_at INTEGER,
             opened_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, resolved_at INTEGER,
             closed_at INTEGER, interaction_count INTEGER NOT NULL, revision INTEGER NOT NULL,
+            merged_into BLOB, split_from BLOB, status_before_merge TEXT, hold_before_merge TEXT,
             priority_rank INTEGER NOT NULL
         ) WITHOUT ROWID"
     }

@@ -85,6 +85,7 @@ impl TimelineEntry {
                 self.changed("severity", opened.severity);
                 self.changed("unit", opened.unit.as_ref());
                 self.changed("due_at", opened.due_at);
+                self.changed("split_from", opened.split_from.map(CaseId::reference));
             }
             CaseEvent::Classified(classified) => {
                 self.changed("category", classified.category.as_ref());
@@ -128,6 +129,16 @@ impl TimelineEntry {
                 self.text = Some(reopened.reason.reveal().clone());
             }
             CaseEvent::Closed(_) => {}
+            CaseEvent::Merged(merged) => {
+                // The reason is said among staff, and may tell of the other case, whose customer may be somebody else.
+                self.internal = true;
+                self.text = Some(merged.reason.reveal().clone());
+                self.changed("merged_into", Some(merged.into.reference()));
+            }
+            CaseEvent::Unmerged(unmerged) => {
+                self.internal = true;
+                self.text = Some(unmerged.reason.reveal().clone());
+            }
             CaseEvent::ActivityRecorded(activity) => {
                 self.internal = true;
                 self.changed("activity", Some(&activity.name));

@@ -7,6 +7,7 @@
 //! A read model never rejects an event: it makes of it what it can and goes on. It holds its changes in memory while a batch of
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
+pub mod case_merges;
 pub mod case_summary;
 pub mod case_timeline;
 pub mod column;
@@ -45,6 +46,7 @@ type ReadModelRow = (&'static str, fn() -> Box<dyn ReadModel>);
 /// Every read model. Adding one is a file and a row here.
 const READ_MODELS: &[ReadModelRow] = &[
     ("case_summary", || Box::new(case_summary::CaseSummary::default())),
+    ("case_merges", || Box::new(case_merges::CaseMerges::default())),
     ("case_timeline", || Box::new(case_timeline::CaseTimeline::default())),
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),

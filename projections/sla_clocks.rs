@@ -95,6 +95,8 @@ impl CaseClocks {
             | CaseEvent::StageEntered(_)
             | CaseEvent::InteractionRecorded(_)
             | CaseEvent::NoteAdded(_)
+            | CaseEvent::Merged(_)
+            | CaseEvent::Unmerged(_)
             | CaseEvent::ActivityRecorded(_) => return false,
         };
         self.insert(fact, meta, revision);

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
+use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::graphql::validated::ValidatingOnce;
 use crate::graphql::{self, Services};
@@ -47,6 +48,8 @@ pub struct App {
     pub store: Arc<SqliteStore>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
+    /// Executes merges of cases.
+    merges: Merges,
     /// Answers queries.
     pub read_models: Arc<ReadModels>,
     /// Tells the time, never backwards.
@@ -78,6 +81,7 @@ impl App {
         }
         Ok(Self {
             read_models: ReadModels::new(directory, port),
+            merges: Merges::new(commands.clone()),
             store,
             commands,
             clock,
@@ -113,6 +117,7 @@ impl App {
         graphql::schema(Services {
             store: self.store.clone(),
             commands: self.commands.clone(),
+            merges: self.merges.clone(),
             idempotency: Idempotency::new(self.read_models.clone()),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),

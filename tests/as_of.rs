@@ -77,6 +77,7 @@ fn folded(events: &[&Raw]) -> Value {
     }
     let mut case = json!({ "status": "OPEN", "unit": null, "assignee": null, "priority": null, "category": null,
         "holdReason": null, "outcome": null, "stage": null, "dueAt": null, "interactionCount": 0 });
+    let mut before_merge = (Value::Null, Value::Null);
     for event in events {
         match event.type_name.as_str() {
             "CaseOpened" => {
@@ -126,6 +127,13 @@ fn folded(events: &[&Raw]) -> Value {
                 case["outcome"] = Value::Null;
             }
             "CaseClosed" => case["status"] = json!("CLOSED"),
+            "CaseMerged" => {
+                before_merge = (case["status"].clone(), case["holdReason"].take());
+                case["status"] = json!("MERGED");
+            }
+            "CaseUnmerged" => {
+                (case["status"], case["holdReason"]) = std::mem::take(&mut before_merge);
+            }
             "CaseNoteAdded" | "CaseActivityRecorded" => {}
             other => panic!("the fold does not know {other}"),
         }

@@ -73,7 +73,7 @@ async fn a_list_of_plain_columns_is_answered_as_the_executor_answers_it() {
         ("{ cases { nodes { ... on Node { id } ... { kind } status %link% } } }".to_owned(), 3),
         ("{ cases { nodes { id @include(if: true) subject @skip(if: true) %link% } } }".to_owned(), 3),
         ("{ cases { ... { nodes { id %link% } } } }".to_owned(), 3),
-        ("{ cases(sort: PRIORITY_DESC, filter: { status: [OPEN, CLOSED] }) { nodes { openedAt %link% } } }".to_owned(), 2),
+        ("{ cases(sort: PRIORITY_DESC, filter: { status: [OPEN, CLOSED, MERGED] }) { nodes { openedAt %link% } } }".to_owned(), 2),
     ] {
         let plain = auditor.ask(&query.replace("%link%", ""), json!({})).await;
         let mut whole = auditor.ask(&query.replace("%link%", LINK), json!({})).await;

@@ -21,8 +21,9 @@ use parvandeh_domain::customer::{Customer, CustomerCommand};
 use parvandeh_domain::id::{CaseId, PolicyId, derived};
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::sla::{RecordBreach, Sla, SlaCommand};
-use parvandeh_projections::case_summary;
+use parvandeh_projections::page::PageRequest;
 use parvandeh_projections::scope::CaseScope;
+use parvandeh_projections::{case_merges, case_summary};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -32,18 +33,15 @@ use uuid::Uuid;
 use crate::harness::random::Random;
 use crate::harness::tables::{Tables, assert_same, rebuilt, tables};
 use crate::harness::work::{
-    KINDS, case_command, envelope, on_case, open_case, publish_calendar, publish_policy, stream,
+    KINDS, case_command, envelope, numbered_case, on_case, open_case, publish_calendar,
+    publish_policy, stream,
 };
 
 /// One thing that is asked: of whom, what, how exactly, how many minutes ago it happened, and how many minutes pass before it.
 type Step = (u8, u8, u8, u16, u16);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    proptest::collection::vec((0..4_u8, 0..40_u8, any::<u8>(), 0..3_000_u16, 0..300_u16), 1..120)
-}
-
-fn case_id(number: u8) -> Uuid {
-    derived(&["case", &number.to_string()])
+    proptest::collection::vec((0..4_u8, 0..44_u8, any::<u8>(), 0..3_000_u16, 0..300_u16), 1..120)
 }
 
 /// Does what the steps say; answers the log that it leaves. What does not fit is refused and leaves nothing.
@@ -59,24 +57,24 @@ async fn work(steps: &[Step]) -> Arc<dyn EventStore> {
         // Half of it is recorded when it happens, half of it late.
         let late = if ago_minutes.is_multiple_of(2) { 0 } else { i64::from(ago_minutes) };
         let at = now - SignedDuration::from_mins(late);
-        let case = case_id(whom);
+        let case = numbered_case(whom);
         match what {
-            0..=27 => {
+            0..=31 => {
                 let command = case_command(what % KINDS, argument, at);
                 let _ = on_case(&commands, case, envelope(Some(at)), command).await;
             }
-            28..=32 => {
+            32..=36 => {
                 let command = open_case(argument, at);
                 let _ = on_case(&commands, case, envelope(Some(at)), command).await;
             }
-            33..=35 => {
+            37..=39 => {
                 let command = customer_command(what, argument);
                 let customer = stream("customer", derived(&["customer", &whom.to_string()]));
                 let batch = vec![(envelope(Some(at)), command)];
                 let _ = commands.execute::<Customer>(&customer, batch, None, |_| true).await;
             }
-            36 => publish_calendar(&commands, argument, Some(at)).await,
-            37 => {
+            40 => publish_calendar(&commands, argument, Some(at)).await,
+            41 => {
                 let policy = if whom.is_multiple_of(2) { "first" } else { "a-later-one" };
                 publish_policy(&commands, policy, argument, Some(at)).await;
             }
@@ -92,13 +90,13 @@ fn customer_command(what: u8, argument: u8) -> CustomerCommand {
     let name = Pii::new(format!("مشتری {argument}"));
     let tier = (argument.is_multiple_of(2)).then(|| "gold".to_owned());
     match what {
-        33 => CustomerCommand::Register(RegisterCustomer {
+        37 => CustomerCommand::Register(RegisterCustomer {
             kind: CustomerKind::ALL[argument as usize % CustomerKind::ALL.len()],
             name,
             language: Language::Persian,
             tier,
         }),
-        34 => CustomerCommand::AddContactPoint(AddContactPoint {
+        38 => CustomerCommand::AddContactPoint(AddContactPoint {
             kind: ContactPointKind::Phone,
             value: Pii::new(format!("+98 21 1234 5{argument:03}")),
         }),
@@ -245,6 +243,7 @@ proptest! {
 fn check_streams(log: &[LoggedEvent]) {
     let mut next: HashMap<&str, u64> = HashMap::new();
     let mut status: HashMap<&str, &str> = HashMap::new();
+    let mut before_merge: HashMap<&str, &str> = HashMap::new();
     for (index, event) in log.iter().enumerate() {
         assert_eq!(event.position.0, index as u64 + 1);
         let stream = event.stream.as_str();
@@ -269,7 +268,9 @@ fn check_streams(log: &[LoggedEvent]) {
             "CaseResolved" => &["open", "pending", "on_hold"],
             "CaseReopened" => &["resolved", "closed"],
             "CaseClosed" => &["resolved"],
-            _ => &["open", "pending", "on_hold", "resolved", "closed"],
+            "CaseMerged" => &["open", "pending", "on_hold", "resolved"],
+            "CaseUnmerged" => &["merged"],
+            _ => &["open", "pending", "on_hold", "resolved", "closed", "merged"],
         };
         let before = before.unwrap_or_else(|| panic!("{} before the opening", event.type_name));
         assert!(expected_before.contains(&before), "{} when {before}", event.type_name);
@@ -279,6 +280,11 @@ fn check_streams(log: &[LoggedEvent]) {
             "CaseResumed" | "CaseReopened" => "open",
             "CaseResolved" => "resolved",
             "CaseClosed" => "closed",
+            "CaseMerged" => {
+                before_merge.insert(stream, before);
+                "merged"
+            }
+            "CaseUnmerged" => before_merge[stream],
             _ => before,
         };
         status.insert(stream, after);
@@ -289,16 +295,21 @@ fn check_streams(log: &[LoggedEvent]) {
 fn check_cases(log: &[LoggedEvent], path: &Path) {
     let db = Connection::open(path).unwrap();
     for number in 0..4 {
-        let id = case_id(number);
+        let id = numbered_case(number);
         let name = format!("case-{id}");
         let events: Vec<_> = log.iter().filter(|event| event.stream.as_str() == name).collect();
         let row = case_summary::case(&db, &CaseScope::All, id).unwrap();
         assert_eq!(row.is_some(), !events.is_empty());
         let Some(row) = row else { continue };
         assert_eq!(row.revision, events.len() as i64 - 1);
-        let status = row.status.as_str();
+        assert_eq!(row.merged_into.is_some(), row.status.as_str() == "merged");
+        assert_eq!(row.status_before_merge.is_some(), row.merged_into.is_some());
+        assert_eq!(merged_into_each(&db, id), row.merged_into.into_iter().collect::<Vec<_>>());
+        let status = row.status_before_merge.unwrap_or(row.status).as_str();
         let is_finished = ["resolved", "closed"].contains(&status);
-        assert_eq!(row.hold_reason.is_some(), ["pending", "on_hold"].contains(&status));
+        let waits = ["pending", "on_hold"].contains(&status);
+        assert_eq!(row.hold_reason.is_some(), waits && row.merged_into.is_none());
+        assert_eq!(row.hold_before_merge.is_some(), waits && row.merged_into.is_some());
         assert_eq!(row.outcome.is_some(), is_finished, "{status}");
         assert_eq!(row.resolved_at.is_some(), is_finished, "{status}");
         assert_eq!(row.closed_at.is_some(), status == "closed");
@@ -316,6 +327,18 @@ fn check_cases(log: &[LoggedEvent], path: &Path) {
         assert_eq!(entries, events.len() as i64);
         assert!(row.updated_at >= row.opened_at);
     }
+}
+
+/// The cases among whose merged cases this one stands.
+fn merged_into_each(db: &Connection, id: Uuid) -> Vec<Uuid> {
+    let takes_in = |survivor: &Uuid| {
+        let (scope, page) = (CaseScope::All, PageRequest::first(100));
+        let merged = case_merges::merged_cases(db, &scope, *survivor, None, page).unwrap();
+        let count = case_merges::merged_case_count(db, &scope, *survivor, None).unwrap();
+        assert_eq!(count, merged.rows.len() as u64);
+        merged.rows.iter().any(|(_, row)| row.id == id)
+    };
+    (0..4).map(numbered_case).filter(takes_in).collect()
 }
 
 /// What must hold of every clock.
@@ -478,10 +501,10 @@ async fn read_models_that_could_not_be_written_go_on_when_they_can_be() {
     // Another program holds the file, as a full disk would: it can be read and not written.
     let intruder = Connection::open(directory.path().join("read-models.1.db")).unwrap();
     intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let case = case_id(1);
+    let case = numbered_case(1);
     let executed =
         on_case(&app.commands, case, envelope(None), open_case(1, Timestamp::now())).await.unwrap();
-    let served = |db: &Connection| case_summary::case(db, &CaseScope::All, case_id(1));
+    let served = |db: &Connection| case_summary::case(db, &CaseScope::All, numbered_case(1));
     // Only this test makes read models fail, so the count is its own.
     let failed = async {
         while READ_MODEL_FAILURES.get() == 0 {

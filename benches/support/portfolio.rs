@@ -213,6 +213,7 @@ fn life(number: u64) -> Vec<(String, NewEvent)> {
             unit: None,
             due_at: dated.then(|| at(5 * 24 * 60)),
             external_reference: None,
+            split_from: None,
         }
         .into(),
     );

@@ -252,6 +252,18 @@ impl CommandHandler {
         Err(CommandError::Contended)
     }
 
+    /// The state of an aggregate as the log has it now, past any cache.
+    ///
+    /// # Errors
+    /// When the stream cannot be read or understood.
+    pub async fn state<D>(&self, stream: &StreamId) -> Result<D::State, Failure<D>>
+    where
+        D: Decider + 'static,
+        D::Event: StoredEvent,
+    {
+        Ok(self.fold::<D>(stream).await?.state)
+    }
+
     fn turn(&self, stream: &StreamId) -> &tokio::sync::Mutex<()> {
         let mut hasher = DefaultHasher::new();
         stream.hash(&mut hasher);
@@ -289,6 +301,18 @@ impl CommandHandler {
         {
             return Ok(folded);
         }
+        let folded = Arc::new(self.fold::<D>(stream).await?);
+        if folded.revision.is_some() {
+            self.folded.insert(stream.clone(), folded.clone());
+        }
+        Ok(folded)
+    }
+
+    async fn fold<D>(&self, stream: &StreamId) -> Result<Folded<D>, Failure<D>>
+    where
+        D: Decider + 'static,
+        D::Event: StoredEvent,
+    {
         let mut folded = Folded::<D>::default();
         loop {
             let page = self.store.read_stream(stream, folded.revision, READ_PAGE_SIZE).await?;
@@ -303,14 +327,9 @@ impl CommandHandler {
                 folded.evolve(&event, &meta);
             }
             if is_last {
-                break;
+                return Ok(folded);
             }
         }
-        let folded = Arc::new(folded);
-        if folded.revision.is_some() {
-            self.folded.insert(stream.clone(), folded.clone());
-        }
-        Ok(folded)
     }
 }
 

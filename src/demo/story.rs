@@ -113,6 +113,7 @@ impl<'a> Story<'a> {
             unit: sorted_at_once.then(|| unit(topic.unit)),
             due_at,
             external_reference: reference,
+            split_from: None,
         };
         let actor = recorder(&self.brief.sender, channel);
         self.push_since(opened_at, actor, CaseCommand::Open(open));

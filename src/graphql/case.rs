@@ -3,6 +3,7 @@
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
+use parvandeh_projections::case_merges;
 use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, TimeRange};
 use rusqlite::Row;
 use uuid::Uuid;
@@ -78,6 +79,10 @@ pub struct Case {
     #[graphql(skip)]
     customer_uuid: Option<Uuid>,
     #[graphql(skip)]
+    merged_into_uuid: Option<Uuid>,
+    #[graphql(skip)]
+    split_from_uuid: Option<Uuid>,
+    #[graphql(skip)]
     as_of: Option<Timestamp>,
 }
 
@@ -109,6 +114,8 @@ impl From<CaseRow> for Case {
             revision: row.revision,
             uuid: row.id,
             customer_uuid: row.customer_id,
+            merged_into_uuid: row.merged_into,
+            split_from_uuid: row.split_from,
             as_of: None,
         }
     }
@@ -172,6 +179,42 @@ impl Case {
     /// The clocks of the promises made to the customer about this case.
     async fn sla_clocks(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SlaClock>> {
         super::sla::clocks_of_case(ctx, self.uuid, self.as_of).await
+    }
+
+    /// The case into which it is merged; null when it is not, or when you may not know of that case.
+    async fn merged_into(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Case>> {
+        linked(ctx, self.merged_into_uuid, self.as_of).await
+    }
+
+    /// The cases that are merged into it and that you may know of, in the order in which they were merged.
+    async fn merged_cases(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<CaseConnection> {
+        let page = PageArguments { first, after, last, before };
+        merged_into(ctx, self.uuid, self.as_of, page).await
+    }
+
+    /// The case of which it was a part; null when it was not split off, or when you may not know of that case.
+    async fn split_from(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Case>> {
+        linked(ctx, self.split_from_uuid, self.as_of).await
+    }
+}
+
+/// A case that another links to, as it stands or as it was known at a moment.
+async fn linked(
+    ctx: &Context<'_>,
+    id: Option<Uuid>,
+    as_of: Option<Timestamp>,
+) -> async_graphql::Result<Option<Case>> {
+    match (id, as_of) {
+        (None, _) => Ok(None),
+        (Some(id), None) => Ok(loader::case(ctx, id).await?.map(Case::from)),
+        (Some(id), Some(moment)) => find_as_of(ctx, id, moment).await,
     }
 }
 
@@ -310,17 +353,30 @@ impl CaseSort {
     }
 }
 
-/// What a connection of cases has beside its edges.
-pub struct CaseTotal {
-    filter: CaseFilter,
+/// What a connection of cases has beside its edges, by the list that it is of.
+pub enum CaseTotal {
+    /// The cases that a filter finds.
+    Filtered(Box<CaseFilter>),
+    /// The cases that are merged into one, or were known to be at a moment.
+    MergedInto(Uuid, Option<Timestamp>),
 }
 
 #[Object]
 impl CaseTotal {
-    /// How many cases the filter finds, on all pages together.
+    /// How many cases the list has, on all pages together.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<u64> {
-        let (scope, filter) = (case_scope(ctx), self.filter.clone());
-        query(ctx, move |db| case_summary::case_count(db, &scope, &filter)).await
+        let scope = case_scope(ctx);
+        match self {
+            Self::Filtered(filter) => {
+                let filter = filter.clone();
+                query(ctx, move |db| case_summary::case_count(db, &scope, &filter)).await
+            }
+            Self::MergedInto(survivor, as_of) => {
+                let (survivor, as_of) = (*survivor, *as_of);
+                query(ctx, move |db| case_merges::merged_case_count(db, &scope, survivor, as_of))
+                    .await
+            }
+        }
     }
 }
 
@@ -364,7 +420,32 @@ pub async fn list(
             .map(|page| page.map(|row| PlainOr::Object(Box::new(Case::from(row))))),
     };
     let page = if in_order { query_now(ctx, read)? } else { query(ctx, read).await? };
-    Ok(connection(key, &request, page, CaseTotal { filter }, |node| node))
+    Ok(connection(key, &request, page, CaseTotal::Filtered(Box::new(filter)), |node| node))
+}
+
+/// A page of the cases that are merged into one and that the caller may know of.
+async fn merged_into(
+    ctx: &Context<'_>,
+    survivor: Uuid,
+    moment: Option<Timestamp>,
+    page: PageArguments,
+) -> async_graphql::Result<CaseConnection> {
+    let key = ListKey::of("merged", (survivor, moment));
+    let request = page.request(key).map_err(refused)?;
+    let scope = case_scope(ctx);
+    let mut page =
+        query(ctx, move |db| case_merges::merged_cases(db, &scope, survivor, moment, request))
+            .await?;
+    if let Some(moment) = moment {
+        for (_, row) in &mut page.rows {
+            // Merged by then, so opened by then: there is a row.
+            if let Some(known) = as_of::case_row(ctx, row.id, moment).await? {
+                *row = known;
+            }
+        }
+    }
+    let node = |row| PlainOr::Object(Box::new(Case { as_of: moment, ..Case::from(row) }));
+    Ok(connection(key, &request, page, CaseTotal::MergedInto(survivor, moment), node))
 }
 
 /// One case, as it stands.

@@ -1,21 +1,25 @@
 //! Mutations on cases: one for each command.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object};
 use parvandeh_domain::case::command as domain;
-use parvandeh_domain::case::{Case as CaseAggregate, CaseCommand};
+use parvandeh_domain::case::{Case as CaseAggregate, CaseCommand, CaseState};
 use parvandeh_domain::id::{CaseId, CustomerId, derived};
 use parvandeh_domain::pii::Pii;
-use parvandeh_projections::customer_profile;
+use parvandeh_projections::{case_summary, customer_profile};
 use uuid::Uuid;
 
 use super::case::{self, Case};
-use super::context::{principal, query};
+use super::context::{case_scope, principal, query, query_now, services};
 use super::global_id::{self, NodeType};
-use super::payload::{Common, Failed, UserError, claim, code, code_option, execute, payload};
+use super::payload::{
+    Common, Failed, UserError, claim, code, code_option, execute, execute_with, payload,
+};
 use super::scalar::DateTime;
 use super::vocabulary::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
 use crate::command::policy;
-use crate::principal::Role;
+use crate::principal::{Principal, Role};
 use crate::store::StreamId;
 
 /// Declares the input of a mutation on an existing case: its own fields and those that all of them have.
@@ -72,6 +76,8 @@ pub struct OpenCaseInput {
     pub due_at: Option<DateTime>,
     /// The key by which another system knows it.
     pub external_reference: Option<String>,
+    /// The case of which it was a part (a global id), where a matter turns out to be two.
+    pub split_from: Option<ID>,
     /// Your own name for this request: sent again with the same name, it is done once.
     pub idempotency_key: Option<String>,
     /// When it happened, where that was not just now.
@@ -187,6 +193,24 @@ case_input!(
 );
 
 case_input!(
+    /// A case that is given up in favour of another.
+    MergeCaseInput {
+        /// The case that survives (a global id).
+        into: ID,
+        /// Why.
+        reason: String,
+    }
+);
+
+case_input!(
+    /// A merged case that is to be a case of its own again.
+    UnmergeCaseInput {
+        /// Why.
+        reason: String,
+    }
+);
+
+case_input!(
     /// A step of an imported log.
     RecordActivityInput {
         /// Its name in the source.
@@ -213,6 +237,8 @@ payload!(SetDueDatePayload, case: Case);
 payload!(ResolveCasePayload, case: Case);
 payload!(ReopenCasePayload, case: Case);
 payload!(CloseCasePayload, case: Case);
+payload!(MergeCasePayload, case: Case);
+payload!(UnmergeCasePayload, case: Case);
 payload!(RecordActivityPayload, case: Case);
 
 /// Mutations on cases.
@@ -402,6 +428,27 @@ impl CaseMutation {
         CloseCasePayload::answer(change(ctx, &input.case_id, common, command).await)
     }
 
+    /// Gives a case up in favour of another, which deals with the matter from then on. What people said stays where it was said.
+    async fn merge_case(
+        &self,
+        ctx: &Context<'_>,
+        input: MergeCaseInput,
+    ) -> async_graphql::Result<MergeCasePayload> {
+        MergeCasePayload::answer(merge(ctx, input).await)
+    }
+
+    /// Undoes a merge: the case has the status again that it had before.
+    async fn unmerge_case(
+        &self,
+        ctx: &Context<'_>,
+        input: UnmergeCaseInput,
+    ) -> async_graphql::Result<UnmergeCasePayload> {
+        let common = input.common();
+        let command =
+            || Ok(CaseCommand::Unmerge(domain::UnmergeCase { reason: Pii::new(input.reason) }));
+        UnmergeCasePayload::answer(change(ctx, &input.case_id, common, command).await)
+    }
+
     /// Records a step of an imported log.
     async fn record_activity(
         &self,
@@ -434,12 +481,14 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
             ("unit", input.unit.is_some()),
             ("dueAt", input.due_at.is_some()),
             ("externalReference", input.external_reference.is_some()),
+            ("splitFrom", input.split_from.is_some()),
         ];
         if let Some((field, _)) = said_by_staff.into_iter().find(|(_, said)| *said) {
             return Err(not_for_customers(field).into());
         }
     }
     let customer_id = customer_of(ctx, input.customer_id.as_ref()).await?;
+    let split_from = split_from(ctx, input.split_from.as_ref())?;
     let command = CaseCommand::Open(domain::OpenCase {
         kind: input.kind.into(),
         subject: Pii::new(input.subject),
@@ -452,6 +501,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
         unit: code_option("unit", input.unit)?,
         due_at: input.due_at.map(|moment| moment.0),
         external_reference: input.external_reference,
+        split_from,
     });
     let common = Common {
         expected_revision: None,
@@ -487,6 +537,42 @@ async fn customer_of(ctx: &Context<'_>, named: Option<&ID>) -> Result<Option<Cus
         known.map_err(Failed::Failure)?.ok_or_else(unknown)?;
     }
     Ok(named)
+}
+
+/// The case of which a new one was a part, which the caller must know of. Its status does not matter: a second matter may come to light
+/// when the first is closed.
+fn split_from(ctx: &Context<'_>, named: Option<&ID>) -> Result<Option<CaseId>, Failed> {
+    let Some(named) = named else { return Ok(None) };
+    let id = global_id::decode("splitFrom", NodeType::Case, named)?;
+    let scope = case_scope(ctx);
+    let known = query_now(ctx, |db| case_summary::case(db, &scope, id)).map_err(Failed::Failure)?;
+    if known.is_none() {
+        return Err(
+            UserError::new("CASE_NOT_FOUND", Some("splitFrom"), "there is no such case").into()
+        );
+    }
+    Ok(Some(CaseId(id)))
+}
+
+/// Merges a case into another; the caller must know of both.
+async fn merge(ctx: &Context<'_>, input: MergeCaseInput) -> Result<Option<Case>, Failed> {
+    let common = input.common();
+    let id = global_id::decode("caseId", NodeType::Case, &input.case_id)?;
+    let command = domain::MergeCase {
+        into: CaseId(global_id::decode("into", NodeType::Case, &input.into)?),
+        reason: Pii::new(input.reason),
+        survivor: domain::Survivor::Unknown,
+    };
+    let identity = claim(ctx, Some(id), &CaseCommand::Merge(command.clone()), &common).await?;
+    let caller = ctx.data_unchecked::<Arc<Principal>>().clone();
+    let merges = &services(ctx).merges;
+    let executed =
+        execute_with::<CaseAggregate, _>(ctx, identity, &common, async |envelope, expected| {
+            let permit = move |state: &CaseState| policy::may_touch(&caller, state);
+            merges.execute(CaseId(id), envelope, command, expected, permit).await
+        })
+        .await?;
+    case::after_write(ctx, id, executed.position).await.map_err(Failed::Failure)
 }
 
 /// Executes a command on an existing case inside the caller's scope.

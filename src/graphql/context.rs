@@ -8,6 +8,7 @@ use parvandeh_projections::scope::{CaseScope, Visibility};
 use crate::clock::Clock;
 use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
+use crate::command::merge::Merges;
 use crate::command::policy;
 use crate::error::RequestError;
 use crate::principal::Principal;
@@ -20,6 +21,8 @@ pub struct Services {
     pub store: Arc<dyn EventStore>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
+    /// Executes merges of cases.
+    pub merges: Merges,
     /// Keeps idempotency keys from being used for two requests.
     pub idempotency: Idempotency,
     /// Answers queries.

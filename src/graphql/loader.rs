@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
+use parvandeh_projections::case_summary::{self, CaseRow};
 use parvandeh_projections::customer_profile::{self, CustomerRow};
 use parvandeh_projections::scope::CaseScope;
 use parvandeh_projections::sla_clocks::{self, ClockRow};
@@ -28,6 +29,7 @@ struct Scoped {
 
 /// The loaders of one schema. They keep nothing: every answer is as fresh as a query.
 pub struct Loaders {
+    cases: DataLoader<Cases>,
     customers: DataLoader<Customers>,
     clocks: DataLoader<Clocks>,
 }
@@ -35,9 +37,13 @@ pub struct Loaders {
 impl Loaders {
     /// Loaders over these read models.
     pub fn new(read_models: &Arc<ReadModels>) -> Self {
+        let cases = Cases(read_models.clone());
         let customers = Customers(read_models.clone());
         let clocks = Clocks(read_models.clone());
         Self {
+            cases: DataLoader::new(cases, tokio::spawn)
+                .delay(GATHERING)
+                .max_batch_size(BATCH_SIZE_MAX),
             customers: DataLoader::new(customers, tokio::spawn)
                 .delay(GATHERING)
                 .max_batch_size(BATCH_SIZE_MAX),
@@ -46,6 +52,13 @@ impl Loaders {
                 .max_batch_size(BATCH_SIZE_MAX),
         }
     }
+}
+
+/// The case that another links to, `None` when there is none inside the caller's scope.
+pub async fn case(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<Option<CaseRow>> {
+    let scoped = Scoped { scope: case_scope(ctx), id };
+    let loaders = ctx.data_unchecked::<Loaders>();
+    loaders.cases.load_one(scoped).await.map_err(|error| failure(&*error))
 }
 
 /// The customer that a case links to, `None` when there is none inside the caller's scope.
@@ -61,6 +74,29 @@ pub async fn clocks(ctx: &Context<'_>, case_id: Uuid) -> async_graphql::Result<V
     let loaders = ctx.data_unchecked::<Loaders>();
     let found = loaders.clocks.load_one(scoped).await.map_err(|error| failure(&*error))?;
     Ok(found.unwrap_or_default())
+}
+
+struct Cases(Arc<ReadModels>);
+
+impl Loader<Scoped> for Cases {
+    type Value = CaseRow;
+    type Error = Arc<QueryError>;
+
+    async fn load(&self, links: &[Scoped]) -> Result<HashMap<Scoped, CaseRow>, Arc<QueryError>> {
+        let links = links.to_vec();
+        self.0
+            .query(move |db| {
+                let mut found = HashMap::with_capacity(links.len());
+                for link in links {
+                    if let Some(row) = case_summary::case(db, &link.scope, link.id)? {
+                        found.insert(link, row);
+                    }
+                }
+                Ok(found)
+            })
+            .await
+            .map_err(Arc::new)
+    }
 }
 
 struct Customers(Arc<ReadModels>);

@@ -164,11 +164,30 @@ where
     D::Event: StoredEvent,
     D::State: Send + Sync,
 {
+    let commands = &services(ctx).commands;
+    execute_with::<D, _>(ctx, identity, common, async |envelope, expected| {
+        commands.execute::<D>(stream, vec![(envelope, command)], expected, permit).await
+    })
+    .await
+}
+
+/// Executes a command by whatever executes it, given the envelope and the expected revision, and tells what became of it.
+pub async fn execute_with<D, E>(
+    ctx: &Context<'_>,
+    identity: RequestIdentity,
+    common: &Common,
+    executor: E,
+) -> Result<Executed, Failed>
+where
+    D: Decider,
+    E: AsyncFnOnce(Envelope, Option<u64>) -> Result<Executed, CommandError<D::Refusal>>,
+{
+    let idempotency = &services(ctx).idempotency;
     let expected = match common.expected_revision.map(u64::try_from) {
         None => None,
         Some(Ok(revision)) => Some(revision),
         Some(Err(_)) => {
-            services(ctx).idempotency.release(&identity);
+            idempotency.release(&identity);
             return Err(RequestError::bad_input("expectedRevision", "must not be negative").into());
         }
     };
@@ -179,13 +198,15 @@ where
         occurred_at: common.occurred_at.map(|moment| moment.0),
         correlation_id: identity.command_id.0,
     };
-    let services = services(ctx);
-    let executed =
-        services.commands.execute::<D>(stream, vec![(envelope, command)], expected, permit).await;
+    let executed = executor(envelope, expected).await;
     if executed.is_err() {
-        services.idempotency.release(&identity);
+        idempotency.release(&identity);
     }
-    executed.map_err(|error| match error {
+    executed.map_err(failed::<D>)
+}
+
+fn failed<D: Decider>(error: CommandError<D::Refusal>) -> Failed {
+    match error {
         CommandError::Refused(refusal) => UserError::of(&refusal).into(),
         CommandError::NotFound => not_found(D::CATEGORY).into(),
         CommandError::RevisionMismatch { actual } => {
@@ -205,7 +226,7 @@ where
         error @ (CommandError::Append(_) | CommandError::Read(_) | CommandError::Decode { .. }) => {
             Failed::Failure(failure(&error))
         }
-    })
+    }
 }
 
 /// Declares the payload of a mutation: the object that it wrote, and why it did not.

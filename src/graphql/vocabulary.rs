@@ -102,6 +102,8 @@ published!(
         Resolved,
         /// Finished.
         Closed,
+        /// Given up in favour of another case, which deals with the matter from then on.
+        Merged,
     }
 );
 

@@ -193,6 +193,7 @@ fn commands_of(
         unit: code("unit", &case.unit)?,
         due_at: case.due_at.map(to_microsecond),
         external_reference: Some(case.key.clone()),
+        split_from: None,
     };
     let mut batch = vec![(envelope("open", case.opened_at), CaseCommand::Open(open))];
     for activity in &case.activities {

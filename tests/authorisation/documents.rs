@@ -43,6 +43,8 @@ pub fn mutations_on_cases() -> Vec<(&'static str, Value)> {
         ("resolveCase", json!({ "outcome": "ANSWERED" })),
         ("reopenCase", json!({ "reason": "x" })),
         ("closeCase", json!({})),
+        ("mergeCase", json!({ "into": global_id("Case", Uuid::nil()), "reason": "x" })),
+        ("unmergeCase", json!({ "reason": "x" })),
         ("recordActivity", json!({ "name": "x" })),
     ]
 }

@@ -22,11 +22,17 @@ fn on_cases() -> Vec<(&'static str, Value)> {
         ("resolveCase", json!({ "outcome": "ANSWERED" })),
         ("reopenCase", json!({ "reason": "x" })),
         ("closeCase", json!({})),
+        (
+            "mergeCase",
+            json!({ "into": global_id(&format!("Case:{}", Uuid::nil())), "reason": "x" }),
+        ),
+        ("unmergeCase", json!({ "reason": "x" })),
     ]
 }
 
 pub(super) fn rows(world: &World) -> Vec<Row> {
     let mut rows = refusals_of_a_case(world);
+    rows.extend(merges(world));
     rows.extend(not_found(world));
     rows.extend(revisions(world));
     rows.extend(customers(world));
@@ -53,8 +59,17 @@ fn refusals_of_a_case(world: &World) -> Vec<Row> {
         rows.push(refused(name, "a resolved case", &world.resolved, "CASE_RESOLVED"));
         rows.push(refused(name, "a closed case", &world.closed, "CASE_CLOSED"));
     }
-    for name in ["classifyCase", "enterStage", "closeCase"] {
+    for name in ["classifyCase", "enterStage", "closeCase", "mergeCase"] {
         rows.push(refused(name, "a closed case", &world.closed, "CASE_CLOSED"));
+    }
+    for (name, _) in &commands {
+        // What people say is kept, and undoing the merge is what is left to do.
+        if !matches!(*name, "recordInteraction" | "addNote" | "unmergeCase") {
+            rows.push(refused(name, "a merged case", &world.merged, "CASE_MERGED"));
+        }
+    }
+    for (state, id) in [("an open case", &world.open), ("a closed case", &world.closed)] {
+        rows.push(refused("unmergeCase", state, id, "CASE_NOT_MERGED"));
     }
     let nothing = world.mutate("classifyCase", json!({ "caseId": world.open }));
     rows.push(Row::new(
@@ -63,6 +78,36 @@ fn refusals_of_a_case(world: &World) -> Vec<Row> {
         Expected::User("NOTHING_TO_CLASSIFY", None),
     ));
     rows
+}
+
+fn merges(world: &World) -> Vec<Row> {
+    let unknown = global_id(&format!("Case:{}", Uuid::new_v4()));
+    let open = json!({ "kind": "REQUEST", "subject": "x", "channel": "APP" });
+    let into = |name: &str, into: &str, expected| {
+        let input = json!({ "caseId": world.open, "into": into, "reason": "x" });
+        Row::new(name, world.mutate("mergeCase", input), expected)
+    };
+    let split = |name: &str, from: &str, expected| {
+        let request = world.mutate("openCase", with(open.clone(), json!({ "splitFrom": from })));
+        Row::new(name, request, expected)
+    };
+    let not_found = |field| Expected::User("CASE_NOT_FOUND", Some(field));
+    vec![
+        into("a merge into itself", &world.open, Expected::User("MERGE_INTO_ITSELF", Some("into"))),
+        into("a merge into no case", &unknown, not_found("into")),
+        into("a merge into a case of others", &world.foreign, not_found("into")),
+        into(
+            "a merge into a merged case",
+            &world.merged,
+            Expected::User("MERGE_TARGET_MERGED", Some("into")),
+        ),
+        into("a merge into a customer", &world.customer, Expected::Argument("into")),
+        into("a merge into what is no id", "این نیست", Expected::Argument("into")),
+        split("a case split from no case", &unknown, not_found("splitFrom")),
+        split("a case split from a case of others", &world.foreign, not_found("splitFrom")),
+        split("a case split from a customer", &world.customer, Expected::Argument("splitFrom")),
+        split("a case split from what is no id", "1", Expected::Argument("splitFrom")),
+    ]
 }
 
 fn not_found(world: &World) -> Vec<Row> {
@@ -176,6 +221,7 @@ fn said_by_customers(world: &World) -> Vec<Row> {
         opening("unit", json!("care")),
         opening("dueAt", json!("2999-01-01T00:00:00Z")),
         opening("externalReference", json!("x")),
+        opening("splitFrom", json!(world.open)),
         message("direction", json!({ "direction": "OUTBOUND" })),
         message("direction", json!({ "direction": "INTERNAL" })),
         message("automatic", json!({ "automatic": true })),

@@ -104,6 +104,18 @@ fn sizes(world: &World) -> Vec<Row> {
             "reason",
         ),
         on_case(
+            "a merge without a reason",
+            "mergeCase",
+            json!({ "into": world.held, "reason": "" }),
+            "TEXT_EMPTY",
+            "reason",
+        ),
+        Row::new(
+            "an undone merge with a long reason",
+            world.mutate("unmergeCase", json!({ "caseId": world.merged, "reason": body })),
+            Expected::User("TEXT_TOO_LONG", Some("reason")),
+        ),
+        on_case(
             "an empty note on a hold",
             "holdCase",
             json!({ "reason": "OTHER", "note": "" }),

@@ -22,6 +22,8 @@ pub struct World {
     pub held: String,
     pub resolved: String,
     pub closed: String,
+    /// A case that is merged into `held`.
+    pub merged: String,
     /// A case of a unit that is not the agent's.
     pub foreign: String,
     pub cursor_of_cases: String,
@@ -53,7 +55,9 @@ impl World {
         };
         let (open, held) = (open_in("care").await, open_in("care").await);
         let (resolved, closed) = (open_in("care").await, open_in("care").await);
-        let foreign = open_in("legal").await;
+        let (foreign, merged) = (open_in("legal").await, open_in("care").await);
+        let merge = json!({ "caseId": merged, "into": held, "reason": "همان نامه" });
+        agent.mutate("mergeCase", "case { id }", merge).await;
         let hold = json!({ "caseId": held, "reason": "OTHER" });
         agent.mutate("holdCase", "case { id }", hold).await;
         for id in [&resolved, &closed] {
@@ -80,6 +84,7 @@ impl World {
             held,
             resolved,
             closed,
+            merged,
             foreign,
         }
     }

@@ -5,22 +5,22 @@ use parvandeh::command::handler::{CommandError, CommandHandler, Envelope, Execut
 use parvandeh::store::StreamId;
 use parvandeh_domain::calendar::{Calendar, CalendarCommand, PublishCalendar};
 use parvandeh_domain::case::command::{
-    AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, OpenCase, RecordActivity,
-    RecordInteraction, ReferCase, ReopenCase, ResolveCase, SetDueDate,
+    AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, MergeCase, OpenCase, RecordActivity,
+    RecordInteraction, ReferCase, ReopenCase, ResolveCase, SetDueDate, Survivor, UnmergeCase,
 };
 use parvandeh_domain::case::{
     Case, CaseCommand, CaseKind, CaseRefusal, Channel, Direction, HoldReason, Outcome, Priority,
     Severity,
 };
 use parvandeh_domain::decider::{Actor, ActorKind};
-use parvandeh_domain::id::{CategoryId, CommandId, StaffId, UnitId};
+use parvandeh_domain::id::{CaseId, CategoryId, CommandId, StaffId, UnitId, derived};
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::policy::{Policy, PolicyCommand, PublishPolicy};
 use serde_json::json;
 use uuid::Uuid;
 
 /// How many kinds of commands [`case_command`] knows.
-pub const KINDS: u8 = 14;
+pub const KINDS: u8 = 16;
 
 /// A new command of a member of staff.
 pub fn envelope(occurred_at: Option<Timestamp>) -> Envelope {
@@ -65,6 +65,11 @@ fn text(argument: u8) -> Pii<String> {
     ))
 }
 
+/// The id of the case with this number, for tests that know their cases by numbers.
+pub fn numbered_case(number: u8) -> Uuid {
+    derived(&["case", &number.to_string()])
+}
+
 /// The opening of a case that happened at `at`.
 pub fn open_case(argument: u8, at: Timestamp) -> CaseCommand {
     let unit = of(&[None, Some("care"), Some("technical")], argument);
@@ -80,6 +85,7 @@ pub fn open_case(argument: u8, at: Timestamp) -> CaseCommand {
         unit: unit.map(|unit| UnitId::new(unit).unwrap()),
         due_at: (!argument.is_multiple_of(4)).then(|| at + hours(argument)),
         external_reference: (argument.is_multiple_of(7)).then(|| format!("W-{argument}")),
+        split_from: (argument.is_multiple_of(6)).then(|| CaseId(numbered_case(argument % 4))),
     })
 }
 
@@ -123,6 +129,13 @@ pub fn case_command(kind: u8, argument: u8, at: Timestamp) -> CaseCommand {
             CaseCommand::Reopen(ReopenCase { reason: text(argument) })
         }
         12 => CaseCommand::Close,
+        // Nobody looks at the survivor here: read models take also rings and merges into nothing, should the log have them.
+        13 => CaseCommand::Merge(MergeCase {
+            into: CaseId(numbered_case(argument % 4)),
+            reason: text(argument),
+            survivor: Survivor::Standing,
+        }),
+        14 => CaseCommand::Unmerge(UnmergeCase { reason: text(argument) }),
         _ => CaseCommand::RecordActivity(RecordActivity {
             name: "check".to_owned(),
             resource: (argument.is_multiple_of(2)).then(|| "R1".to_owned()),

@@ -135,6 +135,11 @@ vocabulary!(
         Resolved = "resolved",
         /// Finished.
         Closed = "closed",
+        /// Given up in favour of another case, which deals with the matter from then on.
+        ///
+        /// A value of its own rather than `closed`: a merged case was never answered, so counting it among the closed would count the
+        /// matter twice; and a closed case can be reopened, which a merged one cannot.
+        Merged = "merged",
     }
 );
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
-use crate::id::{CategoryId, CustomerId, StaffId, UnitId};
+use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 use crate::pii::Pii;
 
 /// What may be asked of a case.
@@ -39,6 +39,10 @@ pub enum CaseCommand {
     Reopen(ReopenCase),
     /// Finish it.
     Close,
+    /// Give it up in favour of another case.
+    Merge(MergeCase),
+    /// Take it up again as a case of its own.
+    Unmerge(UnmergeCase),
     /// Record a step of an imported log.
     RecordActivity(RecordActivity),
 }
@@ -68,6 +72,10 @@ pub struct OpenCase {
     pub due_at: Option<Timestamp>,
     /// The key by which another system knows it.
     pub external_reference: Option<String>,
+    /// The case of which it was a part. Left out of the digest where absent: keys used before there was this field still stand for the
+    /// same request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_from: Option<CaseId>,
 }
 
 /// Decide category, priority or severity; what is absent stays.
@@ -154,6 +162,39 @@ pub struct ResolveCase {
 /// Take it up again.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReopenCase {
+    /// Why.
+    pub reason: Pii<String>,
+}
+
+/// Give it up in favour of another case.
+#[derive(Clone, Debug, Serialize)]
+pub struct MergeCase {
+    /// The case that survives.
+    pub into: CaseId,
+    /// Why.
+    pub reason: Pii<String>,
+    /// How the surviving case stands. It lives in another stream, so whoever sends the command looks; being no part of what was asked,
+    /// it stays out of the digest.
+    #[serde(skip)]
+    pub survivor: Survivor,
+}
+
+/// How a case stands into which another is to be merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survivor {
+    /// It is the case that is to be given up.
+    Itself,
+    /// There is none, or none that the caller may know of.
+    Unknown,
+    /// It was itself merged into this case.
+    MergedInto(CaseId),
+    /// It can take in another.
+    Standing,
+}
+
+/// Take it up again as a case of its own.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnmergeCase {
     /// Why.
     pub reason: Pii<String>,
 }

@@ -2,12 +2,12 @@
 
 use super::Case;
 use super::attribute::{Direction, HoldReason, Status};
-use super::command::{CaseCommand, ClassifyCase, OpenCase, RecordInteraction};
+use super::command::{CaseCommand, ClassifyCase, MergeCase, OpenCase, RecordInteraction, Survivor};
 use super::error::CaseRefusal;
 use super::event::{
     CaseActivityRecorded, CaseAssigned, CaseClassified, CaseClosed, CaseDueDateSet, CaseEvent,
-    CaseHeld, CaseNoteAdded, CaseOpened, CaseReferred, CaseReopened, CaseResolved, CaseResumed,
-    CaseStageEntered, InteractionRecorded,
+    CaseHeld, CaseMerged, CaseNoteAdded, CaseOpened, CaseReferred, CaseReopened, CaseResolved,
+    CaseResumed, CaseStageEntered, CaseUnmerged, InteractionRecorded,
 };
 use super::state::CaseState;
 use crate::decider::{Context, Decider, Metadata};
@@ -32,6 +32,11 @@ impl Decider for Case {
                 _ => Err(CaseRefusal::NotFound),
             };
         };
+        if let Some(merge) = state.merged
+            && is_work(&command)
+        {
+            return Err(CaseRefusal::Merged { into: merge.into });
+        }
         match command {
             CaseCommand::Open(_) => Err(CaseRefusal::AlreadyOpened),
             CaseCommand::Classify(classify) => {
@@ -120,8 +125,19 @@ impl Decider for Case {
             CaseCommand::Close => match status {
                 Status::Resolved => Ok(vec![CaseClosed {}.into()]),
                 Status::Closed => Err(CaseRefusal::Closed),
-                Status::Open | Status::Pending | Status::OnHold => Err(CaseRefusal::NotResolved),
+                Status::Open | Status::Pending | Status::OnHold | Status::Merged => {
+                    Err(CaseRefusal::NotResolved)
+                }
             },
+            CaseCommand::Merge(merge) => {
+                not_closed(status)?;
+                Ok(vec![merged(merge)?.into()])
+            }
+            CaseCommand::Unmerge(unmerge) => {
+                state.merged.ok_or(CaseRefusal::NotMerged)?;
+                check("reason", text::check_personal_body(&unmerge.reason))?;
+                Ok(vec![CaseUnmerged { reason: unmerge.reason }.into()])
+            }
             CaseCommand::RecordActivity(activity) => {
                 check("name", text::check_line(&activity.name))?;
                 let optional = [
@@ -175,7 +191,43 @@ fn opened(open: OpenCase, context: &Context) -> Result<CaseOpened, CaseRefusal> 
         unit: open.unit,
         due_at: open.due_at,
         external_reference: open.external_reference,
+        split_from: open.split_from,
     })
+}
+
+/// Whether the command is work on the matter itself, which goes on at the surviving case once two are merged. What people say and
+/// what an imported log tells is kept wherever it arrives.
+fn is_work(command: &CaseCommand) -> bool {
+    match command {
+        CaseCommand::Classify(_)
+        | CaseCommand::Refer(_)
+        | CaseCommand::Assign(_)
+        | CaseCommand::EnterStage(_)
+        | CaseCommand::Hold(_)
+        | CaseCommand::Resume
+        | CaseCommand::SetDueDate(_)
+        | CaseCommand::Resolve(_)
+        | CaseCommand::Reopen(_)
+        | CaseCommand::Close
+        | CaseCommand::Merge(_) => true,
+        CaseCommand::Open(_)
+        | CaseCommand::RecordInteraction(_)
+        | CaseCommand::AddNote(_)
+        | CaseCommand::Unmerge(_)
+        | CaseCommand::RecordActivity(_) => false,
+    }
+}
+
+/// A case that took in others may be given up in its turn: the merges then form a chain. They never form a ring, because a case is
+/// only ever merged into one that is not merged; whoever sends the command keeps the survivor so until the event is written.
+fn merged(merge: MergeCase) -> Result<CaseMerged, CaseRefusal> {
+    check("reason", text::check_personal_body(&merge.reason))?;
+    match merge.survivor {
+        Survivor::Itself => Err(CaseRefusal::MergeIntoItself),
+        Survivor::Unknown => Err(CaseRefusal::SurvivorNotFound),
+        Survivor::MergedInto(into) => Err(CaseRefusal::SurvivorMerged { into }),
+        Survivor::Standing => Ok(CaseMerged { into: merge.into, reason: merge.reason }),
+    }
 }
 
 fn classified(state: &CaseState, classify: ClassifyCase) -> Result<Vec<CaseEvent>, CaseRefusal> {
@@ -203,7 +255,9 @@ fn interaction(
     check("body", text::check_personal_body(&record.body))?;
     let answers_our_wait = record.direction == Direction::Inbound
         && !record.automatic
-        && state.hold == Some(HoldReason::AwaitingCustomer);
+        && state.hold == Some(HoldReason::AwaitingCustomer)
+        // A wait that a merge has broken off is not answered here: the answer is to be heard at the surviving case.
+        && state.merged.is_none();
     let mut events: Vec<CaseEvent> = vec![
         InteractionRecorded {
             direction: record.direction,
@@ -219,18 +273,22 @@ fn interaction(
     Ok(events)
 }
 
+/// A merged case has been refused by then: see [`is_work`].
 fn not_closed(status: Status) -> Result<(), CaseRefusal> {
     match status {
         Status::Closed => Err(CaseRefusal::Closed),
-        Status::Open | Status::Pending | Status::OnHold | Status::Resolved => Ok(()),
+        Status::Open | Status::Pending | Status::OnHold | Status::Resolved | Status::Merged => {
+            Ok(())
+        }
     }
 }
 
+/// A merged case has been refused by then: see [`is_work`].
 fn unfinished(status: Status) -> Result<(), CaseRefusal> {
     match status {
         Status::Closed => Err(CaseRefusal::Closed),
         Status::Resolved => Err(CaseRefusal::Resolved),
-        Status::Open | Status::Pending | Status::OnHold => Ok(()),
+        Status::Open | Status::Pending | Status::OnHold | Status::Merged => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a command on a case may be refused.
 
 use crate::decider::Refusal;
+use crate::id::CaseId;
 use crate::text::TextProblem;
 
 /// Why a command on a case was refused.
@@ -30,6 +31,27 @@ pub enum CaseRefusal {
     /// It does not wait.
     #[error("the case is not on hold")]
     NotHeld,
+    /// The case was given up, and the command is work, which belongs on the surviving case.
+    #[error("the case was merged into {}; go on there, or undo the merge", .into.reference())]
+    Merged {
+        /// The case that survives.
+        into: CaseId,
+    },
+    /// Only a merge that was made can be undone.
+    #[error("the case is not merged into another")]
+    NotMerged,
+    /// A case cannot be given up in favour of itself.
+    #[error("a case cannot be merged into itself")]
+    MergeIntoItself,
+    /// The case into which this one was to be merged is not there, or the caller may not know of it.
+    #[error("there is no such case to merge into")]
+    SurvivorNotFound,
+    /// The case into which this one was to be merged is itself given up.
+    #[error("that case was itself merged into {}; merge into the case that survives", .into.reference())]
+    SurvivorMerged {
+        /// The case that survives there.
+        into: CaseId,
+    },
     /// The command says nothing.
     #[error("give at least one of category, priority and severity")]
     NothingToClassify,
@@ -60,6 +82,12 @@ impl Refusal for CaseRefusal {
             Self::NotFinished => "CASE_NOT_FINISHED",
             Self::AlreadyHeld => "CASE_ALREADY_ON_HOLD",
             Self::NotHeld => "CASE_NOT_ON_HOLD",
+            Self::Merged { .. } => "CASE_MERGED",
+            Self::NotMerged => "CASE_NOT_MERGED",
+            Self::MergeIntoItself => "MERGE_INTO_ITSELF",
+            // The answer for a case that is not there is one everywhere; the field tells which case is meant.
+            Self::SurvivorNotFound => "CASE_NOT_FOUND",
+            Self::SurvivorMerged { .. } => "MERGE_TARGET_MERGED",
             Self::NothingToClassify => "NOTHING_TO_CLASSIFY",
             Self::DueDatePassed { .. } => "DUE_DATE_PASSED",
             Self::Text { problem, .. } => problem.code(),
@@ -69,6 +97,9 @@ impl Refusal for CaseRefusal {
     fn field(&self) -> Option<&'static str> {
         match self {
             Self::DueDatePassed { field } | Self::Text { field, .. } => Some(field),
+            Self::MergeIntoItself | Self::SurvivorNotFound | Self::SurvivorMerged { .. } => {
+                Some("into")
+            }
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
 use super::upcast::UPCASTERS;
 use crate::event::events;
-use crate::id::{CategoryId, CustomerId, StaffId, UnitId};
+use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 use crate::pii::Pii;
 
 events! {
@@ -39,6 +39,10 @@ events! {
         Reopened(CaseReopened) = "CaseReopened" v 1,
         /// It was finished.
         Closed(CaseClosed) = "CaseClosed" v 1,
+        /// It was given up in favour of another case.
+        Merged(CaseMerged) = "CaseMerged" v 1,
+        /// It was taken up again as a case of its own.
+        Unmerged(CaseUnmerged) = "CaseUnmerged" v 1,
         /// A step of an imported log.
         ActivityRecorded(CaseActivityRecorded) = "CaseActivityRecorded" v 1,
     }
@@ -76,6 +80,9 @@ pub struct CaseOpened {
     /// The key by which another system knows the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_reference: Option<String>,
+    /// The case of which this one was a part, where a matter turned out to be two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_from: Option<CaseId>,
 }
 
 /// Its category, priority or severity was decided anew. Absent fields stay as they were.
@@ -187,6 +194,22 @@ pub struct CaseReopened {
 /// It was finished.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseClosed {}
+
+/// It was given up in favour of another case, which deals with the matter from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseMerged {
+    /// The case that survives.
+    pub into: CaseId,
+    /// Why.
+    pub reason: Pii<String>,
+}
+
+/// It was taken up again as a case of its own, in the status that it had before the merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseUnmerged {
+    /// Why.
+    pub reason: Pii<String>,
+}
 
 /// A step of an imported log, kept as the source names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::attribute::{HoldReason, Priority, Severity, Status};
 use super::event::CaseEvent;
 use crate::decider::Metadata;
-use crate::id::{CategoryId, CustomerId, StaffId, UnitId};
+use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 
 /// What a decision needs to know of a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,17 @@ pub struct CaseState {
     pub stage: Option<String>,
     /// The date promised.
     pub due_at: Option<Timestamp>,
+    /// The merge that it was given up by, while it is.
+    pub merged: Option<Merge>,
+}
+
+/// By what a case was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// The case that survives.
+    pub into: CaseId,
+    /// The status to which undoing the merge returns; `None` when the log says nothing of an opening.
+    pub status_before: Option<Status>,
 }
 
 impl CaseState {
@@ -72,6 +83,17 @@ impl CaseState {
             }
             CaseEvent::Reopened(_) => self.status = Some(Status::Open),
             CaseEvent::Closed(_) => self.status = Some(Status::Closed),
+            CaseEvent::Merged(merged) => {
+                // A wait is kept, unlike the status: it goes on when the merge is undone.
+                let status_before = self.merged.map_or(self.status, |merge| merge.status_before);
+                self.merged = Some(Merge { into: merged.into, status_before });
+                self.status = Some(Status::Merged);
+            }
+            CaseEvent::Unmerged(_) => {
+                if let Some(merge) = self.merged.take() {
+                    self.status = merge.status_before;
+                }
+            }
             CaseEvent::InteractionRecorded(_)
             | CaseEvent::NoteAdded(_)
             | CaseEvent::ActivityRecorded(_) => {}

@@ -8,7 +8,7 @@ use super::event::CaseEvent;
 use super::{Case, CaseCommand, CaseRefusal, CaseState};
 use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
 use crate::event::StoredEvent;
-use crate::id::{CommandId, StaffId, UnitId};
+use crate::id::{CaseId, CommandId, StaffId, UnitId};
 use crate::pii::Pii;
 
 fn context() -> Context {
@@ -69,6 +69,7 @@ fn open() -> CaseCommand {
         unit: Some(UnitId::new("finance").unwrap()),
         due_at: None,
         external_reference: None,
+        split_from: None,
     })
 }
 
@@ -94,10 +95,29 @@ fn refer(unit: &str) -> CaseCommand {
     CaseCommand::Refer(ReferCase { unit, reason: text("theirs"), answer_due_at: None })
 }
 
+fn survivor() -> CaseId {
+    CaseId(crate::id::derived(&["case", "survivor"]))
+}
+
+fn merge_where(survivor_is: Survivor) -> CaseCommand {
+    let (into, reason) = (survivor(), text("همان موضوع"));
+    CaseCommand::Merge(MergeCase { into, reason, survivor: survivor_is })
+}
+
+fn merge() -> CaseCommand {
+    merge_where(Survivor::Standing)
+}
+
+fn unmerge() -> CaseCommand {
+    CaseCommand::Unmerge(UnmergeCase { reason: text("two matters after all") })
+}
+
 #[test]
 fn a_case_that_was_not_opened_is_not_found() {
     let nothing = CaseState::default();
-    for command in [CaseCommand::Close, CaseCommand::Resume, resolve(), refer("care")] {
+    for command in
+        [CaseCommand::Close, CaseCommand::Resume, resolve(), refer("care"), merge(), unmerge()]
+    {
         assert_eq!(refused(&nothing, command), CaseRefusal::NotFound);
     }
 }
@@ -164,6 +184,119 @@ fn work_on_a_finished_case_is_refused_but_what_people_say_is_kept() {
     assert_eq!(when(&closed, says(Direction::Inbound)), ["InteractionRecorded"]);
     let note = CaseCommand::AddNote(AddNote { body: text("called twice") });
     assert_eq!(when(&closed, note), ["CaseNoteAdded"]);
+}
+
+#[test]
+fn a_case_is_merged_into_another_and_knows_which() {
+    let opened = given([open()]);
+    assert_eq!(when(&opened, merge()), ["CaseMerged"]);
+    let merged = given([open(), merge()]);
+    assert_eq!(merged.status, Some(Status::Merged));
+    assert_eq!(merged.merged.map(|merge| merge.into), Some(survivor()));
+}
+
+#[test]
+fn a_case_is_merged_into_one_that_stands_and_is_not_itself() {
+    let opened = given([open()]);
+    let other = CaseId(crate::id::derived(&["case", "other"]));
+    for (survivor, code) in [
+        (Survivor::Itself, "MERGE_INTO_ITSELF"),
+        (Survivor::Unknown, "CASE_NOT_FOUND"),
+        (Survivor::MergedInto(other), "MERGE_TARGET_MERGED"),
+    ] {
+        let refusal = refused(&opened, merge_where(survivor));
+        assert_eq!((refusal.code(), refusal.field()), (code, Some("into")));
+    }
+    let refusal = refused(&opened, merge_where(Survivor::MergedInto(other)));
+    assert!(refusal.to_string().contains(&other.reference()), "{refusal}");
+}
+
+#[test]
+fn a_closed_case_is_reopened_before_it_is_merged() {
+    let closed = given([open(), resolve(), CaseCommand::Close]);
+    assert_eq!(refused(&closed, merge()), CaseRefusal::Closed);
+    assert_eq!(when(&given([open(), resolve()]), merge()), ["CaseMerged"]);
+}
+
+#[test]
+fn work_on_a_merged_case_is_refused_with_the_name_of_the_survivor() {
+    let merged = given([open(), merge()]);
+    let classify = ClassifyCase { category: None, priority: Some(Priority::Low), severity: None };
+    for command in [
+        CaseCommand::Classify(classify),
+        refer("care"),
+        CaseCommand::Assign(AssignCase { assignee: StaffId::new("agent-7").unwrap() }),
+        CaseCommand::EnterStage(EnterStage { stage: "x".to_owned() }),
+        hold(HoldReason::Other),
+        CaseCommand::Resume,
+        CaseCommand::SetDueDate(SetDueDate { due_at: Timestamp::MAX }),
+        resolve(),
+        reopen(),
+        CaseCommand::Close,
+        merge(),
+    ] {
+        let refusal = refused(&merged, command);
+        assert_eq!(refusal, CaseRefusal::Merged { into: survivor() });
+        assert_eq!(refusal.code(), "CASE_MERGED");
+        assert!(refusal.to_string().contains(&survivor().reference()), "{refusal}");
+    }
+}
+
+#[test]
+fn what_people_say_to_a_merged_case_is_kept_and_does_not_wake_it() {
+    let merged = given([open(), hold(HoldReason::AwaitingCustomer), merge()]);
+    assert_eq!(when(&merged, says(Direction::Inbound)), ["InteractionRecorded"]);
+    let note = CaseCommand::AddNote(AddNote { body: text("called twice") });
+    assert_eq!(when(&merged, note), ["CaseNoteAdded"]);
+    assert_eq!(refused(&merged, open()), CaseRefusal::AlreadyOpened);
+}
+
+#[test]
+fn undoing_a_merge_gives_back_the_status_that_held_before() {
+    let lives: [&[CaseCommand]; 4] = [
+        &[open()],
+        &[open(), hold(HoldReason::AwaitingCustomer)],
+        &[open(), hold(HoldReason::Other)],
+        &[open(), resolve()],
+    ];
+    for life in lives {
+        let before = given(life.iter().cloned());
+        let after = given(life.iter().cloned().chain([merge(), unmerge()]));
+        assert_eq!(after, before);
+    }
+    assert_eq!(refused(&given([open()]), unmerge()), CaseRefusal::NotMerged);
+    let unmerged = given([open(), merge(), unmerge()]);
+    assert_eq!(refused(&unmerged, unmerge()), CaseRefusal::NotMerged);
+    assert_eq!(when(&unmerged, merge()), ["CaseMerged"]);
+}
+
+#[test]
+fn a_merge_and_its_undoing_say_why() {
+    let blank = || text(" ");
+    let silent = MergeCase { into: survivor(), reason: blank(), survivor: Survivor::Standing };
+    let refusal = refused(&given([open()]), CaseCommand::Merge(silent));
+    assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some("reason")));
+    let silent = CaseCommand::Unmerge(UnmergeCase { reason: blank() });
+    let refusal = refused(&given([open(), merge()]), silent);
+    assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some("reason")));
+}
+
+#[test]
+fn how_the_survivor_stands_and_an_absent_origin_are_no_part_of_the_request() {
+    let json = |command| serde_json::to_value(command).unwrap();
+    assert_eq!(json(merge_where(Survivor::Unknown)), json(merge()));
+    assert_eq!(json(open()).get("split_from"), None);
+}
+
+#[test]
+fn a_case_that_is_split_off_says_from_which() {
+    let CaseCommand::Open(mut split) = open() else { panic!("it opens") };
+    split.split_from = Some(survivor());
+    let events = Case::decide(&CaseState::default(), CaseCommand::Open(split), &context()).unwrap();
+    let [CaseEvent::Opened(opened)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(opened.split_from, Some(survivor()));
+    let stored = events[0].to_json();
+    assert_eq!(CaseEvent::from_json("CaseOpened", 1, stored.as_ref()).unwrap(), events[0]);
 }
 
 #[test]
