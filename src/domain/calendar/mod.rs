@@ -10,6 +10,8 @@
 //! will have passed. [`CalendarVersions`] asks the same of all versions of one calendar, each for the time in which it holds,
 //! and knows the moments that people name by a day: "the end of the next working day", "by 16:00 on the third date".
 //!
+//! Dates are Gregorian or those of Iran's solar calendar ([`jalali`]); an [`Exception`] may come every year by either.
+//!
 //! Hours are local times of the calendar's zone. A local time that a change of the clocks skips means the moment of the
 //! change; one that occurs twice means the first of the two.
 
@@ -18,6 +20,8 @@ mod decide;
 mod document;
 mod error;
 mod event;
+mod exception;
+mod jalali;
 mod measure;
 mod problem;
 mod relative;
@@ -27,9 +31,11 @@ mod working_time;
 
 pub use command::{CalendarCommand, PublishCalendar};
 pub use decide::Calendar;
-pub use document::{CalendarDocument, Exception, Interval, TimeOfDay, Weekday, is_time_zone};
+pub use document::{CalendarDocument, Interval, TimeOfDay, Weekday, is_time_zone};
 pub use error::CalendarRefusal;
 pub use event::{CalendarEvent, CalendarPublished};
+pub use exception::{Exception, Yearly};
+pub use jalali::{JalaliDate, MonthDay, jalali};
 pub use measure::Measure;
 pub use problem::Problem;
 pub use state::CalendarState;

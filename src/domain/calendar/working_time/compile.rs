@@ -12,7 +12,7 @@ use jiff::{
 };
 
 use super::{Total, WorkingTime};
-use crate::calendar::{CalendarDocument, Interval, Problem, Weekday};
+use crate::calendar::{CalendarDocument, Interval, Problem, Weekday, exception};
 
 pub(super) const DAY_S: i64 = 86_400;
 
@@ -58,14 +58,11 @@ impl WorkingTime {
     }
 
     fn resolve_special_days(&mut self) {
-        let exceptions: BTreeMap<i64, Vec<(i64, i64)>> = self
-            .document
-            .exceptions
-            .iter()
-            .filter_map(|exception| {
-                Some((day_number(exception.date)?, seconds(&exception.intervals)))
-            })
-            .collect();
+        let exceptions: BTreeMap<i64, Vec<(i64, i64)>> =
+            exception::by_date(&self.document.exceptions)
+                .into_iter()
+                .filter_map(|(date, intervals)| Some((day_number(date)?, seconds(intervals))))
+                .collect();
         let mut numbers: BTreeSet<i64> = exceptions.keys().copied().collect();
         numbers.insert(FIRST_DAY);
         numbers.extend(days_of_clock_changes(&self.zone));
