@@ -43,3 +43,6 @@ pub use versions::CalendarVersions;
 pub use working_time::WorkingTime;
 
 pub(crate) use problem::{Problems, joined};
+
+#[cfg(test)]
+mod tests;

@@ -159,9 +159,14 @@ impl WorkingTime {
         &self.document.time_zone
     }
 
-    /// The local date of a moment.
+    /// The local date of a moment. A date lasts until the first midnight: when the clocks go back over it, the hour that comes
+    /// again is of the next date already.
     pub(super) fn date_of(&self, at: Timestamp) -> Date {
-        self.zone.to_datetime(at).date()
+        let date = self.zone.to_datetime(at).date();
+        match (self.moment(date, TimeOfDay::END), date.tomorrow()) {
+            (Some(end), Ok(tomorrow)) if end <= at => tomorrow,
+            _ => date,
+        }
     }
 
     /// The moment that a local time of a date means; `24:00` is the beginning of the next date.
@@ -260,4 +265,4 @@ fn moment_within(open: &[(i64, i64)], mut rest: i128, start_s: i64) -> Option<Ti
 mod compile;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -325,7 +325,7 @@ fn any_intervals() -> impl Strategy<Value = Vec<Interval>> {
     })
 }
 
-fn any_document() -> impl Strategy<Value = CalendarDocument> {
+pub(in crate::calendar) fn any_document() -> impl Strategy<Value = CalendarDocument> {
     let zone = prop::sample::select(vec![
         "UTC",
         "Asia/Tehran",
@@ -361,7 +361,7 @@ fn any_document() -> impl Strategy<Value = CalendarDocument> {
 }
 
 /// A moment of the years 1975 to 2035, to the nanosecond; one in three lies near a change of the clocks in some zone.
-fn any_moment() -> impl Strategy<Value = Timestamp> {
+pub(in crate::calendar) fn any_moment() -> impl Strategy<Value = Timestamp> {
     let near = prop::sample::select(vec![
         "2021-03-21T20:30:00Z",
         "2021-09-21T19:30:00Z",
@@ -380,7 +380,7 @@ fn any_moment() -> impl Strategy<Value = Timestamp> {
 }
 
 /// Two moments, the second up to 200 days after the first.
-fn any_span() -> impl Strategy<Value = (Timestamp, Timestamp)> {
+pub(in crate::calendar) fn any_span() -> impl Strategy<Value = (Timestamp, Timestamp)> {
     (any_moment(), 0_i64..200 * 86_400_000)
         .prop_map(|(from, ms)| (from, from + SignedDuration::from_millis(ms)))
 }
