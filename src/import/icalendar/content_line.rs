@@ -4,13 +4,12 @@
 
 use super::ICalendarError;
 
-/// One property of a component.
+/// One property of a component. Its parameters are passed over: whether a value is a date or a time shows in the value, and the
+/// zone of a holiday is that of the calendar which takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Property {
     /// In capitals.
     pub(super) name: String,
-    /// Names in capitals, and values without their quotes.
-    pub(super) parameters: Vec<(String, String)>,
     /// As written, not unescaped.
     pub(super) value: String,
 }
@@ -26,17 +25,12 @@ pub(super) struct Event {
 const NESTING_MAX: usize = 16;
 
 impl Property {
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
     fn parse(text: &str) -> Option<Self> {
         let (name, mut rest) = text.split_at(text.find([';', ':'])?);
         let is_name = |name: &str| {
             !name.is_empty()
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        let mut parameters = vec![];
         while let Some(parameter) = rest.strip_prefix(';') {
             let (name, after) = parameter.split_once('=')?;
             let mut is_quoted = false;
@@ -44,15 +38,13 @@ impl Property {
                 is_quoted ^= character == '"';
                 !is_quoted && matches!(character, ';' | ':')
             })?;
-            let (value, after) = after.split_at(end);
             if !is_name(name) {
                 return None;
             }
-            parameters.push((name.to_ascii_uppercase(), value.replace('"', "")));
-            rest = after;
+            rest = &after[end..];
         }
         let value = rest.strip_prefix(':')?.to_owned();
-        is_name(name).then(|| Self { name: name.to_ascii_uppercase(), parameters, value })
+        is_name(name).then(|| Self { name: name.to_ascii_uppercase(), value })
     }
 }
 
@@ -130,12 +122,10 @@ mod tests {
     }
 
     #[test]
-    fn a_property_has_a_name_parameters_and_a_value() {
+    fn a_property_has_a_name_and_a_value_and_perhaps_parameters_between_them() {
         let line = r#"dtstart;X-A="a;b:c",d;value=DATE:2026:03;21"#;
         let property = Property::parse(line).unwrap();
         assert_eq!(property.name, "DTSTART");
-        assert_eq!(property.parameter("X-A"), Some("a;b:c,d"));
-        assert_eq!(property.parameter("VALUE"), Some("DATE"));
         assert_eq!(property.value, "2026:03;21");
         for line in ["DTSTART", "DT START:x", ":x", "A;B:x", "A;B=\"x:y", "عید:x"] {
             assert_eq!(Property::parse(line), None, "{line}");

@@ -1,7 +1,7 @@
 //! The calendars among the fixtures, against the printed calendars of some years.
 
 use super::*;
-use crate::calendar::Measure::{WorkingDays, WorkingTime};
+use crate::calendar::Measure::{Elapsed, WorkingDays, WorkingTime};
 
 fn fixture(name: &str) -> CalendarVersions {
     let path = format!("{}/../../fixtures/calendars/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -60,4 +60,13 @@ fn amsterdam_is_closed_on_its_holidays() {
     let christmas_eve = at("2026-12-24T16:00:00+01");
     let next = amsterdam.on_working_day(christmas_eve, 1, time("12:00"));
     assert_eq!(next, Some(at("2026-12-28T12:00:00+01")));
+}
+
+#[test]
+fn two_days_are_three_different_things_as_the_guide_says() {
+    let thursday = at("2026-06-11T10:00:00+02");
+    let reached = |measure| fixture("amsterdam").reach(measure, thursday, hours(48));
+    assert_eq!(reached(Elapsed), Some(at("2026-06-13T10:00:00+02")));
+    assert_eq!(reached(WorkingTime), Some(at("2026-06-19T10:00:00+02")));
+    assert_eq!(reached(WorkingDays), Some(at("2026-06-15T10:00:00+02")));
 }
