@@ -176,9 +176,9 @@ fn check(value: &Value, schema: &Value, root: &Value, place: &str) {
                 }
             }
             "pattern" => {
-                // The only patterns are those of two small texts, whose own types check them when they are read.
+                // The only patterns are those of small texts, whose own types check them when they are read.
                 assert!(
-                    ["ClockKey", "TimeOfDay"]
+                    ["ClockKey", "JalaliDate", "MonthDay", "TimeOfDay"]
                         .iter()
                         .any(|name| root["$defs"][name]["pattern"] == *rule),
                     "{place}: {rule}"
@@ -199,7 +199,12 @@ fn fits(value: &Value, schema: &Value, root: &Value) -> bool {
             Some(constant) => value == constant,
             None => match schema.get("enum") {
                 Some(values) => values.as_array().unwrap().contains(value),
-                None => schema["type"] == type_of(value),
+                None => {
+                    let required = schema.get("required").and_then(Value::as_array);
+                    let has = |name: &Value| value.get(name.as_str().unwrap()).is_some();
+                    schema["type"] == type_of(value)
+                        && required.is_none_or(|names| names.iter().all(has))
+                }
             },
         },
     }

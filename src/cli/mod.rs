@@ -3,6 +3,7 @@
 //! Exit codes, for scripts: see [`Exit`]. What a command answers goes to standard output; what it says meanwhile (progress, log lines)
 //! goes to standard error.
 
+mod calendar;
 mod import;
 mod maintenance;
 mod progress;
@@ -124,6 +125,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Prepare calendar documents.
+    #[command(subcommand)]
+    Calendar(calendar::CalendarCommand),
     /// Replay a case step by step, as it was known at any time. Works beside a running server.
     Replay {
         /// The case: its id, its global id, its reference, or its key in the system it came from.
@@ -218,6 +222,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Import { source, mapping, stop_on_error, format } => {
             runtime()?.block_on(import::import(config, &source, &mapping, stop_on_error, format))
         }
+        Command::Calendar(command) => calendar::calendar(&command),
         Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Backup { target } => maintenance::backup(&config, &target),

@@ -18,6 +18,7 @@
 //! Reading the same source twice gives the same cases with the same identities: `(source, key)` for
 //! a case, and [`ImportedActivity::identity`] within it. That is what makes an import repeatable.
 
+pub mod icalendar;
 mod imported_case;
 mod input;
 mod json_lines;

@@ -51,6 +51,16 @@ fn calendars(world: &World) -> Vec<Row> {
         ),
         ("a 30 February", json!({ "exceptions": [{ "date": "2026-02-30" }] })),
         ("a year of long ago", json!({ "exceptions": [{ "date": "1405-01-01" }] })),
+        ("an exception without a day", json!({ "exceptions": [{ "name": "x" }] })),
+        ("a 31 Mehr", json!({ "exceptions": [{ "jalali": "1405-07-31" }] })),
+        (
+            "a day of every Julian year",
+            json!({ "exceptions": [{ "every": { "julian": "12-25" } }] }),
+        ),
+        (
+            "a day that no year has",
+            json!({ "exceptions": [{ "every": { "gregorian": "02-30" } }] }),
+        ),
         ("a null for a list", json!({ "weekly": null })),
     ];
     let refused = Expected::User("CALENDAR_INVALID", Some("document"));

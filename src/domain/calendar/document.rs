@@ -1,19 +1,12 @@
 //! The document that people write to say when they work.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use jiff::{
-    civil::Date,
-    tz::{TimeZone, TimeZoneDatabase},
-};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Problems};
+use super::{Exception, Problem, Problems, exception};
 
 /// One version of a calendar, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +21,7 @@ pub struct CalendarDocument {
     pub week_starts_on: Option<Weekday>,
     /// The open hours of each weekday; a weekday that is not named is closed. A day has at most 16 intervals.
     pub weekly: BTreeMap<Weekday, Vec<Interval>>,
-    /// The dates that differ from their weekday, at most 2000, each at most once.
+    /// The dates that differ from their weekday, at most 2000, each at most once; at most 100 of them come every year.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<Exception>,
 }
@@ -65,20 +58,6 @@ pub struct Interval {
     pub to: TimeOfDay,
 }
 
-/// A date that differs from its weekday.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Exception {
-    /// The date in the calendar's zone.
-    pub date: Date,
-    /// Why it differs: "Nowruz".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The open hours of this date; none means closed.
-    #[serde(default)]
-    pub intervals: Vec<Interval>,
-}
-
 /// A local time to the minute, `00:00` to `24:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -90,6 +69,9 @@ pub struct TimeOfDay(u16);
 pub struct InvalidTimeOfDay(String);
 
 impl TimeOfDay {
+    /// The end of the day, 24:00.
+    pub const END: Self = Self(1440);
+
     /// Minutes since the beginning of the day, 0 to 1440.
     pub fn minutes(self) -> u16 {
         self.0
@@ -147,11 +129,8 @@ impl JsonSchema for TimeOfDay {
 
 impl CalendarDocument {
     const INTERVALS_A_DAY_MAX: usize = 16;
-    const EXCEPTIONS_MAX: usize = 2000;
-    /// The years that dates of exceptions may have.
-    pub(super) const YEARS: std::ops::RangeInclusive<i16> = 1901..=2199;
 
-    /// Checks what the types cannot: a known zone, intervals that are not empty and do not overlap, dates that occur once,
+    /// Checks what the types cannot: a known zone, intervals that are not empty and do not overlap, exceptions with one day each that occurs once,
     /// a week with working time, bounded sizes.
     pub fn validate(&self) -> Result<(), Vec<Problem>> {
         let mut problems = Problems::default();
@@ -168,44 +147,28 @@ impl CalendarDocument {
         if self.weekly.values().all(Vec::is_empty) {
             problems.add("weekly", "a week needs some working time: open at least one weekday");
         }
-        if self.exceptions.len() > Self::EXCEPTIONS_MAX {
-            problems.add(
-                "exceptions",
-                format!("at most {} dates; remove those of years past", Self::EXCEPTIONS_MAX),
-            );
-        }
-        let mut dates = BTreeSet::new();
-        for (index, exception) in self.exceptions.iter().enumerate() {
-            let field = format!("exceptions[{index}]");
-            if !Self::YEARS.contains(&exception.date.year()) {
-                let (first, last) = (Self::YEARS.start(), Self::YEARS.end());
-                problems.add(
-                    format!("{field}.date"),
-                    format!("{} lies outside the years {first} to {last}", exception.date),
-                );
-            }
-            if !dates.insert(exception.date) {
-                problems.add(
-                    format!("{field}.date"),
-                    format!("{} occurs twice; keep one of them", exception.date),
-                );
-            }
-            if let Some(name) = &exception.name {
-                problems.check_name(format!("{field}.name"), name);
-            }
-            check_intervals(&mut problems, &format!("{field}.intervals"), &exception.intervals);
-        }
+        exception::check(&mut problems, &self.exceptions);
         problems.into_result()
     }
 
     /// The zone, from the rules that are compiled into the program: the machine's own may differ between replicas.
     pub(super) fn zone(&self) -> Option<TimeZone> {
-        let zone = TimeZoneDatabase::bundled().get(&self.time_zone).ok()?;
-        (!zone.is_unknown()).then_some(zone)
+        zone_named(&self.time_zone)
     }
 }
 
-fn check_intervals(problems: &mut Problems, field: &str, intervals: &[Interval]) {
+/// The zone with this IANA name; `None` when there is none.
+fn zone_named(name: &str) -> Option<TimeZone> {
+    let zone = TimeZoneDatabase::bundled().get(name).ok()?;
+    (!zone.is_unknown()).then_some(zone)
+}
+
+/// Whether this is the IANA name of a time zone, by the rules that are compiled into the program: `Asia/Tehran`.
+pub fn is_time_zone(name: &str) -> bool {
+    zone_named(name).is_some()
+}
+
+pub(super) fn check_intervals(problems: &mut Problems, field: &str, intervals: &[Interval]) {
     let max = CalendarDocument::INTERVALS_A_DAY_MAX;
     if intervals.len() > max {
         problems.add(field, format!("at most {max} intervals a day"));
@@ -303,7 +266,8 @@ mod tests {
             "name": "x", "time_zone": "UTC", "weekly": { "monday": [{ "from": "08:00", "to": "09:00" }] },
         }));
         document.weekly.insert(Weekday::Friday, vec![document.weekly[&Weekday::Monday][0]; 17]);
-        let holiday = Exception { date: Date::constant(2026, 1, 1), name: None, intervals: vec![] };
+        let holiday = serde_json::from_value(serde_json::json!({ "date": "2026-01-01" }));
+        let holiday: Exception = holiday.unwrap();
         document.exceptions = vec![holiday; 2001];
         let problems = fields(&document);
         assert_eq!(problems[..2], ["weekly.friday", "exceptions"]);
