@@ -28,7 +28,7 @@ pub struct ReferenceData {
 
 #[derive(Clone, Debug)]
 struct KnownCalendar {
-    versions: Vec<(Timestamp, Arc<WorkingTime>)>,
+    versions: Vec<(u32, Timestamp, Arc<WorkingTime>)>,
     compiled: CalendarVersions,
 }
 
@@ -45,7 +45,7 @@ impl ReferenceData {
         let Ok(hours) = WorkingTime::compile(&published.document) else { return };
         let mut versions =
             self.calendars.get(id).map(|known| known.versions.clone()).unwrap_or_default();
-        versions.push((published.effective_from, Arc::new(hours)));
+        versions.push((published.version, published.effective_from, Arc::new(hours)));
         if let Some(compiled) = CalendarVersions::new(versions.iter().cloned()) {
             self.calendars.insert(id.clone(), KnownCalendar { versions, compiled });
         }

@@ -162,7 +162,8 @@ impl Published {
                         serde_json::from_value(event.data.clone()).unwrap();
                     let compiled = WorkingTime::compile(&published.document).unwrap().into();
                     let id = CalendarId::new(id).unwrap();
-                    hours.entry(id).or_default().push((published.effective_from, compiled));
+                    let version = (published.version, published.effective_from, compiled);
+                    hours.entry(id).or_default().push(version);
                 }
                 _ => {}
             }

@@ -2,7 +2,7 @@
 //! customers when they like.
 
 use jiff::{SignedDuration, Timestamp};
-use parvandeh_domain::calendar::WorkingTime;
+use parvandeh_domain::calendar::{Measure, WorkingTime};
 use parvandeh_domain::case::command::{
     AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, OpenCase, RecordInteraction,
     ReferCase, ReopenCase, ResolveCase, SetDueDate,
@@ -213,7 +213,7 @@ impl<'a> Story<'a> {
         let held_at = self.at;
         self.wait(6 * 60, 4 * 24 * 60);
         self.customer_says(text::DOCUMENTS_SENT);
-        self.waited += self.brief.promise.hours.between(held_at, self.at);
+        self.waited += self.brief.promise.hours.measure(Measure::WorkingTime, held_at, self.at);
         self.work(5, 60);
         self.enter(stage::REVIEW, staff(&self.agent));
     }
@@ -232,7 +232,7 @@ impl<'a> Story<'a> {
         self.enter(stage::AWAITS_PARTNER, staff(&self.agent));
         let held_at = self.at;
         self.work(4 * 60, 40 * 60);
-        self.waited += self.brief.promise.hours.between(held_at, self.at);
+        self.waited += self.brief.promise.hours.measure(Measure::WorkingTime, held_at, self.at);
         self.push(staff(&self.agent), CaseCommand::Resume);
         self.enter(stage::REVIEW, staff(&self.agent));
     }
@@ -262,7 +262,8 @@ impl<'a> Story<'a> {
         self.work(10, 120);
         let moment = match self.due_at.take() {
             Some(due_at) if in_time => {
-                let left_s = self.brief.hours.between(self.at, due_at).as_secs();
+                let left_s =
+                    self.brief.hours.measure(Measure::WorkingTime, self.at, due_at).as_secs();
                 let share_s = left_s * self.random.between(20, 95) / 100;
                 later(self.brief.hours, self.at, SignedDuration::from_secs(share_s))
             }
@@ -446,7 +447,7 @@ impl<'a> Story<'a> {
 
 /// The moment after so much working time; by the wall clock should the calendar not open for fifty years.
 pub(super) fn later(hours: &WorkingTime, from: Timestamp, amount: SignedDuration) -> Timestamp {
-    hours.after(from, amount).unwrap_or(from + amount)
+    hours.reach(Measure::WorkingTime, from, amount).unwrap_or(from + amount)
 }
 
 /// Whether what comes by the channel has to be opened and scanned.

@@ -88,7 +88,7 @@ impl Sources {
         };
         let calendars = portfolio.calendars.iter().map(|(id, document, from)| {
             let hours = Arc::new(WorkingTime::compile(document).unwrap());
-            (id.clone(), CalendarVersions::new([(*from, hours)]).unwrap())
+            (id.clone(), CalendarVersions::new([(1, *from, hours)]).unwrap())
         });
         Self {
             policies: portfolio.policies.iter().map(policy).collect(),

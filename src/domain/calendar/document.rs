@@ -90,6 +90,9 @@ pub struct TimeOfDay(u16);
 pub struct InvalidTimeOfDay(String);
 
 impl TimeOfDay {
+    /// The end of the day, 24:00.
+    pub const END: Self = Self(1440);
+
     /// Minutes since the beginning of the day, 0 to 1440.
     pub fn minutes(self) -> u16 {
         self.0
@@ -200,9 +203,19 @@ impl CalendarDocument {
 
     /// The zone, from the rules that are compiled into the program: the machine's own may differ between replicas.
     pub(super) fn zone(&self) -> Option<TimeZone> {
-        let zone = TimeZoneDatabase::bundled().get(&self.time_zone).ok()?;
-        (!zone.is_unknown()).then_some(zone)
+        zone_named(&self.time_zone)
     }
+}
+
+/// The zone with this IANA name; `None` when there is none.
+fn zone_named(name: &str) -> Option<TimeZone> {
+    let zone = TimeZoneDatabase::bundled().get(name).ok()?;
+    (!zone.is_unknown()).then_some(zone)
+}
+
+/// Whether this is the IANA name of a time zone, by the rules that are compiled into the program: `Asia/Tehran`.
+pub fn is_time_zone(name: &str) -> bool {
+    zone_named(name).is_some()
 }
 
 fn check_intervals(problems: &mut Problems, field: &str, intervals: &[Interval]) {

@@ -5,9 +5,10 @@
 //! extra working days. People write it as a [`CalendarDocument`]; each publication is a new version, an event in the
 //! stream `calendar-<id>`, and holds from its effective moment.
 //!
-//! A document is compiled once to [`WorkingTime`], which answers two questions quickly, over any span: how much working
-//! time lies between two moments, and at which moment a given amount of it will have passed. [`CalendarVersions`] asks the
-//! same of all versions of one calendar, each for the time in which it holds.
+//! A document is compiled once to [`WorkingTime`], which answers two questions quickly, over any span: how much lies
+//! between two moments as a [`Measure`] counts (every second, open hours, working days), and at which moment a given amount
+//! will have passed. [`CalendarVersions`] asks the same of all versions of one calendar, each for the time in which it holds,
+//! and knows the moments that people name by a day: "the end of the next working day", "by 16:00 on the third date".
 //!
 //! Hours are local times of the calendar's zone. A local time that a change of the clocks skips means the moment of the
 //! change; one that occurs twice means the first of the two.
@@ -17,16 +18,19 @@ mod decide;
 mod document;
 mod error;
 mod event;
+mod measure;
 mod problem;
+mod relative;
 mod state;
 mod versions;
 mod working_time;
 
 pub use command::{CalendarCommand, PublishCalendar};
 pub use decide::Calendar;
-pub use document::{CalendarDocument, Exception, Interval, TimeOfDay, Weekday};
+pub use document::{CalendarDocument, Exception, Interval, TimeOfDay, Weekday, is_time_zone};
 pub use error::CalendarRefusal;
 pub use event::{CalendarEvent, CalendarPublished};
+pub use measure::Measure;
 pub use problem::Problem;
 pub use state::CalendarState;
 pub use versions::CalendarVersions;

@@ -24,7 +24,7 @@ use super::{
     Clock, ClockInterval, ClockKey, ClockState, Fact, FactKind, IntervalCause, Metric, SlaHistory,
 };
 use crate::{
-    calendar::CalendarVersions,
+    calendar::{CalendarVersions, Measure},
     case::attribute::HoldReason,
     id::{CalendarId, PolicyId},
     policy::{MatchedAttributes, PolicyDocument, Rule, Target},
@@ -237,7 +237,7 @@ struct Promise<'a> {
 impl Promise<'_> {
     fn between(&self, from: Timestamp, to: Timestamp) -> SignedDuration {
         match self.calendar {
-            Some(calendar) => calendar.between(from, to),
+            Some(calendar) => calendar.measure(Measure::WorkingTime, from, to),
             None => to.duration_since(from),
         }
     }
@@ -315,7 +315,7 @@ fn measure<'a>(
             if is_last || worked.is_some_and(|worked| worked >= left) {
                 // When the span ends just as the target is used up, nothing is late yet: a pause may follow.
                 clock.due_at = calendar
-                    .after(span.from, left)
+                    .reach(Measure::WorkingTime, span.from, left)
                     .filter(|due_at| is_last || to.is_some_and(|to| *due_at < to));
             }
         }

@@ -1,8 +1,12 @@
-use jiff::civil::Time;
+use jiff::{
+    civil::{DateTime, Time},
+    tz::AmbiguousOffset,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{compile::WEEKDAYS, *};
+use crate::calendar::{Exception, Interval};
 
 fn compile(zone: &str, weekly: Value, exceptions: Value) -> WorkingTime {
     let document = json!({
@@ -32,6 +36,8 @@ fn at(moment: &str) -> Timestamp {
     moment.parse().unwrap()
 }
 
+const MEASURES: [Measure; 3] = [Measure::Elapsed, Measure::WorkingTime, Measure::WorkingDays];
+
 fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)
 }
@@ -44,9 +50,12 @@ fn minutes(minutes: i64) -> SignedDuration {
 fn an_iranian_week_has_forty_four_hours_and_friday_has_none() {
     let calendar = tehran(json!([]));
     let saturday = at("2026-01-03T00:00:00+03:30");
-    assert_eq!(calendar.between(saturday, saturday + hours(7 * 24)), hours(44));
+    assert_eq!(
+        calendar.measure(Measure::WorkingTime, saturday, saturday + hours(7 * 24)),
+        hours(44)
+    );
     let friday = at("2026-01-09T00:00:00+03:30");
-    assert_eq!(calendar.between(friday, friday + hours(24)), hours(0));
+    assert_eq!(calendar.measure(Measure::WorkingTime, friday, friday + hours(24)), hours(0));
     assert_eq!(calendar.next_opening(friday), Some(at("2026-01-10T08:00:00+03:30")));
 }
 
@@ -54,17 +63,32 @@ fn an_iranian_week_has_forty_four_hours_and_friday_has_none() {
 fn time_runs_on_over_the_break_the_half_day_and_the_weekend() {
     let calendar = tehran(json!([]));
     let wednesday = at("2026-01-07T11:00:00+03:30");
-    assert_eq!(calendar.after(wednesday, hours(2)), Some(at("2026-01-07T14:00:00+03:30")));
-    assert_eq!(calendar.after(wednesday, hours(9)), Some(at("2026-01-08T12:00:00+03:30")));
-    assert_eq!(calendar.after(wednesday, hours(10)), Some(at("2026-01-10T09:00:00+03:30")));
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, wednesday, hours(2)),
+        Some(at("2026-01-07T14:00:00+03:30"))
+    );
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, wednesday, hours(9)),
+        Some(at("2026-01-08T12:00:00+03:30"))
+    );
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, wednesday, hours(10)),
+        Some(at("2026-01-10T09:00:00+03:30"))
+    );
 }
 
 #[test]
 fn an_amount_that_ends_with_a_shift_is_due_at_the_end_and_not_at_the_next_opening() {
     let calendar = tehran(json!([]));
     let saturday = at("2026-01-03T08:00:00+03:30");
-    assert_eq!(calendar.after(saturday, hours(4)), Some(at("2026-01-03T12:00:00+03:30")));
-    assert_eq!(calendar.after(saturday, hours(44)), Some(at("2026-01-08T12:00:00+03:30")));
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, saturday, hours(4)),
+        Some(at("2026-01-03T12:00:00+03:30"))
+    );
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, saturday, hours(44)),
+        Some(at("2026-01-08T12:00:00+03:30"))
+    );
 }
 
 #[test]
@@ -76,7 +100,7 @@ fn exceptions_close_a_day_shorten_it_or_open_it() {
     ]));
     let day = |date: &str| {
         let start = at(&format!("{date}T00:00:00+03:30"));
-        calendar.between(start, start + hours(24))
+        calendar.measure(Measure::WorkingTime, start, start + hours(24))
     };
     assert_eq!(day("2026-03-20"), hours(0));
     assert_eq!(day("2026-03-21"), hours(0));
@@ -84,7 +108,10 @@ fn exceptions_close_a_day_shorten_it_or_open_it() {
     assert_eq!(day("2026-03-23"), hours(8));
     assert_eq!(day("2026-03-27"), hours(24));
     let thursday = at("2026-03-19T11:00:00+03:30");
-    assert_eq!(calendar.after(thursday, hours(2)), Some(at("2026-03-22T10:00:00+03:30")));
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, thursday, hours(2)),
+        Some(at("2026-03-22T10:00:00+03:30"))
+    );
 }
 
 #[test]
@@ -109,7 +136,7 @@ fn tehran_changed_its_clocks_at_midnight_until_2022_and_never_since() {
     // On 22 March 2021 the clocks went from 00:00 to 01:00: the night shift lost its first hour.
     let spring = |year| {
         let date = |day: i8| resolve_in("Asia/Tehran", Date::constant(year, 3, day));
-        calendar.between(date(22), date(23))
+        calendar.measure(Measure::WorkingTime, date(22), date(23))
     };
     assert_eq!(spring(2021), hours(7));
     assert_eq!(spring(2022), hours(7));
@@ -119,7 +146,7 @@ fn tehran_changed_its_clocks_at_midnight_until_2022_and_never_since() {
     let evening = every_day("Asia/Tehran", "23:00", "24:00");
     let first = at("2021-09-21T23:00:00+04:30");
     assert_eq!(evening.next_opening(at("2021-09-21T12:00:00Z")), Some(first));
-    assert_eq!(evening.between(first, first + hours(12)), hours(2));
+    assert_eq!(evening.measure(Measure::WorkingTime, first, first + hours(12)), hours(2));
     // Since 2023 the offset is +03:30 in summer too.
     let office = every_day("Asia/Tehran", "08:00", "16:00");
     assert!(
@@ -134,33 +161,44 @@ fn tehran_changed_its_clocks_at_midnight_until_2022_and_never_since() {
 fn berlin_loses_an_hour_in_march_and_repeats_one_in_october() {
     let always = every_day("Europe/Berlin", "00:00", "24:00");
     assert_eq!(
-        always.between(at("2026-03-29T00:00:00+01"), at("2026-03-30T00:00:00+02")),
+        always.measure(
+            Measure::WorkingTime,
+            at("2026-03-29T00:00:00+01"),
+            at("2026-03-30T00:00:00+02")
+        ),
         hours(23)
     );
     assert_eq!(
-        always.between(at("2026-10-25T00:00:00+02"), at("2026-10-26T00:00:00+01")),
+        always.measure(
+            Measure::WorkingTime,
+            at("2026-10-25T00:00:00+02"),
+            at("2026-10-26T00:00:00+01")
+        ),
         hours(25)
     );
     // 02:30 does not exist on 29 March: it means the gap's end, 03:00.
     let early = every_day("Europe/Berlin", "02:30", "04:00");
     let day = at("2026-03-29T00:00:00+01");
     assert_eq!(early.next_opening(day), Some(at("2026-03-29T03:00:00+02")));
-    assert_eq!(early.between(day, day + hours(20)), hours(1));
+    assert_eq!(early.measure(Measure::WorkingTime, day, day + hours(20)), hours(1));
     // 02:30 comes twice on 25 October: the shift begins with the first and lasts an hour longer.
     let day = at("2026-10-25T00:00:00+02");
     assert_eq!(early.next_opening(day), Some(at("2026-10-25T02:30:00+02")));
-    assert_eq!(early.between(day, day + hours(20)), minutes(150));
+    assert_eq!(early.measure(Measure::WorkingTime, day, day + hours(20)), minutes(150));
 }
 
 #[test]
 fn a_shift_within_the_gap_does_not_happen_and_one_within_the_repeated_hour_happens_once() {
     let calendar = every_day("America/New_York", "02:10", "02:50");
     let day = at("2026-03-08T00:00:00-05");
-    assert_eq!(calendar.between(day, day + hours(20)), hours(0));
+    assert_eq!(calendar.measure(Measure::WorkingTime, day, day + hours(20)), hours(0));
     let calendar = every_day("America/New_York", "01:10", "01:50");
     let day = at("2026-11-01T00:00:00-04");
-    assert_eq!(calendar.between(day, day + hours(20)), minutes(40));
-    assert_eq!(calendar.after(day, minutes(1)), Some(at("2026-11-01T01:11:00-04")));
+    assert_eq!(calendar.measure(Measure::WorkingTime, day, day + hours(20)), minutes(40));
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, day, minutes(1)),
+        Some(at("2026-11-01T01:11:00-04"))
+    );
 }
 
 #[test]
@@ -168,9 +206,9 @@ fn lord_howe_moves_by_half_an_hour() {
     let calendar = every_day("Australia/Lord_Howe", "01:00", "03:00");
     // In April 2026 the clocks go from 02:00 back to 01:30, in October from 02:00 to 02:30.
     let day = at("2026-04-05T00:00:00+11");
-    assert_eq!(calendar.between(day, day + hours(20)), minutes(150));
+    assert_eq!(calendar.measure(Measure::WorkingTime, day, day + hours(20)), minutes(150));
     let day = at("2026-10-04T00:00:00+10:30");
-    assert_eq!(calendar.between(day, day + hours(20)), minutes(90));
+    assert_eq!(calendar.measure(Measure::WorkingTime, day, day + hours(20)), minutes(90));
 }
 
 #[test]
@@ -178,9 +216,9 @@ fn a_date_that_a_zone_skipped_has_no_working_time() {
     // Samoa had no 30 December 2011.
     let calendar = every_day("Pacific/Apia", "09:00", "17:00");
     let (before, after) = (at("2011-12-29T00:00:00-10"), at("2012-01-01T00:00:00+14"));
-    assert_eq!(calendar.between(before, after), hours(16));
+    assert_eq!(calendar.measure(Measure::WorkingTime, before, after), hours(16));
     assert_eq!(
-        calendar.after(at("2011-12-29T16:00:00-10"), hours(2)),
+        calendar.reach(Measure::WorkingTime, at("2011-12-29T16:00:00-10"), hours(2)),
         Some(at("2011-12-31T10:00:00+14"))
     );
 }
@@ -189,9 +227,12 @@ fn a_date_that_a_zone_skipped_has_no_working_time() {
 fn time_round_the_clock_is_wall_clock_time_even_over_centuries() {
     let calendar = every_day("America/St_Johns", "00:00", "24:00");
     let (from, to) = (at("1901-01-01T00:00:00Z"), at("2199-12-31T23:59:59.5Z"));
-    assert_eq!(calendar.between(from, to), to.duration_since(from));
+    assert_eq!(calendar.measure(Measure::WorkingTime, from, to), to.duration_since(from));
     let from = at("2011-11-05T12:34:56.789Z");
-    assert_eq!(calendar.after(from, hours(100_000)), Some(from + hours(100_000)));
+    assert_eq!(
+        calendar.reach(Measure::WorkingTime, from, hours(100_000)),
+        Some(from + hours(100_000))
+    );
 }
 
 #[test]
@@ -200,22 +241,24 @@ fn what_does_not_come_within_fifty_years_or_the_counted_years_is_none() {
     let calendar = compile("UTC", json!({ "monday": day }), json!([]));
     let from = at("2026-01-01T00:00:00Z");
     assert_eq!(
-        calendar.after(from, minutes(2600)).map(|moment| moment < from + SEARCH_MAX),
+        calendar
+            .reach(Measure::WorkingTime, from, minutes(2600))
+            .map(|moment| moment < from + SEARCH_MAX),
         Some(true)
     );
-    assert_eq!(calendar.after(from, minutes(2620)), None);
-    assert_eq!(calendar.after(at("2200-12-30T00:00:00Z"), minutes(1)), None);
+    assert_eq!(calendar.reach(Measure::WorkingTime, from, minutes(2620)), None);
+    assert_eq!(calendar.reach(Measure::WorkingTime, at("2200-12-30T00:00:00Z"), minutes(1)), None);
     assert_eq!(calendar.next_opening(Timestamp::MAX), None);
     assert!(!calendar.is_open(Timestamp::MAX) && !calendar.is_open(Timestamp::MIN));
-    assert!(calendar.between(Timestamp::MIN, Timestamp::MAX).is_positive());
+    assert!(calendar.measure(Measure::WorkingTime, Timestamp::MIN, Timestamp::MAX).is_positive());
 }
 
 #[test]
 fn no_amount_or_a_negative_one_has_passed_at_once() {
     let calendar = tehran(json!([]));
     let friday = at("2026-01-09T00:00:00+03:30");
-    assert_eq!(calendar.after(friday, hours(0)), Some(friday));
-    assert_eq!(calendar.after(friday, hours(-1)), Some(friday));
+    assert_eq!(calendar.reach(Measure::WorkingTime, friday, hours(0)), Some(friday));
+    assert_eq!(calendar.reach(Measure::WorkingTime, friday, hours(-1)), Some(friday));
 }
 
 /// The beginning of a date, found without the code under test.
@@ -305,7 +348,7 @@ fn any_document() -> impl Strategy<Value = CalendarDocument> {
             weekly: WEEKDAYS.into_iter().zip(week).collect(),
             exceptions: exceptions
                 .into_iter()
-                .map(|(day, intervals)| super::super::Exception {
+                .map(|(day, intervals)| Exception {
                     date: Date::constant(1975, 1, 1).checked_add(hours(24 * day)).unwrap(),
                     name: None,
                     intervals,
@@ -350,7 +393,7 @@ proptest! {
     ) {
         let calendar = WorkingTime::compile(&document).unwrap();
         for (from, to) in spans {
-            prop_assert_eq!(calendar.between(from, to), oracle_between(&document, from, to));
+            prop_assert_eq!(calendar.measure(Measure::WorkingTime, from, to), oracle_between(&document, from, to));
         }
     }
 
@@ -361,38 +404,83 @@ proptest! {
     ) {
         let calendar = WorkingTime::compile(&document).unwrap();
         for (a, b, c) in moments {
-            prop_assert_eq!(calendar.between(a, c), calendar.between(a, b) + calendar.between(b, c));
-        }
-    }
-
-    #[test]
-    fn working_time_never_exceeds_wall_clock_time(
-        document in any_document(),
-        spans in prop::collection::vec(any_span(), 8),
-    ) {
-        let calendar = WorkingTime::compile(&document).unwrap();
-        for (from, to) in spans {
-            let working = calendar.between(from, to);
-            prop_assert!(!working.is_negative() && working <= to.duration_since(from));
-        }
-    }
-
-    #[test]
-    fn after_undoes_between_and_finds_the_earliest_moment(
-        document in any_document(),
-        spans in prop::collection::vec(any_span(), 8),
-    ) {
-        let calendar = WorkingTime::compile(&document).unwrap();
-        for (from, to) in spans {
-            let amount = calendar.between(from, to);
-            let moment = calendar.after(from, amount).unwrap();
-            prop_assert!(from <= moment && moment <= to);
-            prop_assert_eq!(calendar.between(from, moment), amount);
-            if amount.is_positive() {
-                let before = moment - SignedDuration::from_nanos(1);
-                prop_assert!(calendar.between(from, before) < amount);
+            for unit in MEASURES {
+                let parts = calendar.measure(unit, a, b) + calendar.measure(unit, b, c);
+                prop_assert_eq!(calendar.measure(unit, a, c), parts, "{:?}", unit);
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_negative_and_working_time_never_exceeds_wall_clock_time(
+        document in any_document(),
+        spans in prop::collection::vec(any_span(), 8),
+    ) {
+        let calendar = WorkingTime::compile(&document).unwrap();
+        for (from, to) in spans {
+            for unit in MEASURES {
+                let passed = calendar.measure(unit, from, to);
+                prop_assert!(!passed.is_negative(), "{:?}", unit);
+                // The share of a short day passes faster than the clock on the wall.
+                prop_assert!(
+                    unit == Measure::WorkingDays || passed <= to.duration_since(from),
+                    "{:?}", unit
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn reach_undoes_measure_and_finds_the_earliest_moment(
+        document in any_document(),
+        spans in prop::collection::vec(any_span(), 8),
+    ) {
+        let calendar = WorkingTime::compile(&document).unwrap();
+        for (from, to) in spans {
+            for unit in MEASURES {
+                let amount = calendar.measure(unit, from, to);
+                let moment = calendar.reach(unit, from, amount).unwrap();
+                prop_assert!(from <= moment && moment <= to, "{:?}", unit);
+                prop_assert_eq!(calendar.measure(unit, from, moment), amount, "{:?}", unit);
+                if amount.is_positive() {
+                    let before = moment - SignedDuration::from_nanos(1);
+                    prop_assert!(calendar.measure(unit, from, before) < amount, "{:?}", unit);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_amount_of_working_days_is_reached_to_within_a_nanosecond_of_open_time(
+        document in any_document(),
+        from in any_moment(),
+        minutes in 1_i64..100_000,
+    ) {
+        let calendar = WorkingTime::compile(&document).unwrap();
+        let amount = SignedDuration::from_mins(minutes);
+        let moment = calendar.reach(Measure::WorkingDays, from, amount).unwrap();
+        let before = moment - SignedDuration::from_nanos(1);
+        prop_assert!(calendar.measure(Measure::WorkingDays, from, moment) >= amount);
+        prop_assert!(calendar.measure(Measure::WorkingDays, from, before) < amount);
+    }
+
+    #[test]
+    fn whole_working_days_are_as_many_as_dates_with_open_time(
+        document in any_document(),
+        (from, to) in any_span(),
+    ) {
+        let calendar = WorkingTime::compile(&document).unwrap();
+        let (first, last) = (calendar.date_of(from), calendar.date_of(to));
+        let moment = |date| calendar.moment(date, "00:00".to_owned().try_into().unwrap()).unwrap();
+        let days = std::iter::successors(Some(first), |date| date.tomorrow().ok())
+            .take_while(|date| *date < last)
+            .filter(|date| {
+                let (start, end) = (moment(*date), moment(date.tomorrow().unwrap()));
+                oracle_between(&document, start, end).is_positive()
+            })
+            .count();
+        let counted = calendar.measure(Measure::WorkingDays, moment(first), moment(last));
+        prop_assert_eq!(counted, hours(24 * days as i64));
     }
 
     #[test]
@@ -404,7 +492,7 @@ proptest! {
         for moment in moments {
             let opening = calendar.next_opening(moment).unwrap();
             prop_assert!(opening >= moment && calendar.is_open(opening));
-            prop_assert_eq!(calendar.between(moment, opening), SignedDuration::ZERO);
+            prop_assert_eq!(calendar.measure(Measure::WorkingTime, moment, opening), SignedDuration::ZERO);
         }
     }
 }

@@ -37,7 +37,7 @@ fn sources(rules: Value) -> Sources {
         let weekly: Value = days.iter().map(|name| (name.to_string(), day.clone())).collect();
         let document = json!({ "name": "any", "time_zone": "UTC", "weekly": weekly });
         let hours = WorkingTime::compile(&serde_json::from_value(document).unwrap()).unwrap();
-        CalendarVersions::new([(Timestamp::UNIX_EPOCH, Arc::new(hours))]).unwrap()
+        CalendarVersions::new([(1, Timestamp::UNIX_EPOCH, Arc::new(hours))]).unwrap()
     };
     let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let policy: PolicyDocument =
@@ -520,7 +520,7 @@ proptest! {
             let lasted = |running: bool| -> SignedDuration {
                 let ended = intervals.iter().filter(|interval| interval.running == running);
                 ended.filter_map(|interval| Some(match clock.calendar_id {
-                    Some(_) => office.between(interval.from, interval.to?),
+                    Some(_) => office.measure(Measure::WorkingTime, interval.from, interval.to?),
                     None => interval.to?.duration_since(interval.from),
                 })).fold(SignedDuration::ZERO, |sum, length| sum + length)
             };
@@ -538,7 +538,7 @@ proptest! {
             let until_due = running.fold(SignedDuration::ZERO, |sum, interval| {
                 let is_last = Some(interval) == clock.intervals.last();
                 let to = interval.to.filter(|_| !is_last).map_or(due_at, |to| to.min(due_at));
-                sum + office.between(interval.from, to).max(SignedDuration::ZERO)
+                sum + office.measure(Measure::WorkingTime, interval.from, to).max(SignedDuration::ZERO)
             });
             prop_assert_eq!(until_due, target);
             if clock.stopped_at.is_some() {
@@ -564,13 +564,13 @@ proptest! {
         }
         let clock = clock_in(&sources, &history, "resolution-1").unwrap();
         let due_at = clock.due_at.unwrap();
-        let without = office.after(opened, minutes(target)).unwrap();
+        let without = office.reach(Measure::WorkingTime, opened, minutes(target)).unwrap();
         if without < hold {
             prop_assert_eq!(due_at, without);
         } else {
-            let worked = office.between(opened, hold) + office.between(resume, due_at);
+            let worked = office.measure(Measure::WorkingTime, opened, hold) + office.measure(Measure::WorkingTime, resume, due_at);
             prop_assert_eq!(worked, minutes(target));
-            prop_assert_eq!(office.between(without, due_at), office.between(hold, resume));
+            prop_assert_eq!(office.measure(Measure::WorkingTime, without, due_at), office.measure(Measure::WorkingTime, hold, resume));
         }
     }
 }
