@@ -28,7 +28,7 @@ pub struct Amount {
 pub enum InvalidAmount {
     /// The unit could mean several things.
     #[error(
-        "ambiguous_unit: {0:?} could mean several things; write {1} working {2} or {1} elapsed {2}"
+        "{0:?} is ambiguous: it could mean several things; write {1} working {2} or {1} elapsed {2}"
     )]
     Ambiguous(String, u32, String),
     /// Another text.
@@ -135,10 +135,7 @@ impl JsonSchema for Amount {
 
 /// What a target asks for: an amount, or a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "ambiguous or unknown: a target is an amount such as `4 working hours` or `30 elapsed days`, or {working_day: 1, by: \"16:00\"}, {date: 10} or {promised: due_date}"
-)]
+#[serde(untagged, try_from = "WrittenGoal")]
 pub enum Goal {
     /// So much time may pass.
     Amount(Amount),
@@ -148,6 +145,33 @@ pub enum Goal {
     Date(OnDate),
     /// By the moment that was agreed for the case.
     Promised(PromisedMoment),
+}
+
+/// A goal as it is written: an amount's own error says more than that no form fits.
+#[derive(Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "a target is an amount such as `4 working hours` or `30 elapsed days`, or {working_day: 1, by: \"16:00\"}, {date: 10} or {promised: due_date}"
+)]
+enum WrittenGoal {
+    #[schemars(with = "Amount")]
+    Text(String),
+    WorkingDay(OnWorkingDay),
+    Date(OnDate),
+    Promised(PromisedMoment),
+}
+
+impl TryFrom<WrittenGoal> for Goal {
+    type Error = InvalidAmount;
+
+    fn try_from(written: WrittenGoal) -> Result<Self, InvalidAmount> {
+        Ok(match written {
+            WrittenGoal::Text(text) => Self::Amount(text.parse()?),
+            WrittenGoal::WorkingDay(day) => Self::WorkingDay(day),
+            WrittenGoal::Date(date) => Self::Date(date),
+            WrittenGoal::Promised(promised) => Self::Promised(promised),
+        })
+    }
 }
 
 /// A moment on the n-th working date after the start.

@@ -5,8 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::case::attribute::{
-    CaseKind, Channel, HoldReason, Priority, Severity, Status, vocabulary,
+use crate::{
+    case::attribute::{CaseKind, Channel, HoldReason, Priority, Severity, Status, vocabulary},
+    customer::attribute::CustomerKind,
 };
 
 vocabulary!(
@@ -95,7 +96,7 @@ pub enum Test {
     /// The customer's tier.
     Tier(Vec<String>),
     /// In which relation the customer stands to us.
-    CustomerKind(Vec<String>),
+    CustomerKind(Vec<CustomerKind>),
     /// Whether a response was given since the opening.
     Responded(bool),
     /// Whether a customer's message is newer than the last response.
@@ -113,8 +114,21 @@ impl Condition {
         Self::Test(Box::new(test))
     }
 
+    /// The clocks whose stops it looks at.
+    pub(crate) fn stopped_clocks(&self) -> Vec<&str> {
+        let mut named = vec![];
+        self.visit(&mut |inner| {
+            if let Self::Test(test) = inner
+                && let Test::ClockStopped(clock) = &**test
+            {
+                named.push(clock.as_str());
+            }
+        });
+        named
+    }
+
     /// Calls a function for this condition and all inside it.
-    pub(crate) fn visit(&self, visit: &mut impl FnMut(&Condition)) {
+    pub(crate) fn visit<'a>(&'a self, visit: &mut impl FnMut(&'a Condition)) {
         visit(self);
         match self {
             Self::Happened(_) => {}

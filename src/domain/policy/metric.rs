@@ -1,5 +1,8 @@
 //! What clocks measure, and the conditions that each metric brings.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::{
     condition::{Condition, Happening, Test},
     document::{Cycles, Recurrence},
@@ -50,9 +53,7 @@ pub struct SixConditions {
 impl Metric {
     /// The conditions that the metric brings. `pause_on` is the target's list of hold reasons, `None` for all.
     pub(super) fn conditions(self, pause_on: Option<&[HoldReason]>) -> SixConditions {
-        use Happening::{
-            Closed, CustomerMessage, Opened, Referred, Reopened, Resolved, Response,
-        };
+        use Happening::{Closed, CustomerMessage, Opened, Referred, Reopened, Resolved, Response};
         let happened = Condition::any_happened;
         let never = || happened(&[]);
         let held = || match pause_on {
@@ -87,10 +88,8 @@ impl Metric {
             },
             Self::ResponderWork => with(opened(), &[Resolved, Closed], &[]),
             Self::Ownership => {
-                let owned = Condition::test(Test::All(vec![
-                    opened(),
-                    Condition::test(Test::Unit(vec![])),
-                ]));
+                let owned =
+                    Condition::test(Test::All(vec![opened(), Condition::test(Test::Unit(vec![]))]));
                 let start = Condition::AnyOf(vec![owned, Condition::Happened(Referred)]);
                 with(start, &[Referred, Resolved], &[Closed])
             }
