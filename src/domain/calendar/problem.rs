@@ -1,6 +1,6 @@
 //! What is wrong with a document that people wrote: each problem names its field and says what to do.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ pub struct Problem {
     pub field: String,
     /// What is wrong and what would be right, in words.
     pub message: String,
+    /// A stable name for problems that are traps rather than mistakes: `never_starts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Cow<'static, str>>,
 }
 
 impl fmt::Display for Problem {
@@ -33,8 +36,23 @@ impl Problems {
     pub(crate) const MAX: usize = 50;
 
     pub(crate) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.push(Problem { field: field.into(), message: message.into(), code: None });
+    }
+
+    /// Adds a trap by its name.
+    pub(crate) fn add_trap(
+        &mut self,
+        code: &'static str,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        let code = Some(Cow::Borrowed(code));
+        self.push(Problem { field: field.into(), message: message.into(), code });
+    }
+
+    fn push(&mut self, problem: Problem) {
         if self.0.len() < Self::MAX {
-            self.0.push(Problem { field: field.into(), message: message.into() });
+            self.0.push(problem);
         }
     }
 

@@ -139,7 +139,9 @@ mod tests {
         .unwrap_err();
         assert_eq!(refusal.code(), "POLICY_INVALID");
         assert_eq!(refusal.field(), Some("document"));
-        assert!(refusal.to_string().contains("rules[0].targets[0].target: resolution needs"));
+        assert!(
+            refusal.to_string().contains("rules[0].targets[0].target: an amount is above zero")
+        );
     }
 
     #[test]

@@ -1,19 +1,19 @@
-//! The document that people write to say what they promise.
+//! The document that people write to say what they promise. `docs/sla-policies.md` is its reference.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    str::FromStr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    amount::{Amount, Goal, Threshold},
+    condition::Condition,
+    metric::{Metric, SixConditions},
+};
 use crate::{
-    calendar::{Problem, Problems},
-    case::attribute::{CaseKind, Channel, HoldReason, Priority},
-    id::{CalendarId, CategoryId},
+    case::attribute::{CaseKind, Channel, HoldReason, Priority, Severity, vocabulary},
+    customer::attribute::CustomerKind,
+    id::{CalendarId, CategoryId, UnitId},
 };
 
 /// One version of a policy, as people write it.
@@ -22,8 +22,43 @@ use crate::{
 pub struct PolicyDocument {
     /// What people call it: "Complaints, standard".
     pub name: String,
+    /// The agreement that the policy belongs to: `sla` when absent, or another code such as `ola`. Each agreement attaches to
+    /// a case on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<String>,
+    /// What this version does to cases that are open when it comes into force.
+    #[serde(default, skip_serializing_if = "OpenCases::is_keep")]
+    pub open_cases: OpenCases,
+    /// The calendar of the targets that name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<CalendarId>,
+    /// The calendars of units that own cases; they come before the policy's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unit_calendars: BTreeMap<UnitId, CalendarId>,
     /// The rules in order, at most 200: the first that matches a case governs it.
     pub rules: Vec<Rule>,
+}
+
+vocabulary!(
+    /// What a new version of a policy does to cases that are open when it comes into force.
+    OpenCases {
+        /// They stay with the version in force at their opening.
+        Keep = "keep",
+        /// They move to the new version; what has elapsed is kept.
+        Move = "move",
+    }
+);
+
+impl Default for OpenCases {
+    fn default() -> Self {
+        Self::Keep
+    }
+}
+
+impl OpenCases {
+    fn is_keep(&self) -> bool {
+        *self == Self::Keep
+    }
 }
 
 /// What is promised for the cases that meet some conditions.
@@ -32,17 +67,17 @@ pub struct PolicyDocument {
 pub struct Rule {
     /// What people call it; unique in its policy, because clocks name the rule that governs them.
     pub name: String,
-    /// Which cases it matches; without conditions it matches all.
+    /// Which cases it matches; without lists it matches all.
     #[serde(default)]
-    pub when: Conditions,
-    /// What is promised, each metric at most once. None at all says that nothing is promised for these cases.
+    pub when: Selection,
+    /// What is promised, each clock at most once. None at all says that nothing is promised for these cases.
     pub targets: Vec<Target>,
 }
 
 /// Lists of allowed values. An absent list matches everything; a list does not match a case without the attribute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Conditions {
+pub struct Selection {
     /// What the case is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Vec<CaseKind>>,
@@ -52,71 +87,218 @@ pub struct Conditions {
     /// How urgent it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Vec<Priority>>,
+    /// How bad it is for the customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Vec<Severity>>,
     /// How it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Vec<Channel>>,
+    /// The unit that owns it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Vec<UnitId>>,
+    /// The stage it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Vec<String>>,
+    /// The customer's tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Vec<String>>,
+    /// In which relation the customer stands to us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_kind: Option<Vec<CustomerKind>>,
 }
 
-/// What is promised in one metric.
+/// What is promised in one clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// What is measured.
     pub metric: Metric,
-    /// How much working time it may take, as an ISO 8601 duration in hours and less: `PT4H`, `PT1H30M`. A due date has none.
+    /// The clock's name: the metric's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<SignedDuration>,
-    /// The calendar whose working time counts. A due date may do without: its elapsed time is then wall-clock time.
+    pub clock: Option<String>,
+    /// How much time it may take, or by when. Measured without a promise when absent; a due date takes the case's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Goal>,
+    /// The calendar that counts. When absent: the owning unit's, the policy's, or the calendar `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<CalendarId>,
-    /// For which reasons of a hold the clock pauses: all of them when absent. A due date never pauses.
+    /// An IANA zone in which the calendar's hours are meant, in place of the calendar's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// For which reasons of a hold the clock pauses: as the metric says when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_on: Option<Vec<HoldReason>>,
+    /// What answers the customer beside a public answer of staff.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts_as_response: Vec<ResponseKind>,
+    /// Whose answers count.
+    #[serde(default, skip_serializing_if = "Responders::is_staff")]
+    pub responders: Responders,
+    /// Begins a cycle, in place of the metric's own condition; so with the five that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Condition>,
+    /// Pauses the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Condition>,
+    /// Ends the pause. When absent a pause lasts as long as its condition holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Condition>,
+    /// Ends the cycle with a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Condition>,
+    /// Ends the cycle without a verdict, unless it was late already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Condition>,
+    /// Ends the cycle without a verdict and begins the next at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<Condition>,
+    /// Where a clock starts that gets its target late.
+    #[serde(default, skip_serializing_if = "LateStart::is_from_the_start")]
+    pub late_start: LateStart,
+    /// What a later start does: as the metric says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<Cycles>,
+    /// What begins cycles without a start: as the metric says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurrence: Option<Recurrence>,
+    /// When warnings come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warn_at: Vec<Threshold>,
+    /// Added to the target when the clock starts in closed time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside_hours_bonus: Option<Amount>,
+    /// What an extension adds; none may be granted when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<ExtensionTerms>,
+    /// Codes that the clock's facts carry to their subscribers.
+    #[serde(default, skip_serializing_if = "Actions::is_empty")]
+    pub actions: Actions,
 }
 
-/// What a clock measures.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// From the opening to the first public answer of staff.
-    FirstResponse,
-    /// From the opening, or a reopening, to the resolution.
-    Resolution,
-    /// To be done by a date that was agreed.
-    DueDate,
-}
+vocabulary!(
+    /// What can answer a customer beside a public answer of staff.
+    ResponseKind {
+        /// An outbound message that a machine wrote.
+        AutomaticReply = "automatic_reply",
+        /// A message among staff.
+        InternalNote = "internal_note",
+        /// Handing the case to a unit.
+        Referral = "referral",
+    }
+);
 
-impl Metric {
-    const ALL: [Self; 3] = [Self::FirstResponse, Self::Resolution, Self::DueDate];
+vocabulary!(
+    /// Whose answers count.
+    Responders {
+        /// Those of any member of staff.
+        Staff = "staff",
+        /// Only those of whom the case is assigned to.
+        Assignee = "assignee",
+    }
+);
 
-    /// The stored name: `first_response`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstResponse => "first_response",
-            Self::Resolution => "resolution",
-            Self::DueDate => "due_date",
-        }
+impl Default for Responders {
+    fn default() -> Self {
+        Self::Staff
     }
 }
 
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+impl Responders {
+    fn is_staff(&self) -> bool {
+        *self == Self::Staff
     }
 }
 
-/// Why a text is no metric.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a metric is one of first_response, resolution and due_date")]
-pub struct InvalidMetric;
+vocabulary!(
+    /// Where a clock starts that gets its target late.
+    LateStart {
+        /// Where it would have started, with the pauses since then.
+        FromTheStart = "from_the_start",
+        /// When it gets the target.
+        WhenAttached = "when_attached",
+    }
+);
 
-impl FromStr for Metric {
-    type Err = InvalidMetric;
+impl Default for LateStart {
+    fn default() -> Self {
+        Self::FromTheStart
+    }
+}
 
-    fn from_str(text: &str) -> Result<Self, InvalidMetric> {
-        Self::ALL.into_iter().find(|metric| metric.as_str() == text).ok_or(InvalidMetric)
+impl LateStart {
+    fn is_from_the_start(&self) -> bool {
+        *self == Self::FromTheStart
+    }
+}
+
+vocabulary!(
+    /// What a start does after the clock has stopped.
+    Cycles {
+        /// Begins the next cycle with the full target.
+        Every = "every",
+        /// Nothing: there is one cycle.
+        FirstOnly = "first_only",
+        /// Continues the stopped cycle with what had elapsed.
+        Resume = "resume",
+    }
+);
+
+vocabulary!(
+    /// What begins a cycle without a start condition, while the case is neither resolved nor closed.
+    Recurrence {
+        /// Nothing.
+        None = "none",
+        /// The stop of the cycle before.
+        Independent = "independent",
+        /// The due moment of the cycle before.
+        Sequential = "sequential",
+    }
+);
+
+/// What an extension adds, and how often it may be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtensionTerms {
+    /// What one extension adds.
+    pub amount: Amount,
+    /// How many may be granted for one clock.
+    pub most: u32,
+}
+
+/// Codes that the facts of a clock carry to their subscribers, who know what to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Actions {
+    /// With each warning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_warning: Vec<String>,
+    /// With a breach that raises an alarm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_breach: Vec<String>,
+    /// With a stop in time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_met: Vec<String>,
+    /// With a stop after the due moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_completed_late: Vec<String>,
+    /// With a cancellation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_cancelled: Vec<String>,
+}
+
+impl Actions {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn lists(&self) -> [(&'static str, &Vec<String>); 5] {
+        [
+            ("on_warning", &self.on_warning),
+            ("on_breach", &self.on_breach),
+            ("on_met", &self.on_met),
+            ("on_completed_late", &self.on_completed_late),
+            ("on_cancelled", &self.on_cancelled),
+        ]
     }
 }
 
@@ -129,275 +311,123 @@ pub struct MatchedAttributes<'a> {
     pub category: Option<&'a CategoryId>,
     /// How urgent it is.
     pub priority: Option<Priority>,
+    /// How bad it is for the customer.
+    pub severity: Option<Severity>,
     /// How it came.
     pub channel: Option<Channel>,
+    /// The unit that owns it.
+    pub unit: Option<&'a UnitId>,
+    /// The stage it is in.
+    pub stage: Option<&'a str>,
+    /// The customer's tier.
+    pub tier: Option<&'a str>,
+    /// In which relation the customer stands to us.
+    pub customer_kind: Option<CustomerKind>,
 }
 
+/// The agreement of policies that name none.
+pub const DEFAULT_AGREEMENT: &str = "sla";
+
 impl PolicyDocument {
-    const RULES_MAX: usize = 200;
-    const LIST_MAX: usize = 500;
-    const TARGET_MAX: SignedDuration = SignedDuration::from_hours(50_000);
+    /// The agreement that the policy belongs to.
+    pub fn agreement(&self) -> &str {
+        self.agreement.as_deref().unwrap_or(DEFAULT_AGREEMENT)
+    }
 
     /// The rule that governs a case with these attributes: the first that matches.
     pub fn first_match(&self, attributes: &MatchedAttributes<'_>) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.when.matches(attributes))
     }
 
-    /// The calendars that the policy counts in, each once. Whoever publishes the policy makes sure that they exist.
-    pub fn calendars(&self) -> BTreeSet<&CalendarId> {
-        let targets = self.rules.iter().flat_map(|rule| &rule.targets);
-        targets.filter_map(|target| target.calendar.as_ref()).collect()
+    /// The calendar that a target counts in, for a case that this unit owns; `None` stands for the calendar `default`.
+    pub fn calendar_of<'a>(
+        &'a self,
+        target: &'a Target,
+        unit: Option<&UnitId>,
+    ) -> Option<&'a CalendarId> {
+        let of_unit = || unit.and_then(|unit| self.unit_calendars.get(unit));
+        target.calendar.as_ref().or_else(of_unit).or(self.calendar.as_ref())
     }
 
-    /// Checks what the types cannot: unique names, each metric once a rule, a target and a calendar where the metric needs
-    /// them, rules that can be reached, bounded sizes.
-    pub fn validate(&self) -> Result<(), Vec<Problem>> {
-        let mut problems = Problems::default();
-        problems.check_name("name", &self.name);
-        if self.rules.is_empty() || self.rules.len() > Self::RULES_MAX {
-            problems.add("rules", format!("a policy has 1 to {} rules", Self::RULES_MAX));
-        }
-        let mut names = BTreeMap::new();
-        let mut matches_all: Option<&Rule> = None;
-        for (index, rule) in self.rules.iter().take(Self::RULES_MAX).enumerate() {
-            let field = format!("rules[{index}]");
-            problems.check_name(format!("{field}.name"), &rule.name);
-            if let Some(first) = names.insert(&rule.name, index) {
-                problems.add(
-                    format!("{field}.name"),
-                    format!("rules[{first}] has this name too; clocks need to tell them apart"),
-                );
-            }
-            if let Some(earlier) = matches_all {
-                problems.add(
-                    &field,
-                    format!("never reached: {:?} before it matches every case", earlier.name),
-                );
-            } else if rule.when == Conditions::default() {
-                matches_all = Some(rule);
-            }
-            rule.when.check(&mut problems, &format!("{field}.when"));
-            for (place, target) in rule.targets.iter().take(Metric::ALL.len() + 1).enumerate() {
-                let field = format!("{field}.targets[{place}]");
-                if rule.targets[..place].iter().any(|other| other.metric == target.metric) {
-                    problems.add(
-                        format!("{field}.metric"),
-                        format!("{} has a target in this rule already", target.metric),
-                    );
-                }
-                target.check(&mut problems, &field);
-            }
-        }
-        problems.into_result()
+    /// The calendars that the policy names, each once. Whoever publishes the policy makes sure that they exist.
+    pub fn calendars(&self) -> BTreeSet<&CalendarId> {
+        let targets = self.rules.iter().flat_map(|rule| &rule.targets);
+        targets
+            .filter_map(|target| target.calendar.as_ref())
+            .chain(self.unit_calendars.values())
+            .chain(&self.calendar)
+            .collect()
+    }
+
+    /// The zones that its targets name, each once.
+    pub fn time_zones(&self) -> BTreeSet<&str> {
+        let targets = self.rules.iter().flat_map(|rule| &rule.targets);
+        targets.filter_map(|target| target.time_zone.as_deref()).collect()
     }
 }
 
 impl Rule {
-    /// What the rule promises in this metric.
-    pub fn target(&self, metric: Metric) -> Option<&Target> {
-        self.targets.iter().find(|target| target.metric == metric)
+    /// What the rule promises in this clock.
+    pub fn target(&self, clock: &str) -> Option<&Target> {
+        self.targets.iter().find(|target| target.clock() == clock)
     }
 }
 
-impl Conditions {
-    fn matches(&self, attributes: &MatchedAttributes<'_>) -> bool {
-        fn allows<T: PartialEq>(list: Option<&Vec<T>>, value: Option<&T>) -> bool {
-            list.is_none_or(|list| value.is_some_and(|value| list.contains(value)))
+impl Selection {
+    pub(super) fn matches(&self, attributes: &MatchedAttributes<'_>) -> bool {
+        fn allows<T: PartialEq<V>, V: ?Sized>(list: Option<&Vec<T>>, value: Option<&V>) -> bool {
+            list.is_none_or(|list| {
+                value.is_some_and(|value| list.iter().any(|allowed| allowed == value))
+            })
         }
         allows(self.kind.as_ref(), attributes.kind.as_ref())
             && allows(self.category.as_ref(), attributes.category)
             && allows(self.priority.as_ref(), attributes.priority.as_ref())
+            && allows(self.severity.as_ref(), attributes.severity.as_ref())
             && allows(self.channel.as_ref(), attributes.channel.as_ref())
-    }
-
-    fn check(&self, problems: &mut Problems, field: &str) {
-        let lengths = [
-            ("kind", self.kind.as_ref().map(Vec::len)),
-            ("category", self.category.as_ref().map(Vec::len)),
-            ("priority", self.priority.as_ref().map(Vec::len)),
-            ("channel", self.channel.as_ref().map(Vec::len)),
-        ];
-        for (name, length) in lengths {
-            match length {
-                Some(0) => problems.add(
-                    format!("{field}.{name}"),
-                    "an empty list matches no case; leave it out to match every case",
-                ),
-                Some(length) if length > PolicyDocument::LIST_MAX => problems.add(
-                    format!("{field}.{name}"),
-                    format!("at most {} values", PolicyDocument::LIST_MAX),
-                ),
-                _ => {}
-            }
-        }
+            && allows(self.unit.as_ref(), attributes.unit)
+            && allows(self.stage.as_ref(), attributes.stage)
+            && allows(self.tier.as_ref(), attributes.tier)
+            && allows(self.customer_kind.as_ref(), attributes.customer_kind.as_ref())
     }
 }
 
 impl Target {
-    /// Whether a hold for this reason pauses the clock.
-    pub fn pauses_on(&self, reason: HoldReason) -> bool {
-        self.metric != Metric::DueDate
-            && self.pause_on.as_ref().is_none_or(|reasons| reasons.contains(&reason))
+    /// The clock's name.
+    pub fn clock(&self) -> &str {
+        self.clock.as_deref().unwrap_or(self.metric.as_str())
     }
 
-    fn check(&self, problems: &mut Problems, field: &str) {
-        if self.metric == Metric::DueDate {
-            if self.target.is_some() {
-                problems.add(
-                    format!("{field}.target"),
-                    "a due date has no target of its own: the case names the date; leave it out",
-                );
-            }
-            if self.pause_on.as_ref().is_some_and(|reasons| !reasons.is_empty()) {
-                problems.add(format!("{field}.pause_on"), "a due date never pauses; leave it out");
-            }
-            return;
-        }
-        let max = PolicyDocument::TARGET_MAX;
-        if !self.target.is_some_and(|target| target.is_positive() && target <= max) {
-            problems.add(
-                format!("{field}.target"),
-                format!(
-                    "{} needs working time above zero and at most {} hours, such as PT4H",
-                    self.metric,
-                    max.as_hours()
-                ),
-            );
-        }
-        if self.calendar.is_none() {
-            problems.add(
-                format!("{field}.calendar"),
-                format!("{} needs the calendar in which it is counted", self.metric),
-            );
-        }
-        if self.pause_on.as_ref().is_some_and(|reasons| reasons.len() > 3) {
-            problems.add(format!("{field}.pause_on"), "name each reason once");
+    /// What is asked for; a due date asks for the case's own date.
+    pub fn goal(&self) -> Option<Goal> {
+        use super::amount::{Promised, PromisedMoment};
+        let due_date = Goal::Promised(PromisedMoment { promised: Promised::DueDate });
+        self.target.or((self.metric == Metric::DueDate).then_some(due_date))
+    }
+
+    /// The conditions in force: the metric's, where the target does not give its own.
+    pub fn conditions(&self) -> SixConditions {
+        // A moment does not move with pauses, so a clock that runs up to one has none.
+        let is_moment = self.goal().is_some_and(|goal| goal.amount().is_none());
+        let pause_on = self.pause_on.as_deref().or(is_moment.then_some(&[]));
+        let metric = self.metric.conditions(pause_on);
+        SixConditions {
+            start: self.start.clone().unwrap_or(metric.start),
+            pause: self.pause.clone().unwrap_or(metric.pause),
+            resume: self.resume.clone().or(metric.resume),
+            stop: self.stop.clone().unwrap_or(metric.stop),
+            cancel: self.cancel.clone().unwrap_or(metric.cancel),
+            reset: self.reset.clone().unwrap_or(metric.reset),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn document(json: serde_json::Value) -> PolicyDocument {
-        serde_json::from_value(json).unwrap()
+    /// What a later start does.
+    pub fn cycles(&self) -> Cycles {
+        self.cycles.unwrap_or(self.metric.cycles())
     }
 
-    fn two_rules() -> PolicyDocument {
-        document(json!({
-            "name": "رسیدگی به شکایت",
-            "rules": [
-                {
-                    "name": "urgent complaints",
-                    "when": { "kind": ["complaint"], "category": ["billing"], "priority": ["high", "urgent"] },
-                    "targets": [{
-                        "metric": "resolution", "target": "PT4H", "calendar": "office",
-                        "pause_on": ["awaiting_customer"],
-                    }],
-                },
-                { "name": "letters", "when": { "channel": ["letter"] }, "targets": [{ "metric": "due_date" }] },
-            ],
-        }))
-    }
-
-    #[test]
-    fn a_policy_reads_and_writes_durations_as_iso_8601() {
-        let document = two_rules();
-        assert_eq!(document.validate(), Ok(()));
-        assert_eq!(document.rules[0].targets[0].target, Some(SignedDuration::from_hours(4)));
-        let json = serde_json::to_value(&document).unwrap();
-        assert_eq!(json["rules"][0]["targets"][0]["target"], "PT4H");
-        assert_eq!(serde_json::from_value::<PolicyDocument>(json).unwrap(), document);
-    }
-
-    #[test]
-    fn the_first_rule_whose_lists_all_match_governs() {
-        let (document, billing) = (two_rules(), CategoryId::new("billing").unwrap());
-        let name = |attributes| document.first_match(&attributes).map(|rule| rule.name.as_str());
-        let complaint = MatchedAttributes {
-            kind: Some(CaseKind::Complaint),
-            category: Some(&billing),
-            priority: Some(Priority::Urgent),
-            channel: Some(Channel::Letter),
-        };
-        assert_eq!(name(complaint), Some("urgent complaints"));
-        let normal = MatchedAttributes { priority: Some(Priority::Normal), ..complaint };
-        assert_eq!(name(normal), Some("letters"));
-        let by_phone = MatchedAttributes { channel: Some(Channel::Phone), ..normal };
-        assert_eq!(name(by_phone), None);
-    }
-
-    #[test]
-    fn an_attribute_that_the_case_lacks_does_not_match_a_list() {
-        assert_eq!(two_rules().first_match(&MatchedAttributes::default()), None);
-        let all = document(json!({ "name": "all", "rules": [{ "name": "all", "targets": [] }] }));
-        assert!(all.first_match(&MatchedAttributes::default()).is_some());
-    }
-
-    #[test]
-    fn clocks_pause_for_every_reason_unless_the_target_names_some_and_due_dates_never() {
-        let document = two_rules();
-        let named = &document.rules[0].targets[0];
-        assert!(
-            named.pauses_on(HoldReason::AwaitingCustomer) && !named.pauses_on(HoldReason::Other)
-        );
-        let all = Target { pause_on: None, ..named.clone() };
-        assert!(all.pauses_on(HoldReason::Other));
-        let due_date = &document.rules[1].targets[0];
-        assert!(!due_date.pauses_on(HoldReason::AwaitingCustomer));
-    }
-
-    #[test]
-    fn each_problem_names_its_field() {
-        let document = document(json!({
-            "name": "",
-            "rules": [
-                {
-                    "name": "all", "when": {},
-                    "targets": [
-                        { "metric": "resolution", "target": "-PT1H", "calendar": "office" },
-                        { "metric": "resolution", "target": "PT1H" },
-                        { "metric": "due_date", "target": "PT1H", "pause_on": ["other"] },
-                    ],
-                },
-                { "name": "all", "when": { "kind": [] }, "targets": [] },
-            ],
-        }));
-        let problems = document.validate().unwrap_err();
-        let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(
-            fields,
-            [
-                "name",
-                "rules[0].targets[0].target",
-                "rules[0].targets[1].metric",
-                "rules[0].targets[1].calendar",
-                "rules[0].targets[2].target",
-                "rules[0].targets[2].pause_on",
-                "rules[1].name",
-                "rules[1]",
-                "rules[1].when.kind",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_policy_lists_the_calendars_it_counts_in() {
-        let document = two_rules();
-        let calendars: Vec<&str> =
-            document.calendars().into_iter().map(CalendarId::as_str).collect();
-        assert_eq!(calendars, ["office"]);
-    }
-
-    #[test]
-    fn metrics_are_read_by_their_stored_names() {
-        for metric in Metric::ALL {
-            assert_eq!(metric.as_str().parse(), Ok(metric));
-            assert_eq!(serde_json::to_value(metric).unwrap(), metric.as_str());
-        }
-        assert_eq!("Resolution".parse::<Metric>(), Err(InvalidMetric));
+    /// What begins cycles without a start.
+    pub fn recurrence(&self) -> Recurrence {
+        self.recurrence.unwrap_or(self.metric.recurrence())
     }
 }

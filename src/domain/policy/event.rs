@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PolicyDocument;
+use super::{OpenCases, PolicyDocument, upcast::UPCASTERS};
 use crate::event::events;
 
 events! {
     /// What may happen to a policy.
-    pub enum PolicyEvent, upcast by &[] => {
+    pub enum PolicyEvent, upcast by UPCASTERS => {
         /// A version was published.
-        Published(PolicyPublished) = "PolicyPublished" v 1,
+        Published(PolicyPublished) = "PolicyPublished" v 2,
     }
 }
 
@@ -39,6 +39,20 @@ impl PolicyPublished {
             .filter(|version| version.effective_from <= at)
             .max_by_key(|version| (version.effective_from, version.version))
     }
+
+    /// Whether this version, just published, comes to govern a case that is known already: because it held when the case was opened, which
+    /// was not known then, or because it moves open cases. `versions` are all known ones, with this.
+    pub fn reaches<'a>(
+        &self,
+        opened_at: Timestamp,
+        versions: impl IntoIterator<Item = &'a Self>,
+    ) -> bool {
+        if self.effective_from <= opened_at {
+            Self::in_force(versions, opened_at).is_some_and(|held| held.version == self.version)
+        } else {
+            self.document.open_cases == OpenCases::Move
+        }
+    }
 }
 
 #[cfg(test)]
@@ -48,7 +62,7 @@ mod tests {
     fn version(version: u32, effective_from: &str) -> PolicyPublished {
         PolicyPublished {
             version,
-            document: PolicyDocument { name: "any".to_owned(), rules: vec![] },
+            document: serde_json::from_str(r#"{"name": "any", "rules": []}"#).unwrap(),
             effective_from: effective_from.parse().unwrap(),
         }
     }

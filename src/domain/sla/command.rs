@@ -4,46 +4,126 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ClockKey;
-use crate::id::{CaseId, PolicyId};
+use super::{Clock, ClockState, ClockSubject, FactSource, Warning};
+use crate::{id::CaseId, pii::Pii, policy::Actions};
 
 /// What may be asked of the clock stream of a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SlaCommand {
-    /// Record that a due moment passed.
-    RecordBreach(RecordBreach),
+    /// Record what is new about a clock.
+    Observe(Box<ObserveClock>),
+    /// Grant more time.
+    Extend(ExtendClock),
+    /// Let a breach not count.
+    Waive(WaiveBreach),
 }
 
-/// Records that a clock was still running, or stopped, after its due moment. Does nothing when that is recorded already.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RecordBreach {
-    /// The case.
-    pub case_id: CaseId,
-    /// Which of its clocks; its metric is the event's.
-    pub clock: ClockKey,
-    /// The policy whose rule governs the clock.
-    pub policy_id: PolicyId,
-    /// The version of that policy.
-    pub policy_version: u32,
-    /// The name of the rule.
-    pub rule: String,
-    /// The moment that passed.
-    pub due_at: Timestamp,
-    /// When the clock started.
+/// Shows a clock as it stands; what is new about it is recorded. Nothing new is no refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObserveClock {
+    /// Which clock, without actions.
+    pub subject: ClockSubject,
+    /// When it started.
     pub started_at: Timestamp,
-    /// When it stopped, if it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When it got its target.
+    pub attached_at: Timestamp,
+    /// When it is due.
+    pub due_at: Option<Timestamp>,
+    /// When it ended.
     pub stopped_at: Option<Timestamp>,
-    /// The unit that owns the case, for subscribers who watch one unit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where it stands, without regard to "now".
+    pub state: ClockState,
+    /// When its warnings come.
+    pub warnings: Vec<Warning>,
+    /// The codes of its facts.
+    pub actions: Actions,
+    /// The event that was recorded last of those that the clock follows from.
+    pub cause: Option<FactSource>,
+}
+
+/// Grants more time to a clock, as much as its policy's extension says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtendClock {
+    /// Which clock, without actions.
+    pub subject: ClockSubject,
+    /// Whether it runs or is paused; one that has ended is not extended.
+    pub is_open: bool,
+    /// How many extensions its policy allows.
+    pub most: u32,
+    /// Why.
+    pub reason: Pii<String>,
+    /// Who was told of it, and how.
+    pub told: Pii<String>,
+}
+
+/// Lets a recorded breach not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaiveBreach {
+    /// Which clock, without actions.
+    pub subject: ClockSubject,
+    /// Why.
+    pub reason: Pii<String>,
+}
+
+/// What facts tell of a case, beside the clock itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubjectOfCase {
+    /// The unit that owns the case.
     pub unit: Option<String>,
-    /// The case's category.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Its category.
     pub category: Option<String>,
-    /// The case's priority.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Its priority.
     pub priority: Option<String>,
-    /// How the case came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How it came.
     pub channel: Option<String>,
+}
+
+impl ClockSubject {
+    /// The subject of facts about a clock.
+    pub fn of(case_id: CaseId, clock: &Clock, case: SubjectOfCase) -> Self {
+        Self {
+            case_id,
+            clock: clock.key.clone(),
+            metric: clock.metric,
+            policy_id: clock.policy_id.clone(),
+            policy_version: clock.policy_version,
+            rule: clock.rule.clone(),
+            unit: case.unit,
+            category: case.category,
+            priority: case.priority,
+            channel: case.channel,
+            actions: vec![],
+        }
+    }
+}
+
+impl ObserveClock {
+    /// A clock as it stands.
+    pub fn of(subject: ClockSubject, clock: &Clock, cause: Option<FactSource>) -> Self {
+        Self {
+            subject,
+            started_at: clock.started_at,
+            attached_at: clock.attached_at,
+            due_at: clock.due_at,
+            stopped_at: clock.stopped_at,
+            state: clock.state,
+            warnings: clock.warnings.clone(),
+            actions: clock.actions.clone(),
+            cause,
+        }
+    }
+
+    /// The verdict at a moment, like [`Clock::verdict_at`] for what can be recorded.
+    pub(super) fn verdict_at(&self, now: Timestamp) -> ClockState {
+        match self.state {
+            ClockState::Running | ClockState::Paused
+                if self.due_at.is_some_and(|due| due < now) =>
+            {
+                ClockState::Breached
+            }
+            // A waiver is a fact of its own, and changes no verdict on record.
+            ClockState::Waived => ClockState::Breached,
+            state => state,
+        }
+    }
 }

@@ -1,9 +1,15 @@
 //! What follows from a command to the clock stream.
 
-use super::{RecordBreach, SlaBreached, SlaCommand, SlaEvent, SlaRefusal, SlaState};
+use jiff::Timestamp;
+
+use super::{
+    ClockRecord, ClockState, ClockSubject, ExtendClock, ObserveClock, SlaBreached, SlaCancelled,
+    SlaCommand, SlaCompletedLate, SlaEvent, SlaExtended, SlaMet, SlaRefusal, SlaRestated, SlaState,
+    SlaWaived, SlaWarned, SlaWarningWithdrawn, WaiveBreach, state::verdict_allows_warning,
+};
 use crate::decider::{Context, Decider, Metadata};
 
-/// The aggregate of one case's clock stream: which due moments are recorded as passed.
+/// The aggregate of one case's clock stream: what is on record of its clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Sla;
 
@@ -21,157 +27,137 @@ impl Decider for Sla {
         context: &Context,
     ) -> Result<Vec<SlaEvent>, SlaRefusal> {
         match command {
-            SlaCommand::RecordBreach(command) => record_breach(state, command, context),
+            SlaCommand::Observe(clock) => Ok(observe(state, &clock, context.recorded_at)),
+            SlaCommand::Extend(command) => extend(state, command),
+            SlaCommand::Waive(command) => waive(state, command),
         }
     }
 
     fn evolve(mut state: SlaState, event: &SlaEvent, _: &Metadata) -> SlaState {
-        match event {
-            SlaEvent::Breached(breached) => state.breached.insert(breached.clock),
-        };
+        state.evolve(event);
         state
     }
 }
 
-fn record_breach(
-    state: &SlaState,
-    command: RecordBreach,
-    context: &Context,
-) -> Result<Vec<SlaEvent>, SlaRefusal> {
-    let due_at = command.due_at;
-    if state.breached.contains(&command.clock) {
-        return Ok(vec![]);
-    }
-    // At the due moment itself the promise can still be kept.
-    if due_at >= context.recorded_at {
-        return Err(SlaRefusal::NotYetDue { due_at });
-    }
-    if let Some(stopped_at) = command.stopped_at.filter(|stopped_at| *stopped_at <= due_at) {
-        return Err(SlaRefusal::StoppedInTime { stopped_at, due_at });
-    }
-    Ok(vec![
-        SlaBreached {
-            case_id: command.case_id,
-            clock: command.clock,
-            metric: command.clock.metric,
-            policy_id: command.policy_id,
-            policy_version: command.policy_version,
-            rule: command.rule,
-            due_at,
-            started_at: command.started_at,
-            stopped_at: command.stopped_at,
-            unit: command.unit,
-            category: command.category,
-            priority: command.priority,
-            channel: command.channel,
+/// The facts that are new about a clock: warnings first, then the verdict.
+fn observe(state: &SlaState, clock: &ObserveClock, now: Timestamp) -> Vec<SlaEvent> {
+    let nothing = ClockRecord::default();
+    let record = state.clocks.get(&clock.subject.clock).unwrap_or(&nothing);
+    let verdict = clock.verdict_at(now);
+    let mut facts = vec![];
+    warnings(record, clock, verdict, now, &mut facts);
+    self::verdict(record, clock, verdict, &mut facts);
+    facts
+}
+
+fn warnings(
+    record: &ClockRecord,
+    clock: &ObserveClock,
+    verdict: ClockState,
+    now: Timestamp,
+    facts: &mut Vec<SlaEvent>,
+) {
+    let is_open = matches!(verdict, ClockState::Running | ClockState::Paused);
+    for warning in &clock.warnings {
+        let threshold = &warning.threshold;
+        let is_warned = record.warned.contains(threshold);
+        let reached = warning.at.filter(|at| *at <= now);
+        if let Some(reached_at) = reached
+            && !is_warned
+            && verdict_allows_warning(verdict)
+            // What was reached before the clock got its target, or after it stopped, warns nobody.
+            && reached_at >= clock.attached_at
+            && clock.stopped_at.is_none_or(|stopped_at| reached_at <= stopped_at)
+        {
+            let subject = subject(clock, &clock.actions.on_warning);
+            let (threshold, due_at) = (threshold.clone(), clock.due_at);
+            facts.push(SlaWarned { subject, threshold, reached_at, due_at }.into());
+        } else if is_warned && is_open && warning.at.is_some_and(|at| at > now) {
+            let (subject, threshold) = (subject(clock, &[]), threshold.clone());
+            let due_at = clock.due_at;
+            facts.push(SlaWarningWithdrawn { subject, threshold, due_at }.into());
         }
-        .into(),
-    ])
+    }
+}
+
+fn verdict(
+    record: &ClockRecord,
+    clock: &ObserveClock,
+    verdict: ClockState,
+    facts: &mut Vec<SlaEvent>,
+) {
+    let recorded = record.verdict.filter(|verdict| *verdict != ClockState::Running);
+    let (started_at, stopped_at) = (clock.started_at, clock.stopped_at);
+    match (recorded, verdict) {
+        (None, ClockState::Breached) => {
+            let Some(due_at) = clock.due_at else { return };
+            let silent = due_at < clock.attached_at;
+            let actions = if silent { &[] } else { &clock.actions.on_breach[..] };
+            let subject = subject(clock, actions);
+            facts.push(SlaBreached { subject, due_at, started_at, stopped_at, silent }.into());
+        }
+        (None, ClockState::Met) => {
+            let Some(stopped_at) = stopped_at else { return };
+            let subject = subject(clock, &clock.actions.on_met);
+            facts.push(SlaMet { subject, due_at: clock.due_at, started_at, stopped_at }.into());
+        }
+        (None, ClockState::Cancelled | ClockState::Merged) => {
+            let Some(stopped_at) = stopped_at else { return };
+            let subject = subject(clock, &clock.actions.on_cancelled);
+            let merged = verdict == ClockState::Merged;
+            facts.push(SlaCancelled { subject, started_at, stopped_at, merged }.into());
+        }
+        (None, _) => {}
+        (Some(ClockState::Breached), ClockState::Breached)
+            if clock.due_at == record.breach_due_at => {}
+        (Some(from), to) if from == to && to != ClockState::Breached => {}
+        (Some(from), to) => {
+            let is_open = matches!(to, ClockState::Paused | ClockState::Scheduled);
+            let to = if is_open { ClockState::Running } else { to };
+            let (due_at, cause) = (clock.due_at, clock.cause);
+            let subject = subject(clock, &[]);
+            facts.push(SlaRestated { subject, from, to, due_at, stopped_at, cause }.into());
+        }
+    }
+    let is_on_record = record.completed_late || facts.iter().any(is_restated);
+    if let (ClockState::Breached, Some(due_at), Some(stopped_at), false) =
+        (verdict, clock.due_at, stopped_at, is_on_record)
+    {
+        let subject = subject(clock, &clock.actions.on_completed_late);
+        facts.push(SlaCompletedLate { subject, due_at, started_at, stopped_at }.into());
+    }
+}
+
+fn is_restated(fact: &SlaEvent) -> bool {
+    matches!(fact, SlaEvent::Restated(_))
+}
+
+fn subject(clock: &ObserveClock, actions: &[String]) -> ClockSubject {
+    ClockSubject { actions: actions.to_vec(), ..clock.subject.clone() }
+}
+
+fn extend(state: &SlaState, command: ExtendClock) -> Result<Vec<SlaEvent>, SlaRefusal> {
+    let ExtendClock { subject, is_open, most, reason, told } = command;
+    if !is_open {
+        return Err(SlaRefusal::ClockEnded(subject.clock));
+    }
+    let granted = state.clocks.get(&subject.clock).map_or(0, |record| record.extensions);
+    if granted >= most {
+        return Err(SlaRefusal::ExtensionsUsedUp { clock: subject.clock, most });
+    }
+    Ok(vec![SlaExtended { subject, reason, told }.into()])
+}
+
+fn waive(state: &SlaState, command: WaiveBreach) -> Result<Vec<SlaEvent>, SlaRefusal> {
+    let WaiveBreach { subject, reason } = command;
+    match state.clocks.get(&subject.clock) {
+        Some(record) if record.waived => Ok(vec![]),
+        Some(record) if record.verdict == Some(ClockState::Breached) => {
+            Ok(vec![SlaWaived { subject, reason }.into()])
+        }
+        _ => Err(SlaRefusal::NotBreached(subject.clock)),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::{
-        decider::{Actor, ActorKind, Refusal},
-        event::StoredEvent,
-        id::{CaseId, CommandId, PolicyId, derived},
-    };
-
-    fn at(moment: &str) -> Timestamp {
-        moment.parse().unwrap()
-    }
-
-    fn context(recorded_at: &str) -> Context {
-        Context {
-            command_id: CommandId(derived(&["breach"])),
-            occurred_at: at(recorded_at),
-            recorded_at: at(recorded_at),
-            actor: Actor { kind: ActorKind::System, id: "sla-monitor".to_owned() },
-        }
-    }
-
-    /// A clock that was due at noon.
-    fn breach() -> RecordBreach {
-        RecordBreach {
-            case_id: CaseId(derived(&["case"])),
-            clock: "resolution-1".parse().unwrap(),
-            policy_id: PolicyId::new("standard").unwrap(),
-            policy_version: 1,
-            rule: "all".to_owned(),
-            due_at: at("2026-01-05T12:00:00Z"),
-            started_at: at("2026-01-05T08:00:00Z"),
-            stopped_at: None,
-            unit: Some("billing".to_owned()),
-            category: None,
-            priority: Some("high".to_owned()),
-            channel: None,
-        }
-    }
-
-    fn decide(
-        state: &SlaState,
-        command: RecordBreach,
-        now: &str,
-    ) -> Result<Vec<SlaEvent>, SlaRefusal> {
-        Sla::decide(state, SlaCommand::RecordBreach(command), &context(now))
-    }
-
-    fn evolve(state: SlaState, event: &SlaEvent) -> SlaState {
-        let Context { command_id, occurred_at, recorded_at, actor } =
-            context("2026-01-05T12:00:01Z");
-        let correlation_id = command_id.0;
-        let causation_id = command_id;
-        let command_digest = None;
-        let meta = Metadata {
-            occurred_at,
-            recorded_at,
-            actor,
-            causation_id,
-            correlation_id,
-            command_digest,
-        };
-        Sla::evolve(state, event, &meta)
-    }
-
-    #[test]
-    fn a_breach_is_recorded_once_and_never_twice() {
-        let events = decide(&SlaState::default(), breach(), "2026-01-05T12:00:01Z").unwrap();
-        let [event @ SlaEvent::Breached(breached)] = &events[..] else { panic!("one event") };
-        assert_eq!((breached.clock, breached.metric), (breach().clock, breach().clock.metric));
-        let state = evolve(SlaState::default(), event);
-        let moved = RecordBreach { due_at: at("2026-01-05T13:00:00Z"), ..breach() };
-        assert_eq!(decide(&state, breach(), "2026-01-06T00:00:00Z"), Ok(vec![]));
-        assert_eq!(decide(&state, moved, "2026-01-06T00:00:00Z"), Ok(vec![]));
-        let next = RecordBreach { clock: "resolution-2".parse().unwrap(), ..breach() };
-        assert_eq!(decide(&state, next, "2026-01-06T00:00:00Z").unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_due_moment_that_has_not_passed_is_refused_also_at_the_moment_itself() {
-        for now in ["2026-01-05T11:59:59Z", "2026-01-05T12:00:00Z"] {
-            let refusal = decide(&SlaState::default(), breach(), now).unwrap_err();
-            assert_eq!(refusal.code(), "CLOCK_NOT_YET_DUE");
-            assert_eq!(refusal.field(), Some("due_at"));
-        }
-    }
-
-    #[test]
-    fn a_clock_that_stopped_in_time_has_no_breach() {
-        let stopped = |moment| RecordBreach { stopped_at: Some(at(moment)), ..breach() };
-        let now = "2026-01-06T00:00:00Z";
-        let refusal =
-            decide(&SlaState::default(), stopped("2026-01-05T12:00:00Z"), now).unwrap_err();
-        assert_eq!(refusal.code(), "CLOCK_STOPPED_IN_TIME");
-        assert!(decide(&SlaState::default(), stopped("2026-01-05T12:00:01Z"), now).is_ok());
-    }
-
-    #[test]
-    fn a_stored_breach_reads_back_as_it_was() {
-        let events = decide(&SlaState::default(), breach(), "2026-01-05T12:00:01Z").unwrap();
-        let read = SlaEvent::from_json("SlaBreached", 1, &events[0].to_json()).unwrap();
-        assert_eq!(read, events[0]);
-    }
-}
+mod tests;

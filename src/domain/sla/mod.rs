@@ -1,13 +1,13 @@
 //! Service levels: the clocks of a case.
 //!
-//! Nothing ticks. A clock is computed: [`evaluate`] takes what is known of a case ([`SlaHistory`]), the policies it is bound
-//! to and the calendars these count in, and gives the case's clocks, each with the moment at which it is due. The same
-//! history gives the same clocks whenever and wherever it is evaluated; only [`Clock::verdict_at`] compares with "now".
-//! A fact that is recorded late takes its place in the history, and the clocks follow.
+//! Nothing ticks. A clock is computed: [`evaluate`] takes what is known of a case ([`SlaHistory`]), the policies it is bound to and the
+//! calendars these count in, and gives the case's clocks, each with the moment at which it is due. The same history gives the same
+//! clocks whenever and wherever it is evaluated; only [`Clock::verdict_at`] and its neighbours compare with "now". A fact that is
+//! recorded late takes its place in the history, and the clocks follow.
 //!
-//! One thing about clocks is not computed but recorded: that a due moment passed. The monitor tells the aggregate of the
-//! case's clock stream ([`Sla`], `clock-<case id>`), which appends `SlaBreached` once for each clock. The stream is the
-//! clocks' own, so that the monitor never conflicts with people who work on the case.
+//! What is recorded of clocks are facts ([`SlaEvent`]) in a stream of their own, `clock-<case id>`, so that the monitor never conflicts
+//! with people who work on the case. The monitor shows the aggregate ([`Sla`]) each clock as it stands; the aggregate decides which facts
+//! are new: warned, breached, met, restated ... People grant extensions and waive breaches there, and that comes back into the history.
 
 mod clock;
 mod command;
@@ -19,11 +19,22 @@ mod history;
 mod state;
 
 pub use crate::policy::Metric;
-pub use clock::{Clock, ClockInterval, ClockKey, ClockState, IntervalCause, InvalidClockKey};
-pub use command::{RecordBreach, SlaCommand};
+pub use clock::{
+    Clock, ClockInterval, ClockKey, ClockState, IntervalCourse, InvalidClockKey, Warning,
+    is_clock_name,
+};
+pub use command::{ExtendClock, ObserveClock, SlaCommand, SubjectOfCase, WaiveBreach};
 pub use decide::Sla;
 pub use error::SlaRefusal;
-pub use evaluate::{CalendarSource, PolicySource, evaluate};
-pub use event::{SlaBreached, SlaEvent};
-pub use history::{Fact, FactKind, PolicyBinding, SlaHistory};
-pub use state::SlaState;
+pub use evaluate::{CalendarSource, DEFAULT_CALENDAR, PolicySource, evaluate};
+pub use event::{
+    ClockSubject, SlaBreached, SlaCancelled, SlaCompletedLate, SlaEvent, SlaExtended, SlaMet,
+    SlaRestated, SlaWaived, SlaWarned, SlaWarningWithdrawn,
+};
+pub use history::{
+    AnswerKind, Cause, Fact, FactKind, FactSource, Opening, PolicyBinding, SlaHistory,
+};
+pub use state::{ClockRecord, SlaState};
+
+#[cfg(test)]
+mod scenarios;
