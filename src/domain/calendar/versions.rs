@@ -100,7 +100,7 @@ impl CalendarVersions {
     }
 
     /// The same hours meant in another zone (the customer's or the unit's), given by its IANA name; `None` when there is no
-    /// such zone. Compiles every version again, some milliseconds each: keep the answer.
+    /// such zone. Compiles every version again, about a millisecond each: keep the answer.
     pub fn in_zone(&self, time_zone: &str) -> Option<Self> {
         let moved = |version: &Version| {
             let hours = if version.hours.time_zone() == time_zone {

@@ -34,7 +34,7 @@ pub(super) struct SpecialDay {
 }
 
 impl WorkingTime {
-    /// Compiles a calendar, some milliseconds' work. Fails with the problems of a document that is not valid.
+    /// Compiles a calendar, about a millisecond's work. Fails with the problems of a document that is not valid.
     pub fn compile(document: &CalendarDocument) -> Result<Self, Vec<Problem>> {
         document.validate()?;
         let zone = document.zone().expect("a valid document names a known zone");
