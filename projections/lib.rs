@@ -7,6 +7,7 @@
 //! A read model never rejects an event: it makes of it what it can and goes on. It holds its changes in memory while a batch of
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
+pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
 pub mod case_timeline;

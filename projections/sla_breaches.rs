@@ -45,19 +45,19 @@ impl BreachRow {
             event_id: place.event_id,
             position: column::integer(place.position),
             case_id: case_id.0,
-            clock: breach.clock.to_string(),
-            metric: breach.metric.to_string(),
-            policy_id: breach.policy_id.to_string(),
-            policy_version: i64::from(breach.policy_version),
-            rule: breach.rule.clone(),
+            clock: breach.subject.clock.to_string(),
+            metric: breach.subject.metric.to_string(),
+            policy_id: breach.subject.policy_id.to_string(),
+            policy_version: i64::from(breach.subject.policy_version),
+            rule: breach.subject.rule.clone(),
             started_at: breach.started_at,
             due_at: breach.due_at,
             stopped_at: breach.stopped_at,
             recorded_at: meta.recorded_at,
-            unit: breach.unit.clone(),
-            category: breach.category.clone(),
-            priority: breach.priority.clone(),
-            channel: breach.channel.clone(),
+            unit: breach.subject.unit.clone(),
+            category: breach.subject.category.clone(),
+            priority: breach.subject.priority.clone(),
+            channel: breach.subject.channel.clone(),
         }
     }
 }
@@ -84,12 +84,8 @@ impl ReadModel for SlaBreaches {
     }
 
     fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
-        if let DomainEvent::Clock(case_id, clock_event) = &event.event {
-            match clock_event {
-                SlaEvent::Breached(breach) => {
-                    self.rows.push(BreachRow::of(*case_id, breach, event.into(), &event.meta));
-                }
-            }
+        if let DomainEvent::Clock(case_id, SlaEvent::Breached(breach)) = &event.event {
+            self.rows.push(BreachRow::of(*case_id, breach, event.into(), &event.meta));
         }
         Ok(())
     }

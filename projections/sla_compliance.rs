@@ -95,7 +95,7 @@ pub fn compliance(
     now: Timestamp,
 ) -> rusqlite::Result<Vec<ComplianceRow>> {
     let mut conditions = Conditions::default();
-    conditions.add("k.state <> 'cancelled'", []);
+    conditions.add("k.is_promise AND k.state NOT IN ('cancelled', 'merged')", []);
     scope.restrict(&mut conditions, "c");
     // Who sees every case needs no look at the cases: a join with each would double the work.
     let from = match scope {

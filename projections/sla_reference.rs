@@ -3,11 +3,11 @@
 //! Clocks are evaluated with the versions that were known at some point of the log, so this file also folds them:
 //! [`ReferenceData`] is what the pure evaluation asks.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use parvandeh_domain::calendar::{CalendarEvent, CalendarVersions, WorkingTime};
+use parvandeh_domain::calendar::{CalendarEvent, CalendarPublished, CalendarVersions, WorkingTime};
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{CalendarId, PolicyId};
 use parvandeh_domain::log::DomainEvent;
@@ -24,18 +24,37 @@ use crate::column;
 pub struct ReferenceData {
     policies: BTreeMap<PolicyId, Vec<PolicyPublished>>,
     calendars: BTreeMap<CalendarId, KnownCalendar>,
+    /// The zones in which policies mean calendars.
+    time_zones: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
 struct KnownCalendar {
+    published: Vec<CalendarPublished>,
     versions: Vec<(u32, Timestamp, Arc<WorkingTime>)>,
     compiled: CalendarVersions,
+    in_zones: BTreeMap<String, CalendarVersions>,
+}
+
+impl KnownCalendar {
+    fn mean_in(&mut self, time_zone: &str) {
+        if !self.in_zones.contains_key(time_zone)
+            && let Some(moved) = self.compiled.in_zone(time_zone)
+        {
+            self.in_zones.insert(time_zone.to_owned(), moved);
+        }
+    }
 }
 
 impl ReferenceData {
     /// Takes in a published policy version.
     pub fn policy_published(&mut self, id: &PolicyId, event: &PolicyEvent) {
         let PolicyEvent::Published(published) = event;
+        for zone in published.document.time_zones() {
+            if self.time_zones.insert(zone.to_owned()) {
+                self.calendars.values_mut().for_each(|calendar| calendar.mean_in(zone));
+            }
+        }
         self.policies.entry(id.clone()).or_default().push(published.clone());
     }
 
@@ -43,11 +62,16 @@ impl ReferenceData {
     pub fn calendar_published(&mut self, id: &CalendarId, event: &CalendarEvent) {
         let CalendarEvent::Published(published) = event;
         let Ok(hours) = WorkingTime::compile(&published.document) else { return };
-        let mut versions =
-            self.calendars.get(id).map(|known| known.versions.clone()).unwrap_or_default();
+        let known = self.calendars.get(id);
+        let mut versions = known.map(|known| known.versions.clone()).unwrap_or_default();
+        let mut all = known.map(|known| known.published.clone()).unwrap_or_default();
         versions.push((published.version, published.effective_from, Arc::new(hours)));
+        all.push(published.clone());
         if let Some(compiled) = CalendarVersions::new(versions.iter().cloned()) {
-            self.calendars.insert(id.clone(), KnownCalendar { versions, compiled });
+            let in_zones = BTreeMap::new();
+            let mut known = KnownCalendar { published: all, versions, compiled, in_zones };
+            self.time_zones.iter().for_each(|zone| known.mean_in(zone));
+            self.calendars.insert(id.clone(), known);
         }
     }
 
@@ -65,18 +89,60 @@ impl ReferenceData {
             })
             .collect()
     }
+
+    /// The versions that come into force after a moment.
+    pub fn later_than(&self, at: Timestamp) -> impl Iterator<Item = (&PolicyId, &PolicyPublished)> {
+        let all = self.policies.iter();
+        let versions = all.flat_map(|(id, versions)| versions.iter().map(move |one| (id, one)));
+        versions.filter(move |(_, version)| version.effective_from > at)
+    }
+
+    /// The known versions of a policy, in the order of their publication.
+    pub fn versions(&self, id: &PolicyId) -> &[PolicyPublished] {
+        self.policies.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The version of a calendar that was published under this number.
+    pub fn calendar_version(&self, id: &CalendarId, version: u32) -> Option<&CalendarPublished> {
+        self.calendars.get(id)?.published.iter().find(|known| known.version == version)
+    }
 }
 
 impl PolicySource for ReferenceData {
     fn policy(&self, id: &PolicyId, version: u32) -> Option<&PolicyDocument> {
-        let versions = self.policies.get(id)?;
-        versions.iter().find(|known| known.version == version).map(|known| &known.document)
+        self.versions(id).iter().find(|known| known.version == version).map(|known| &known.document)
     }
 }
 
 impl CalendarSource for ReferenceData {
-    fn calendar(&self, id: &CalendarId) -> Option<&CalendarVersions> {
-        self.calendars.get(id).map(|known| &known.compiled)
+    fn calendar(&self, id: &CalendarId, time_zone: Option<&str>) -> Option<&CalendarVersions> {
+        let known = self.calendars.get(id)?;
+        match time_zone {
+            None => Some(&known.compiled),
+            Some(zone) => known.in_zones.get(zone),
+        }
+    }
+}
+
+/// The reference data as the tables have them now, kept until something is published: compiling a calendar takes a millisecond.
+#[derive(Debug, Default)]
+pub struct ReferenceCache(Mutex<Option<(i64, Arc<ReferenceData>)>>);
+
+impl ReferenceCache {
+    /// The reference data at this moment of the tables.
+    pub fn get(&self, db: &Connection) -> rusqlite::Result<Arc<ReferenceData>> {
+        let last = db
+            .prepare_cached("SELECT coalesce(max(position), 0) FROM sla_reference")?
+            .query_row([], |row| row.get::<_, i64>(0))?;
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((position, reference)) = &*kept
+            && *position == last
+        {
+            return Ok(Arc::clone(reference));
+        }
+        let reference = Arc::new(reference_data(db)?);
+        *kept = Some((last, Arc::clone(&reference)));
+        Ok(reference)
     }
 }
 
@@ -155,46 +221,55 @@ impl ReadModel for SlaReference {
     }
 }
 
-/// Up to where policies and calendars are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// All of them.
-    Now,
-    /// Those that stood in the log before this position.
-    BeforePosition(u64),
-    /// Those that had been recorded by this moment.
-    Until(Timestamp),
-}
-
-/// The policy and calendar versions known, in the order in which they were published.
-pub fn reference_data(db: &Connection, known: Known) -> rusqlite::Result<ReferenceData> {
-    let (condition, bound) = match known {
-        Known::Now => ("position < ?", i64::MAX),
-        Known::BeforePosition(position) => ("position < ?", column::integer(position)),
-        Known::Until(moment) => ("recorded_at <= ?", column::microseconds(moment)),
-    };
+/// The policy and calendar versions known now.
+pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
     let mut reference = ReferenceData::default();
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT kind, id, event FROM sla_reference WHERE {condition} ORDER BY position"
-    ))?;
-    let mut rows = statement.query([bound])?;
-    while let Some(row) = rows.next()? {
-        let id: String = row.get(1)?;
-        match row.get_ref(0)?.as_str()? {
-            "policy" => {
-                if let Ok(id) = PolicyId::new(id) {
-                    reference.policy_published(&id, &PolicyEvent::Published(column::json(row, 2)?));
-                }
-            }
-            _ => {
-                if let Ok(id) = CalendarId::new(id) {
-                    reference
-                        .calendar_published(&id, &CalendarEvent::Published(column::json(row, 2)?));
-                }
-            }
+    for publication in publications(db, Timestamp::MAX)? {
+        match &publication.event {
+            DomainEvent::Policy(id, event) => reference.policy_published(id, event),
+            DomainEvent::Calendar(id, event) => reference.calendar_published(id, event),
+            DomainEvent::Case(..) | DomainEvent::Customer(..) | DomainEvent::Clock(..) => {}
         }
     }
     Ok(reference)
+}
+
+/// A publication as it stands in the log.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Its place in the log.
+    pub position: u64,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// The publication of a policy or of a calendar.
+    pub event: DomainEvent,
+}
+
+/// Every publication recorded by a moment, in the order of the log.
+pub fn publications(db: &Connection, until: Timestamp) -> rusqlite::Result<Vec<Publication>> {
+    let mut statement = db.prepare_cached(
+        "SELECT position, recorded_at, kind, id, event FROM sla_reference WHERE recorded_at <= ? \
+         ORDER BY position",
+    )?;
+    let mut rows = statement.query([column::microseconds(until)])?;
+    let mut publications = vec![];
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(3)?;
+        let event = match row.get_ref(2)?.as_str()? {
+            "policy" => PolicyId::new(id).ok().map(|id| {
+                column::json(row, 4)
+                    .map(|published| DomainEvent::Policy(id, PolicyEvent::Published(published)))
+            }),
+            _ => CalendarId::new(id).ok().map(|id| {
+                column::json(row, 4)
+                    .map(|published| DomainEvent::Calendar(id, CalendarEvent::Published(published)))
+            }),
+        };
+        let Some(event) = event.transpose()? else { continue };
+        let recorded_at = column::time(row, 1)?;
+        publications.push(Publication { position: row.get(0)?, recorded_at, event });
+    }
+    Ok(publications)
 }
 
 /// What a published document is.

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
 use parvandeh_domain::policy::{
-    DEFAULT_POLICY, Metric, Policy, PolicyCommand, PolicyDocument, PolicyRefusal, PublishPolicy,
-    Rule, Target,
+    DEFAULT_POLICY, Policy, PolicyCommand, PolicyRefusal, PublishPolicy,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -167,14 +166,12 @@ async fn latest_recorded_at(store: &Arc<dyn EventStore>) -> Result<Timestamp, Re
 async fn publish_first_policy(
     commands: &CommandHandler,
 ) -> Result<(), CommandError<PolicyRefusal>> {
-    let due_date = Target { metric: Metric::DueDate, target: None, calendar: None, pause_on: None };
-    let rule = Rule {
-        name: "any case with a date".to_owned(),
-        when: Default::default(),
-        targets: vec![due_date],
-    };
+    let document = serde_json::from_value(serde_json::json!({
+        "name": "Dates are kept",
+        "rules": [{ "name": "any case with a date", "targets": [{ "metric": "due_date" }] }],
+    }));
     let command = PolicyCommand::Publish(PublishPolicy {
-        document: PolicyDocument { name: "Dates are kept".to_owned(), rules: vec![rule] },
+        document: document.expect("the policy is written here and tested"),
         // From before any case, so that imported cases are bound to it too.
         effective_from: Some(Timestamp::constant(-2_208_988_800, 0)),
     });

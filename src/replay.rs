@@ -10,11 +10,10 @@ use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::{Metadata, Recorded};
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_domain::sla::SlaEvent;
+use parvandeh_domain::policy::PolicyEvent;
+use parvandeh_projections::case_clocks::{CaseClocks, ClockRow, CustomerTraits};
 use parvandeh_projections::case_summary::CaseRow;
-use parvandeh_projections::sla_clocks::{CaseClocks, ClockRow};
 use parvandeh_projections::sla_reference::ReferenceData;
-use uuid::Uuid;
 
 use crate::store::{EventStore, ReadError, StreamId};
 use crate::subscription::generation::Entry;
@@ -62,29 +61,78 @@ pub fn case_row(id: CaseId, events: &[Recorded<DomainEvent>]) -> Option<CaseRow>
     CaseRow::fold(id, case_events(events))
 }
 
-/// The clocks of a case as the events of its two streams make them: bound to the policies that stood in the log when the case was
-/// opened, counted in the calendars of `reference`.
-pub fn clock_rows(
-    case_id: Uuid,
-    case: &[Recorded<DomainEvent>],
-    clock: &[Recorded<DomainEvent>],
-    opened_with: &ReferenceData,
-    reference: &ReferenceData,
-) -> Vec<ClockRow> {
-    let mut ground: Option<CaseClocks> = None;
-    for (event, meta, revision) in case_events(case) {
-        match &mut ground {
-            None => ground = CaseClocks::opened(event, meta, revision, opened_with),
-            Some(ground) => {
-                ground.apply(event, meta, revision);
+/// The clocks of one case, folded from the log: its own events, those of its customer and its clocks, and every publication of a policy
+/// or a calendar, each at its place in the log.
+pub struct ClocksFold {
+    case_id: CaseId,
+    customer: CustomerTraits,
+    /// The policies and calendars known so far.
+    pub reference: ReferenceData,
+    /// What the clocks follow from; `None` before the opening.
+    pub ground: Option<CaseClocks>,
+}
+
+impl ClocksFold {
+    /// Nothing yet.
+    pub fn new(case_id: CaseId) -> Self {
+        let (customer, reference) = (CustomerTraits::default(), ReferenceData::default());
+        Self { case_id, customer, reference, ground: None }
+    }
+
+    /// Takes in the next event. Of customers it must be given those of the case's customer only.
+    pub fn take_in(&mut self, event: &Recorded<DomainEvent>) {
+        let (meta, revision) = (&event.meta, event.revision);
+        match &event.event {
+            DomainEvent::Case(id, case_event) if *id == self.case_id => match &mut self.ground {
+                Some(ground) => {
+                    ground.apply(case_event, meta, revision);
+                }
+                None => {
+                    let (customer, reference) = (&self.customer, &self.reference);
+                    self.ground =
+                        CaseClocks::opened(case_event, meta, revision, customer, reference);
+                }
+            },
+            DomainEvent::Clock(id, clock_event) if *id == self.case_id => {
+                if let Some(ground) = &mut self.ground {
+                    ground.clock_fact(clock_event, meta, revision);
+                }
             }
+            DomainEvent::Customer(_, customer_event) => {
+                let Some(said) = CustomerTraits::of(customer_event) else { return };
+                self.customer.take_in(said.clone());
+                if let Some(ground) = &mut self.ground {
+                    ground.customer_changed(said, meta, revision);
+                }
+            }
+            DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
+                self.publish(&event.event, meta.recorded_at);
+            }
+            DomainEvent::Case(..) | DomainEvent::Clock(..) => {}
         }
     }
-    let Some(mut ground) = ground else { return Vec::new() };
-    for event in clock {
-        if let DomainEvent::Clock(_, SlaEvent::Breached(breach)) = &event.event {
-            ground.breach_recorded(breach.clock);
+
+    /// Takes in a publication.
+    pub fn publish(&mut self, event: &DomainEvent, recorded_at: Timestamp) {
+        match event {
+            DomainEvent::Policy(id, policy_event) => {
+                self.reference.policy_published(id, policy_event);
+                let PolicyEvent::Published(published) = policy_event;
+                if let Some(ground) = &mut self.ground {
+                    let versions = self.reference.versions(id);
+                    ground.policy_published(id, published, versions, recorded_at);
+                }
+            }
+            DomainEvent::Calendar(id, calendar_event) => {
+                self.reference.calendar_published(id, calendar_event);
+            }
+            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Customer(..) => {}
         }
     }
-    ground.clocks(case_id, reference)
+
+    /// The clocks as they stand now.
+    pub fn rows(&self) -> Vec<ClockRow> {
+        let ground = self.ground.as_ref();
+        ground.map(|ground| ground.clocks(self.case_id.0, &self.reference)).unwrap_or_default()
+    }
 }

@@ -4,6 +4,7 @@
 //! goes to standard error.
 
 mod calendar;
+mod case_log;
 mod import;
 mod maintenance;
 mod progress;

@@ -1,12 +1,13 @@
-//! The SLA monitor: when a due moment passes, it says so in the log.
+//! The SLA monitor: when a clock comes to a moment that matters, it says so in the log.
 //!
-//! It sleeps until the next due moment that the index of due times knows, or until the read models move, whichever comes first; then
-//! it records every breach that is not on record, the longest overdue first. What fell due while the program was down is found in the
-//! same way at the next start.
+//! The read models keep an index of the moments after which something about a clock is to be recorded: a warning, a breach, a verdict, or
+//! a verdict that turned out otherwise. The monitor sleeps until the next of them, or until the read models move, whichever comes first;
+//! then it shows the clock streams what came, the longest overdue first, and they decide which facts are new. What came while the program
+//! was down is found in the same way at the next start.
 //!
 //! Before it decides it waits until the read models have seen all that was in the log, so that an answer given in time and recorded
-//! before the due moment always counts. A breach can be recorded only once: its command id follows from the case and the clock, and the
-//! clock's stream refuses nothing but ignores what it knows.
+//! before the due moment always counts. Nothing is recorded twice: a command id follows from what is on record of the clock and from how it
+//! stands, and the clock's stream ignores what it knows.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,9 +17,12 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::decider::{Actor, ActorKind};
 use parvandeh_domain::id::{CaseId, CommandId, derived};
-use parvandeh_domain::sla::{RecordBreach, Sla, SlaCommand, SlaRefusal};
-use parvandeh_projections::sla_clocks::{self, ClockRow};
+use parvandeh_domain::sla::{ClockRecord, ObserveClock, Sla, SlaCommand, SlaRefusal};
+use parvandeh_projections::case_clocks::CaseClocks;
+use parvandeh_projections::sla_clocks;
+use parvandeh_projections::sla_reference::ReferenceData;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::handler::{CommandError, CommandHandler, Envelope};
 use crate::clock::Clock;
@@ -27,9 +31,9 @@ use crate::metrics::BREACH_DELAY;
 use crate::store::{EventStore, Position, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
 
-/// Breaches looked up at once.
+/// Clocks looked up at once.
 const PAGE_SIZE: usize = 1_000;
-/// Breaches recorded side by side: the log commits them together.
+/// Cases recorded side by side: the log commits them together.
 const CONCURRENT_APPENDS_MAX: usize = 64;
 /// The longest sleep: also bounds how late a step of the system clock is noticed.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
@@ -38,9 +42,9 @@ const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Watches due times.
 pub struct SlaMonitor {
-    /// Where breaches are recorded.
+    /// Where facts are recorded.
     pub commands: Arc<CommandHandler>,
-    /// Where due times are looked up.
+    /// Where the moments are looked up.
     pub read_models: Arc<ReadModels>,
     /// The log.
     pub store: Arc<dyn EventStore>,
@@ -53,11 +57,11 @@ pub struct SlaMonitor {
 /// Why a round of the monitor failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MonitorError {
-    /// Due times could not be looked up.
-    #[error("looking up due times")]
+    /// The moments could not be looked up.
+    #[error("looking up due moments")]
     Query(#[from] QueryError),
-    /// A breach could not be recorded.
-    #[error("recording a breach of case {case_id}")]
+    /// A fact could not be recorded.
+    #[error("recording what came of the clocks of case {case_id}")]
     Record {
         /// The case.
         case_id: CaseId,
@@ -68,7 +72,7 @@ pub enum MonitorError {
 }
 
 impl SlaMonitor {
-    /// Records breaches until `stop` becomes true.
+    /// Records what comes until `stop` becomes true.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut moved = self.read_models.position_changes();
         while !*stop.borrow() {
@@ -95,25 +99,30 @@ impl SlaMonitor {
         Duration::try_from(wait).unwrap_or_default().min(SLEEP_MAX)
     }
 
-    /// Records every breach that is due and not on record; answers the next due moment.
+    /// Records everything that has come and is not on record; answers the next moment.
     pub async fn record_due(&self) -> Result<Option<Timestamp>, MonitorError> {
-        let mut recorded = HashSet::new();
+        let mut shown = HashSet::new();
         loop {
             let now = self.clock.now();
             if let Some(head) = self.store.head() {
                 self.read_models.wait_for(head).await?;
             }
-            let page =
-                self.read_models.query(move |db| sla_clocks::due(db, now, PAGE_SIZE)).await?;
-            let fresh: Vec<_> = page
-                .into_iter()
-                .filter(|row| recorded.insert((row.case_id, row.clock.key)))
-                .collect();
+            let reference = Arc::clone(&self.read_models.reference);
+            let due = self.read_models.query(move |db| {
+                let reference = reference.get(db)?;
+                let cases = sla_clocks::due(db, now, PAGE_SIZE)?;
+                Ok(cases
+                    .into_iter()
+                    .map(|(case_id, ground)| Due::of(case_id, &ground, &reference, now))
+                    .collect::<Vec<_>>())
+            });
+            let fresh: Vec<_> =
+                due.await?.into_iter().filter(|due| shown.insert(due.command_ids())).collect();
             if fresh.is_empty() {
                 return Ok(self.read_models.query(move |db| sla_clocks::next_due(db, now)).await?);
             }
             let mut appends = stream::iter(fresh)
-                .map(|row| self.record(row))
+                .map(|due| self.record(due))
                 .buffer_unordered(CONCURRENT_APPENDS_MAX);
             let mut reached = None;
             while let Some(position) = appends.next().await {
@@ -125,47 +134,67 @@ impl SlaMonitor {
         }
     }
 
-    async fn record(&self, row: ClockRow) -> Result<Option<Position>, MonitorError> {
-        let case_id = CaseId(row.case_id);
-        let clock = row.clock;
-        // The index only holds clocks with a due time.
-        let Some(due_at) = clock.due_at else { return Ok(None) };
-        let command = SlaCommand::RecordBreach(RecordBreach {
-            case_id,
-            clock: clock.key,
-            policy_id: clock.policy_id,
-            policy_version: clock.policy_version,
-            rule: clock.rule,
-            due_at,
-            started_at: clock.started_at,
-            stopped_at: clock.stopped_at,
-            unit: row.unit,
-            category: row.category,
-            priority: Some(row.priority.to_string()),
-            channel: Some(row.channel.to_string()),
-        });
-        let parts = [&*case_id.to_string(), &clock.key.to_string()];
-        let command_id = CommandId(derived(&["sla breach", parts[0], parts[1]]));
-        let envelope = Envelope {
-            command_id,
-            digest: None,
-            actor: Actor { kind: ActorKind::System, id: "sla-monitor".to_owned() },
-            occurred_at: Some(due_at),
-            correlation_id: command_id.0,
-        };
+    async fn record(&self, due: Due) -> Result<Option<Position>, MonitorError> {
+        let case_id = due.case_id;
         let stream =
             StreamId::new(&format!("clock-{case_id}")).expect("a UUID is a well-formed stream id");
         let executed = self
             .commands
-            .execute::<Sla>(&stream, vec![(envelope, command)], None, |_| true)
+            .execute::<Sla>(&stream, due.observations, None, |_| true)
             .await
             .map_err(|source| MonitorError::Record { case_id, source })?;
         if executed.event_count == 0 {
             return Ok(None);
         }
-        if due_at >= self.started_at && clock.stopped_at.is_none() {
+        if let Some(due_at) = due.breached_at.filter(|due_at| *due_at >= self.started_at) {
             BREACH_DELAY.observe(self.clock.now().duration_since(due_at).as_secs_f64());
         }
         Ok(executed.position)
     }
+}
+
+/// The clocks of one case that came to a moment that matters.
+struct Due {
+    case_id: CaseId,
+    observations: Vec<(Envelope, SlaCommand)>,
+    /// The due moment of an open clock that now is breached.
+    breached_at: Option<Timestamp>,
+}
+
+impl Due {
+    fn of(case_id: Uuid, ground: &CaseClocks, reference: &ReferenceData, now: Timestamp) -> Self {
+        let mut due = Self { case_id: CaseId(case_id), observations: vec![], breached_at: None };
+        for row in ground.clocks(case_id, reference) {
+            let Some(next_at) = row.next_at.filter(|next_at| *next_at < now) else { continue };
+            let clock = &row.clock;
+            let observed = ObserveClock::of(row.subject(), clock, ground.last_recorded());
+            if clock.stopped_at.is_none() && clock.due_at == Some(next_at) {
+                due.breached_at = Some(next_at);
+            }
+            // What came while the clock was open came at its moment; a verdict came with the stop.
+            let came_at = if next_at > clock.started_at { Some(next_at) } else { clock.stopped_at };
+            let command_id = command_id(ground.record.clocks.get(&clock.key), &observed);
+            let envelope = Envelope {
+                command_id,
+                digest: None,
+                actor: Actor { kind: ActorKind::System, id: "sla-monitor".to_owned() },
+                occurred_at: came_at,
+                correlation_id: command_id.0,
+            };
+            due.observations.push((envelope, SlaCommand::Observe(Box::new(observed))));
+        }
+        due
+    }
+
+    fn command_ids(&self) -> Vec<CommandId> {
+        self.observations.iter().map(|(envelope, _)| envelope.command_id).collect()
+    }
+}
+
+/// Two monitors that see the same clock over the same record ask the same command.
+fn command_id(record: Option<&ClockRecord>, observed: &ObserveClock) -> CommandId {
+    let text = |value: serde_json::Result<String>| value.expect("these are plain values");
+    let (record, observed) =
+        (text(serde_json::to_string(&record)), text(serde_json::to_string(observed)));
+    CommandId(derived(&["sla observation", &record, &observed]))
 }

@@ -178,12 +178,13 @@ impl Reference {
             category,
             priority: Some(priority),
             channel: Some(channel),
+            ..MatchedAttributes::default()
         };
         let rule = self.policy.first_match(&attributes);
-        let target = |metric| rule.and_then(|rule| rule.target(metric));
-        let duration = |metric, otherwise_h| match target(metric).and_then(|target| target.target) {
-            Some(duration) => duration,
-            None => SignedDuration::from_hours(otherwise_h),
+        let target = |metric: Metric| rule.and_then(|rule| rule.target(metric.as_str()));
+        let duration = |metric, otherwise_h| {
+            let goal = target(metric).and_then(|target| target.goal()?.amount());
+            goal.map_or(SignedDuration::from_hours(otherwise_h), |amount| amount.duration)
         };
         let calendar = target(Metric::Resolution).and_then(|target| target.calendar.as_ref());
         Promise {

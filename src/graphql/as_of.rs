@@ -2,16 +2,16 @@
 
 use async_graphql::Context;
 use jiff::Timestamp;
+use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_projections::case_summary::CaseRow;
-use parvandeh_projections::sla_clocks::ClockRow;
-use parvandeh_projections::sla_reference::{self, Known};
+use parvandeh_projections::sla_reference;
 use uuid::Uuid;
 
 use super::context::{failure, query, services};
-use crate::replay;
+use crate::replay::{self, ClocksFold};
 use crate::store::StreamId;
 
 /// A case as the events recorded until a moment make it.
@@ -24,22 +24,36 @@ pub async fn case_row(
     Ok(replay::case_row(CaseId(id), &events))
 }
 
-/// The clocks of a case as they were known at a moment.
-pub async fn clock_rows(
+/// The clocks of a case as they were known at a moment, and the policies and calendars by which they are counted.
+pub async fn clocks(
     ctx: &Context<'_>,
     id: Uuid,
     moment: Timestamp,
-) -> async_graphql::Result<Vec<ClockRow>> {
-    let case = events(ctx, "case", id, moment).await?;
-    let clock = events(ctx, "clock", id, moment).await?;
-    let Some(opening) = case.first().map(|event| event.position) else { return Ok(Vec::new()) };
-    let (opened_with, known) = query(ctx, move |db| {
-        let opened_with = sla_reference::reference_data(db, Known::BeforePosition(opening))?;
-        Ok((opened_with, sla_reference::reference_data(db, Known::Until(moment))?))
-    })
-    .await?;
-    // A binding names a policy version, and versions do not change: those bound at the opening are among those known at the moment.
-    Ok(replay::clock_rows(id, &case, &clock, &opened_with, &known))
+) -> async_graphql::Result<ClocksFold> {
+    let mut all = events(ctx, "case", id, moment).await?;
+    let customer_id = all.iter().find_map(|event| match &event.event {
+        DomainEvent::Case(_, CaseEvent::Opened(opened)) => opened.customer_id,
+        _ => None,
+    });
+    if let Some(customer_id) = customer_id {
+        all.extend(events(ctx, "customer", customer_id.0, moment).await?);
+    }
+    all.extend(events(ctx, "clock", id, moment).await?);
+    all.sort_by_key(|event| event.position);
+    let publications = query(ctx, move |db| sla_reference::publications(db, moment)).await?;
+
+    let mut fold = ClocksFold::new(CaseId(id));
+    let mut publications = publications.into_iter().peekable();
+    for event in &all {
+        while let Some(earlier) = publications.next_if(|next| next.position < event.position) {
+            fold.publish(&earlier.event, earlier.recorded_at);
+        }
+        fold.take_in(event);
+    }
+    for later in publications {
+        fold.publish(&later.event, later.recorded_at);
+    }
+    Ok(fold)
 }
 
 async fn events(

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
+use parvandeh_projections::case_clocks::ClockRow;
 use parvandeh_projections::case_summary::{self, CaseRow};
 use parvandeh_projections::customer_profile::{self, CustomerRow};
 use parvandeh_projections::scope::CaseScope;
-use parvandeh_projections::sla_clocks::{self, ClockRow};
+use parvandeh_projections::sla_clocks;
+use parvandeh_projections::sla_reference::ReferenceData;
 use uuid::Uuid;
 
 use super::context::{case_scope, failure};
@@ -68,8 +70,11 @@ pub async fn customer(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<Opti
     loaders.customers.load_one(scoped).await.map_err(|error| failure(&*error))
 }
 
+/// Clocks, and the policies and calendars by which they are counted.
+type CountedClocks = (Vec<ClockRow>, Arc<ReferenceData>);
+
 /// The clocks of a case inside the caller's scope.
-pub async fn clocks(ctx: &Context<'_>, case_id: Uuid) -> async_graphql::Result<Vec<ClockRow>> {
+pub async fn clocks(ctx: &Context<'_>, case_id: Uuid) -> async_graphql::Result<CountedClocks> {
     let scoped = Scoped { scope: case_scope(ctx), id: case_id };
     let loaders = ctx.data_unchecked::<Loaders>();
     let found = loaders.clocks.load_one(scoped).await.map_err(|error| failure(&*error))?;
@@ -128,21 +133,23 @@ impl Loader<Scoped> for Customers {
 struct Clocks(Arc<ReadModels>);
 
 impl Loader<Scoped> for Clocks {
-    type Value = Vec<ClockRow>;
+    type Value = CountedClocks;
     type Error = Arc<QueryError>;
 
     async fn load(
         &self,
         links: &[Scoped],
-    ) -> Result<HashMap<Scoped, Vec<ClockRow>>, Arc<QueryError>> {
+    ) -> Result<HashMap<Scoped, CountedClocks>, Arc<QueryError>> {
         let links = links.to_vec();
+        let reference = Arc::clone(&self.0.reference);
         self.0
             .query(move |db| {
+                let reference = reference.get(db)?;
                 links
                     .into_iter()
                     .map(|link| {
-                        let rows = sla_clocks::clocks(db, &link.scope, link.id)?;
-                        Ok((link, rows))
+                        let rows = sla_clocks::clocks(db, &link.scope, link.id, &reference)?;
+                        Ok((link, (rows, Arc::clone(&reference))))
                     })
                     .collect()
             })

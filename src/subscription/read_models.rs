@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use parvandeh_projections::sla_reference::ReferenceCache;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -92,6 +93,8 @@ impl Serving {
 pub struct ReadModels {
     directory: PathBuf,
     store: Arc<dyn EventStore>,
+    /// Policies and calendars as the tables have them, for whoever evaluates clocks.
+    pub reference: Arc<ReferenceCache>,
     serving: RwLock<Option<Arc<Serving>>>,
     position: watch::Sender<u64>,
     readers: tokio::sync::Semaphore,
@@ -105,6 +108,7 @@ impl ReadModels {
         Arc::new(Self {
             directory: directory.to_owned(),
             store,
+            reference: Arc::default(),
             serving: RwLock::new(None),
             position: watch::channel(0).0,
             readers: tokio::sync::Semaphore::new(READERS_MAX),

@@ -57,7 +57,7 @@ pub enum FactSource {
     Case(u64),
     /// Of its customer's stream.
     Customer(u64),
-    /// Of a policy's stream; the fact names the policy.
+    /// Of a policy, which the fact names; the number is the version's.
     Policy(u64),
     /// Of the stream of the case's clocks.
     Clock(u64),

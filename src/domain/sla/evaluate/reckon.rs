@@ -37,7 +37,8 @@ pub(super) fn clock(
         _ if calendar.is_some() => Measure::WorkingTime,
         _ => Measure::Elapsed,
     };
-    let counted = count(cycle, measure, calendar, calendars)?;
+    let counting = counting(cycle, (calendar_id.as_ref(), calendar), calendars)?;
+    let counted = count(cycle, measure, &counting);
     let extensions = course.extensions_of(&key);
     let terms = promise.target.extension.map(|terms| (terms.amount, terms.most.min(extensions)));
 
@@ -113,7 +114,7 @@ pub(super) fn clock(
         elapsed: counted.elapsed,
         paused: counted.paused,
         wall_clock: counted.wall_clock,
-        intervals: intervals(cycle),
+        intervals: intervals(cycle, &counting),
         actions: promise.target.actions.clone(),
     })
 }
@@ -158,12 +159,26 @@ struct Running<'c> {
     is_last: bool,
 }
 
-fn count<'c>(
+/// The calendar that counts a stretch, and its name.
+type Counting<'c> = (Option<CalendarId>, Option<&'c CalendarVersions>);
+
+/// The calendar of each stretch: its own promise's, or the one that governs at the end where that had none.
+fn counting<'c>(
     cycle: &Cycle<'_>,
-    measure: Measure,
-    governing: Option<&'c CalendarVersions>,
+    (governing_id, governing): (Option<&CalendarId>, Option<&'c CalendarVersions>),
     calendars: &'c impl CalendarSource,
-) -> Option<Counted<'c>> {
+) -> Option<Vec<Counting<'c>>> {
+    let own = |stretch: &Stretch<'_>| {
+        let goal = stretch.promise.target.goal();
+        Some(match calendar_of(&stretch.promise, goal, calendars)? {
+            (None, None) => (governing_id.cloned(), governing),
+            own => own,
+        })
+    };
+    cycle.stretches.iter().map(own).collect()
+}
+
+fn count<'c>(cycle: &Cycle<'_>, measure: Measure, counting: &[Counting<'c>]) -> Counted<'c> {
     let zero = SignedDuration::ZERO;
     let mut counted =
         Counted { running: vec![], elapsed: zero, paused: zero, wall_clock: zero, measure };
@@ -171,8 +186,7 @@ fn count<'c>(
     for (index, stretch) in cycle.stretches.iter().enumerate() {
         let next = cycle.stretches.get(index + 1).map(|next| next.from);
         let to = next.or(cycle.end.map(|end| end.at));
-        let (_, own) = calendar_of(&stretch.promise, stretch.promise.target.goal(), calendars)?;
-        let calendar = own.or(governing);
+        let calendar = counting[index].1;
         let passes = to.map(|to| between(calendar, measure, stretch.from, to));
         match stretch.course {
             IntervalCourse::Running => {
@@ -191,7 +205,7 @@ fn count<'c>(
             IntervalCourse::Idle => {}
         }
     }
-    Some(counted)
+    counted
 }
 
 impl Counted<'_> {
@@ -316,13 +330,20 @@ fn warn_before(
     reach(calendar, measure, started_at, amount)
 }
 
-fn intervals(cycle: &Cycle<'_>) -> Vec<ClockInterval> {
+fn intervals(cycle: &Cycle<'_>, counting: &[Counting<'_>]) -> Vec<ClockInterval> {
     let ends = cycle.stretches.iter().skip(1).map(|next| Some(next.from));
     let ends = ends.chain([cycle.end.map(|end| end.at)]);
-    cycle.stretches.iter().zip(ends).map(|(stretch, to)| interval(stretch, to)).collect()
+    let stretches = cycle.stretches.iter().zip(counting).zip(ends);
+    stretches
+        .map(|((stretch, (calendar, _)), to)| interval(stretch, calendar.as_ref(), to))
+        .collect()
 }
 
-fn interval(stretch: &Stretch<'_>, to: Option<Timestamp>) -> ClockInterval {
+fn interval(
+    stretch: &Stretch<'_>,
+    calendar_id: Option<&CalendarId>,
+    to: Option<Timestamp>,
+) -> ClockInterval {
     let governing = &stretch.promise.governing;
     ClockInterval {
         from: stretch.from,
@@ -336,7 +357,7 @@ fn interval(stretch: &Stretch<'_>, to: Option<Timestamp>) -> ClockInterval {
         policy_id: governing.policy_id.clone(),
         policy_version: governing.policy_version,
         rule: governing.rule.name.clone(),
-        calendar_id: stretch.promise.calendar.cloned(),
+        calendar_id: calendar_id.cloned(),
         time_zone: stretch.promise.target.time_zone.clone(),
     }
 }
