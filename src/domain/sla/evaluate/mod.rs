@@ -22,9 +22,6 @@ use crate::{
 };
 use course::Course;
 
-/// The calendar of targets for which neither they, nor the unit, nor the policy name one.
-pub const DEFAULT_CALENDAR: &str = "default";
-
 /// Gives policy versions by their numbers.
 pub trait PolicySource {
     /// This version of the policy; `None` when it is not known.

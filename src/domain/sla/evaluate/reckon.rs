@@ -6,14 +6,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    CalendarSource, DEFAULT_CALENDAR,
+    CalendarSource,
     course::{Agreed, Course},
     run::{ClockName, Cycle, Ending, Promise, Stretch},
 };
 use crate::{
     calendar::{CalendarVersions, Measure},
     id::CalendarId,
-    policy::{Amount, Goal, Promised, PromisedMoment, Threshold},
+    policy::{Amount, DEFAULT_CALENDAR, Goal, Promised, PromisedMoment, Threshold},
     sla::{Clock, ClockInterval, ClockKey, ClockState, IntervalCourse, Warning},
 };
 
@@ -31,7 +31,7 @@ pub(super) fn clock(
     };
     let promise = &cycle.stretches.last()?.promise;
     let goal = promise.target.goal();
-    let (calendar_id, calendar) = calendar_of(promise, goal, calendars)?;
+    let (calendar_id, calendar) = calendar_of(promise, calendars)?;
     let measure = match goal {
         Some(Goal::Amount(amount)) => amount.measure,
         _ if calendar.is_some() => Measure::WorkingTime,
@@ -123,14 +123,9 @@ pub(super) fn clock(
 /// `None` says that it is not known.
 fn calendar_of<'c>(
     promise: &Promise<'_>,
-    goal: Option<Goal>,
     calendars: &'c impl CalendarSource,
 ) -> Option<(Option<CalendarId>, Option<&'c CalendarVersions>)> {
-    let needs_one = match goal {
-        Some(Goal::Amount(amount)) => amount.measure != Measure::Elapsed,
-        Some(Goal::WorkingDay(_) | Goal::Date(_)) => true,
-        Some(Goal::Promised(_)) | None => false,
-    };
+    let needs_one = promise.target.needs_calendar();
     let default = || needs_one.then(|| CalendarId::new(DEFAULT_CALENDAR).expect("it is a code"));
     let Some(id) = promise.calendar.cloned().or_else(default) else { return Some((None, None)) };
     let calendar = calendars.calendar(&id, promise.target.time_zone.as_deref())?;
@@ -169,8 +164,7 @@ fn counting<'c>(
     calendars: &'c impl CalendarSource,
 ) -> Option<Vec<Counting<'c>>> {
     let own = |stretch: &Stretch<'_>| {
-        let goal = stretch.promise.target.goal();
-        Some(match calendar_of(&stretch.promise, goal, calendars)? {
+        Some(match calendar_of(&stretch.promise, calendars)? {
             (None, None) => (governing_id.cloned(), governing),
             own => own,
         })
