@@ -341,7 +341,7 @@ impl<'a, 's> Runner<'a, 's> {
                 };
                 cycle.go_on(step, promise, is_paused);
             }
-        } else if starts && !(stop && !recurs) && !cancel && !merged && self.begins_at.is_none() {
+        } else if starts && (recurs || !stop) && !cancel && !merged && self.begins_at.is_none() {
             self.begin_at_step(step, promise, pause, governed.is_in_force);
         } else if (cancel || merged) && self.begins_at.is_some() {
             self.begins_at = None;
