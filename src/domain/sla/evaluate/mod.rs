@@ -52,3 +52,6 @@ pub fn evaluate(
     clocks.sort_by(|one, other| (one.started_at, &one.key).cmp(&(other.started_at, &other.key)));
     clocks
 }
+
+#[cfg(test)]
+mod tests;
