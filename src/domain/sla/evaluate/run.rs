@@ -103,23 +103,15 @@ pub(super) fn all<'a>(
     course: &'a Course<'a>,
     due: &dyn Fn(&ClockName<'a>, &Cycle<'a>) -> Option<Timestamp>,
 ) -> Vec<Run<'a>> {
-    let mut waiting = names(course);
+    let mut waiting = named(course);
     let mut conditions = HashMap::new();
     let mut stops: HashMap<(usize, &str), Vec<usize>> = HashMap::new();
     let mut runs: Vec<Run<'a>> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         // Of clocks that wait for each other in a circle, which validation refuses, the first goes ahead.
-        let next = waiting
-            .iter()
-            .position(|name| {
-                waiting.iter().all(|other| {
-                    other.agreement_index != name.agreement_index
-                        || other.clock == name.clock
-                        || !looks_at(course, *name, other.clock)
-                })
-            })
-            .unwrap_or(0);
-        let name = waiting.remove(next);
+        let is_free = |one: &Named<'_>| !waiting.iter().any(|other| one.waits_for(other));
+        let next = waiting.iter().position(is_free).unwrap_or(0);
+        let name = waiting.remove(next).name;
         let promises = promises(course, name, &mut conditions);
         let mut runner = Runner::new(name, &course.steps, &promises, &stops, due);
         for index in 0..course.steps.len() {
@@ -132,9 +124,23 @@ pub(super) fn all<'a>(
     runs
 }
 
+/// A clock, and those whose stops its conditions look at.
+struct Named<'a> {
+    name: ClockName<'a>,
+    looks_at: Vec<&'a str>,
+}
+
+impl Named<'_> {
+    fn waits_for(&self, other: &Self) -> bool {
+        self.name.agreement_index == other.name.agreement_index
+            && self.name.clock != other.name.clock
+            && self.looks_at.contains(&other.name.clock)
+    }
+}
+
 /// Every clock that a governing rule names at some step, in the order of the rules.
-fn names<'a>(course: &Course<'a>) -> Vec<ClockName<'a>> {
-    let mut names: Vec<ClockName<'a>> = vec![];
+fn named<'a>(course: &Course<'a>) -> Vec<Named<'a>> {
+    let mut named: Vec<Named<'a>> = vec![];
     for (agreement_index, agreement) in course.agreements.iter().enumerate() {
         let mut last_rule = None;
         for step in &course.steps {
@@ -144,47 +150,28 @@ fn names<'a>(course: &Course<'a>) -> Vec<ClockName<'a>> {
                 continue;
             }
             for target in &governing.rule.targets {
-                let clock = target.clock();
-                let is_known = |known: &ClockName<'_>| {
-                    known.agreement_index == agreement_index && known.clock == clock
+                let name = ClockName { agreement_index, agreement, clock: target.clock() };
+                let is_known = |known: &Named<'_>| {
+                    known.name.agreement_index == agreement_index && known.name.clock == name.clock
                 };
-                if !names.iter().any(is_known) {
-                    names.push(ClockName { agreement_index, agreement, clock });
+                let place = named.iter().position(is_known).unwrap_or_else(|| {
+                    named.push(Named { name, looks_at: vec![] });
+                    named.len() - 1
+                });
+                let looks_at = &mut named[place].looks_at;
+                for clock in target.stopped_clocks() {
+                    if !looks_at.contains(&clock) {
+                        looks_at.push(clock);
+                    }
                 }
             }
         }
     }
-    names
-}
-
-/// Whether some promise of a clock looks at the stop of another.
-fn looks_at(course: &Course<'_>, name: ClockName<'_>, other: &str) -> bool {
-    let targets = course
-        .steps
-        .iter()
-        .filter_map(|step| step.governing(name.agreement_index)?.rule.target(name.clock));
-    let mut last = None;
-    let mut found = false;
-    for target in targets {
-        let pointer: *const Target = target;
-        if last.replace(pointer) == Some(pointer) {
-            continue;
-        }
-        let given = [
-            &target.start,
-            &target.pause,
-            &target.resume,
-            &target.stop,
-            &target.cancel,
-            &target.reset,
-        ];
-        let mut given = given.into_iter().flatten();
-        found |= given.any(|condition| condition.stopped_clocks().contains(&other));
-    }
-    found
+    named
 }
 
 /// What governs a clock at one step.
+#[derive(Clone)]
 struct Governed<'a> {
     /// The promise in force, or the next that comes; `None` when none comes any more.
     promise: Option<Promise<'a>>,
@@ -197,29 +184,37 @@ fn promises<'a>(
     name: ClockName<'a>,
     conditions: &mut HashMap<*const Target, Rc<SixConditions>>,
 ) -> Vec<Governed<'a>> {
-    let mut governed = Vec::with_capacity(course.steps.len());
-    let mut next: Option<Promise<'a>> = None;
+    let mut governed: Vec<Governed<'a>> = Vec::with_capacity(course.steps.len());
+    // From the last step to the first, because each is run under the next promise that comes.
+    let mut after: Option<(&Step<'a>, Governed<'a>)> = None;
     for step in course.steps.iter().rev() {
-        let governing = step.governing(name.agreement_index);
-        let in_force = governing.and_then(|governing| {
-            let target = governing.rule.target(name.clock)?;
-            let unit = step.situation.attributes.unit;
-            let pointer: *const Target = target;
-            let conditions = conditions.entry(pointer);
-            let conditions = conditions.or_insert_with(|| Rc::new(target.conditions()));
-            Some(Promise {
-                governing,
-                target,
-                calendar: governing.document.calendar_of(target, unit),
-                conditions: Rc::clone(conditions),
-            })
-        });
-        let is_in_force = in_force.is_some();
-        next = in_force.or(next);
-        governed.push(Governed { promise: next.clone(), is_in_force });
+        let this = match &after {
+            Some((after, governed)) if after.is_governed_like(step) => governed.clone(),
+            _ => {
+                let in_force = promise(step, name, conditions);
+                let is_in_force = in_force.is_some();
+                let next = after.and_then(|(_, governed)| governed.promise);
+                Governed { promise: in_force.or(next), is_in_force }
+            }
+        };
+        after = Some((step, this.clone()));
+        governed.push(this);
     }
     governed.reverse();
     governed
+}
+
+/// The promise that a clock gets from the rule in force after a step.
+fn promise<'a>(
+    step: &Step<'a>,
+    name: ClockName<'a>,
+    conditions: &mut HashMap<*const Target, Rc<SixConditions>>,
+) -> Option<Promise<'a>> {
+    let governing = step.governing(name.agreement_index)?;
+    let target = governing.rule.target(name.clock)?;
+    let calendar = governing.document.calendar_of(target, step.situation.attributes.unit);
+    let conditions = conditions.entry(target).or_insert_with(|| Rc::new(target.conditions()));
+    Some(Promise { governing, target, calendar, conditions: Rc::clone(conditions) })
 }
 
 /// What a step says of pauses.
