@@ -264,4 +264,4 @@ fn moment_within(open: &[(i64, i64)], mut rest: i128, start_s: i64) -> Option<Ti
 mod compile;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -279,7 +279,11 @@ fn oracle_moment(zone: &TimeZone, mut local: DateTime) -> Timestamp {
 }
 
 /// Working time by walking over all dates from two days before to two days after.
-fn oracle_between(document: &CalendarDocument, from: Timestamp, to: Timestamp) -> SignedDuration {
+pub(in crate::calendar) fn oracle_between(
+    document: &CalendarDocument,
+    from: Timestamp,
+    to: Timestamp,
+) -> SignedDuration {
     let zone = jiff::tz::TimeZoneDatabase::bundled().get(&document.time_zone).unwrap();
     let local = |at: Timestamp| zone.to_datetime(at).date();
     let (mut date, last) = (local(from - hours(48)), local(to + hours(48)));
@@ -325,7 +329,7 @@ fn any_intervals() -> impl Strategy<Value = Vec<Interval>> {
     })
 }
 
-fn any_document() -> impl Strategy<Value = CalendarDocument> {
+pub(in crate::calendar) fn any_document() -> impl Strategy<Value = CalendarDocument> {
     let zone = prop::sample::select(vec![
         "UTC",
         "Asia/Tehran",
@@ -359,7 +363,7 @@ fn any_document() -> impl Strategy<Value = CalendarDocument> {
 }
 
 /// A moment of the years 1975 to 2035, to the nanosecond; one in three lies near a change of the clocks in some zone.
-fn any_moment() -> impl Strategy<Value = Timestamp> {
+pub(in crate::calendar) fn any_moment() -> impl Strategy<Value = Timestamp> {
     let near = prop::sample::select(vec![
         "2021-03-21T20:30:00Z",
         "2021-09-21T19:30:00Z",
