@@ -240,8 +240,8 @@ struct Runner<'a, 's> {
     unanswered: bool,
     /// Of the steps so far.
     pausing: Vec<Pausing>,
-    /// When a sequential cycle begins that has not begun yet.
-    begins_at: Option<Timestamp>,
+    /// When a sequential cycle begins that has not begun yet, and what ended the one before.
+    begins_at: Option<(Timestamp, FactSource)>,
     /// Since when no rule gives the open cycle a target.
     lost_at: Option<Timestamp>,
     /// The steps at which the clock stopped.
@@ -280,8 +280,8 @@ impl<'a, 's> Runner<'a, 's> {
     fn step(&mut self, index: usize) {
         let (step, governed) = (&self.steps[index], &self.governed[index]);
         let before = index.checked_sub(1).map(|before| &self.steps[before]);
-        if let Some(at) = self.begins_at.take_if(|at| *at <= step.at) {
-            self.begin(at, index - 1, Cause::Recurred);
+        if let Some((at, ended_by)) = self.begins_at.take_if(|(at, _)| *at <= step.at) {
+            self.begin(at, index - 1, Cause::Recurred, ended_by);
         }
         let Some(promise) = &governed.promise else {
             self.end(index, step.at, Ending::Cancelled);
@@ -414,21 +414,21 @@ impl<'a, 's> Runner<'a, 's> {
             }
             _ => {}
         }
-        self.begin(step.at, index, step.cause());
+        self.begin(step.at, index, step.cause(), step.source);
         if is_paused && let Some(cycle) = self.open() {
             cycle.stretches[0].course = IntervalCourse::Paused;
         }
     }
 
     /// Begins a cycle in the situation after a step; whether it is paused at first is asked of the situation alone.
-    fn begin(&mut self, at: Timestamp, index: usize, cause: Cause) {
+    fn begin(&mut self, at: Timestamp, index: usize, cause: Cause, source: FactSource) {
         let (step, governed) = (&self.steps[index], &self.governed[index]);
         let Some(promise) = &governed.promise else { return };
         let look = Look::at_rest(step, self.responded, self.unanswered);
         let paused = holds(&promise.conditions.pause, look);
         let course = if paused { IntervalCourse::Paused } else { IntervalCourse::Running };
         self.lost_at = None;
-        let stretch = Stretch { from: at, cause, ..stretch(step, promise, course) };
+        let stretch = Stretch { from: at, cause, source, ..stretch(step, promise, course) };
         self.cycles.push(Cycle {
             number: self.ended + 1,
             started_at: at,
@@ -455,7 +455,7 @@ impl<'a, 's> Runner<'a, 's> {
                 let due = ended
                     .and_then(|ended| Some((self.due)(&self.name, ended)?.max(ended.started_at)));
                 match due {
-                    Some(due) if due > step.at => self.begins_at = Some(due),
+                    Some(due) if due > step.at => self.begins_at = Some((due, step.source)),
                     Some(due) => self.begin_in_the_past(due, index),
                     None => self.begin_at_step(index, promise),
                 }
@@ -466,7 +466,7 @@ impl<'a, 's> Runner<'a, 's> {
     /// Begins a cycle at a moment before a step, with the pauses since then.
     fn begin_in_the_past(&mut self, at: Timestamp, index: usize) {
         let since = self.steps[..=index].partition_point(|step| step.at <= at);
-        self.begin(at, since.saturating_sub(1), Cause::Recurred);
+        self.begin(at, since.saturating_sub(1), Cause::Recurred, self.steps[index].source);
         (since..=index).for_each(|index| self.pause_or_resume(index));
     }
 
@@ -495,8 +495,10 @@ impl<'a, 's> Runner<'a, 's> {
     }
 
     fn finish(mut self) -> (Run<'a>, Vec<usize>) {
-        if let (Some(at), Some(last)) = (self.begins_at, self.steps.len().checked_sub(1)) {
-            self.begin(at, last, Cause::Recurred);
+        if let (Some((at, ended_by)), Some(last)) =
+            (self.begins_at, self.steps.len().checked_sub(1))
+        {
+            self.begin(at, last, Cause::Recurred, ended_by);
         }
         self.cycles.retain(Cycle::counts);
         (Run { name: self.name, cycles: self.cycles }, self.stopped_at)
