@@ -8,7 +8,7 @@ use std::{collections::HashMap, hint::black_box, sync::Arc, time::Instant};
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Weekday, time},
-    tz::TimeZone,
+    tz::{TimeZone, TimeZoneDatabase},
 };
 use parvandeh_domain::{
     calendar::{CalendarVersions, WorkingTime},
@@ -161,7 +161,7 @@ fn time_us<T>(turns: u32, mut turn: impl FnMut() -> T) -> f64 {
 }
 
 fn main() {
-    let (sources, zone) = (sources(), TimeZone::get(ZONE).expect("a zone"));
+    let (sources, zone) = (sources(), TimeZoneDatabase::bundled().get(ZONE).expect("a zone"));
     println!("medians of {ROUNDS} alternating rounds");
     println!("facts   clocks   all clocks us   walk of one clock us   ratio");
     for facts in [30, 300, 1000] {

@@ -41,19 +41,15 @@ pub struct PolicyDocument {
 
 vocabulary!(
     /// What a new version of a policy does to cases that are open when it comes into force.
+    #[derive(Default)]
     OpenCases {
         /// They stay with the version in force at their opening.
+        #[default]
         Keep = "keep",
         /// They move to the new version; what has elapsed is kept.
         Move = "move",
     }
 );
-
-impl Default for OpenCases {
-    fn default() -> Self {
-        Self::Keep
-    }
-}
 
 impl OpenCases {
     fn is_keep(&self) -> bool {
@@ -189,19 +185,15 @@ vocabulary!(
 
 vocabulary!(
     /// Whose answers count.
+    #[derive(Default)]
     Responders {
         /// Those of any member of staff.
+        #[default]
         Staff = "staff",
         /// Only those of whom the case is assigned to.
         Assignee = "assignee",
     }
 );
-
-impl Default for Responders {
-    fn default() -> Self {
-        Self::Staff
-    }
-}
 
 impl Responders {
     fn is_staff(&self) -> bool {
@@ -211,19 +203,15 @@ impl Responders {
 
 vocabulary!(
     /// Where a clock starts that gets its target late.
+    #[derive(Default)]
     LateStart {
         /// Where it would have started, with the pauses since then.
+        #[default]
         FromTheStart = "from_the_start",
         /// When it gets the target.
         WhenAttached = "when_attached",
     }
 );
-
-impl Default for LateStart {
-    fn default() -> Self {
-        Self::FromTheStart
-    }
-}
 
 impl LateStart {
     fn is_from_the_start(&self) -> bool {

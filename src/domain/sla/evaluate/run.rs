@@ -12,12 +12,13 @@ use jiff::Timestamp;
 
 use super::{
     condition::{Look, holds},
-    course::{Course, Governing, Situation, Step},
+    course::{Course, Step},
+    cycle::{Cycle, End, Ending, Stretch, stretch},
+    promise::{ClockName, Governed, Named, Promise, named, promises},
 };
 use crate::{
-    case::attribute::{HoldReason, Status},
-    id::{CalendarId, StaffId, UnitId},
-    policy::{Cycles, LateStart, Recurrence, Responders, ResponseKind, SixConditions, Target},
+    case::attribute::Status,
+    policy::{Cycles, LateStart, Recurrence, Responders, ResponseKind, Target},
     sla::{AnswerKind, Cause, FactKind, FactSource, IntervalCourse},
 };
 
@@ -25,75 +26,6 @@ use crate::{
 pub(super) struct Run<'a> {
     pub(super) name: ClockName<'a>,
     pub(super) cycles: Vec<Cycle<'a>>,
-}
-
-/// A clock of one case: its agreement, by place and by name, and its name in the rules.
-#[derive(Clone, Copy)]
-pub(super) struct ClockName<'a> {
-    agreement_index: usize,
-    pub(super) agreement: &'a str,
-    pub(super) clock: &'a str,
-}
-
-/// From a start to its end.
-pub(super) struct Cycle<'a> {
-    /// 1 for the first.
-    pub(super) number: u32,
-    pub(super) started_at: Timestamp,
-    pub(super) attached_at: Timestamp,
-    /// Never empty.
-    pub(super) stretches: Vec<Stretch<'a>>,
-    pub(super) end: Option<End>,
-    /// The situation at the end, or at the last step.
-    pub(super) situation: Situation<'a>,
-    is_attached: bool,
-}
-
-/// How a cycle ended.
-#[derive(Clone, Copy)]
-pub(super) struct End {
-    pub(super) at: Timestamp,
-    pub(super) how: Ending,
-}
-
-/// The ways in which a cycle ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    Stopped,
-    Cancelled,
-    Merged,
-}
-
-/// A stretch in which nothing changed that the clock is counted or attributed by.
-#[derive(Clone)]
-pub(super) struct Stretch<'a> {
-    pub(super) from: Timestamp,
-    pub(super) course: IntervalCourse,
-    pub(super) promise: Promise<'a>,
-    pub(super) hold: Option<HoldReason>,
-    pub(super) unit: Option<&'a UnitId>,
-    pub(super) assignee: Option<&'a StaffId>,
-    pub(super) cause: Cause,
-    pub(super) source: FactSource,
-}
-
-/// What governs a clock from a step on.
-#[derive(Clone)]
-pub(super) struct Promise<'a> {
-    pub(super) governing: Governing<'a>,
-    pub(super) target: &'a Target,
-    /// The calendar that the target, the unit or the policy names.
-    pub(super) calendar: Option<&'a CalendarId>,
-    conditions: Rc<SixConditions>,
-}
-
-impl Promise<'_> {
-    fn is_same(&self, other: &Self) -> bool {
-        std::ptr::eq(self.target, other.target)
-            && self.governing.policy_version == other.governing.policy_version
-            && self.governing.policy_id == other.governing.policy_id
-            && self.calendar == other.calendar
-    }
 }
 
 /// The runs of all clocks that some rule of the course names. A clock that looks at another's stop comes after it.
@@ -122,99 +54,6 @@ pub(super) fn all<'a>(
         runs.push(run);
     }
     runs
-}
-
-/// A clock, and those whose stops its conditions look at.
-struct Named<'a> {
-    name: ClockName<'a>,
-    looks_at: Vec<&'a str>,
-}
-
-impl Named<'_> {
-    fn waits_for(&self, other: &Self) -> bool {
-        self.name.agreement_index == other.name.agreement_index
-            && self.name.clock != other.name.clock
-            && self.looks_at.contains(&other.name.clock)
-    }
-}
-
-/// Every clock that a governing rule names at some step, in the order of the rules.
-fn named<'a>(course: &Course<'a>) -> Vec<Named<'a>> {
-    let mut named: Vec<Named<'a>> = vec![];
-    for (agreement_index, agreement) in course.agreements.iter().enumerate() {
-        let mut last_rule = None;
-        for step in &course.steps {
-            let Some(governing) = step.governing(agreement_index) else { continue };
-            let rule: *const _ = governing.rule;
-            if last_rule.replace(rule) == Some(rule) {
-                continue;
-            }
-            for target in &governing.rule.targets {
-                let name = ClockName { agreement_index, agreement, clock: target.clock() };
-                let is_known = |known: &Named<'_>| {
-                    known.name.agreement_index == agreement_index && known.name.clock == name.clock
-                };
-                let place = named.iter().position(is_known).unwrap_or_else(|| {
-                    named.push(Named { name, looks_at: vec![] });
-                    named.len() - 1
-                });
-                let looks_at = &mut named[place].looks_at;
-                for clock in target.stopped_clocks() {
-                    if !looks_at.contains(&clock) {
-                        looks_at.push(clock);
-                    }
-                }
-            }
-        }
-    }
-    named
-}
-
-/// What governs a clock at one step.
-#[derive(Clone)]
-struct Governed<'a> {
-    /// The promise in force, or the next that comes; `None` when none comes any more.
-    promise: Option<Promise<'a>>,
-    /// Whether it is in force.
-    is_in_force: bool,
-}
-
-fn promises<'a>(
-    course: &'a Course<'a>,
-    name: ClockName<'a>,
-    conditions: &mut HashMap<*const Target, Rc<SixConditions>>,
-) -> Vec<Governed<'a>> {
-    let mut governed: Vec<Governed<'a>> = Vec::with_capacity(course.steps.len());
-    // From the last step to the first, because each is run under the next promise that comes.
-    let mut after: Option<(&Step<'a>, Governed<'a>)> = None;
-    for step in course.steps.iter().rev() {
-        let this = match &after {
-            Some((after, governed)) if after.is_governed_like(step) => governed.clone(),
-            _ => {
-                let in_force = promise(step, name, conditions);
-                let is_in_force = in_force.is_some();
-                let next = after.and_then(|(_, governed)| governed.promise);
-                Governed { promise: in_force.or(next), is_in_force }
-            }
-        };
-        after = Some((step, this.clone()));
-        governed.push(this);
-    }
-    governed.reverse();
-    governed
-}
-
-/// The promise that a clock gets from the rule in force after a step.
-fn promise<'a>(
-    step: &Step<'a>,
-    name: ClockName<'a>,
-    conditions: &mut HashMap<*const Target, Rc<SixConditions>>,
-) -> Option<Promise<'a>> {
-    let governing = step.governing(name.agreement_index)?;
-    let target = governing.rule.target(name.clock)?;
-    let calendar = governing.document.calendar_of(target, step.situation.attributes.unit);
-    let conditions = conditions.entry(target).or_insert_with(|| Rc::new(target.conditions()));
-    Some(Promise { governing, target, calendar, conditions: Rc::clone(conditions) })
 }
 
 /// What a step says of pauses.
@@ -341,7 +180,7 @@ impl<'a, 's> Runner<'a, 's> {
             } else {
                 self.pause_or_resume(index);
             }
-        } else if starts && !(stop && !recurs) && !cancel && !merged && self.begins_at.is_none() {
+        } else if starts && (recurs || !stop) && !cancel && !merged && self.begins_at.is_none() {
             self.begin_at_step(index, promise);
         } else if (cancel || merged) && self.begins_at.is_some() {
             self.begins_at = None;
@@ -502,63 +341,6 @@ impl<'a, 's> Runner<'a, 's> {
         }
         self.cycles.retain(Cycle::counts);
         (Run { name: self.name, cycles: self.cycles }, self.stopped_at)
-    }
-}
-
-impl<'a> Cycle<'a> {
-    /// Whether it ever was: a cycle that no rule gave a target was not, nor one that was cancelled as it began.
-    fn counts(&self) -> bool {
-        let is_nothing = |end: End| end.how == Ending::Cancelled && end.at == self.started_at;
-        self.is_attached && !self.end.is_some_and(is_nothing)
-    }
-
-    /// Goes on after a step, in a new stretch if anything changed that counts.
-    fn go_on(&mut self, step: &'a Step<'a>, promise: &Promise<'a>, is_paused: bool) {
-        let course = if is_paused { IntervalCourse::Paused } else { IntervalCourse::Running };
-        self.turn(stretch(step, promise, course));
-    }
-
-    fn turn(&mut self, mut next: Stretch<'a>) {
-        if let Some(last) = self.stretches.last() {
-            if last.is_same(&next) {
-                return;
-            }
-            if last.from == next.from {
-                // Nothing lasted in between. What only changes who is responsible does not begin a stretch of no length.
-                if last.course == next.course {
-                    (next.cause, next.source) = (last.cause, last.source);
-                }
-                self.stretches.pop();
-                if self.stretches.last().is_some_and(|last| last.is_same(&next)) {
-                    return;
-                }
-            }
-        }
-        self.stretches.push(next);
-    }
-}
-
-impl Stretch<'_> {
-    /// Whether it is counted and attributed like another.
-    fn is_same(&self, other: &Self) -> bool {
-        self.course == other.course
-            && self.hold == other.hold
-            && self.unit == other.unit
-            && self.assignee == other.assignee
-            && self.promise.is_same(&other.promise)
-    }
-}
-
-fn stretch<'a>(step: &Step<'a>, promise: &Promise<'a>, course: IntervalCourse) -> Stretch<'a> {
-    Stretch {
-        from: step.at,
-        course,
-        promise: promise.clone(),
-        hold: step.situation.hold,
-        unit: step.situation.attributes.unit,
-        assignee: step.situation.assignee,
-        cause: step.cause(),
-        source: step.source,
     }
 }
 

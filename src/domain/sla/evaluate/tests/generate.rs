@@ -157,8 +157,11 @@ fn binding(id: &str, version: u32) -> PolicyBinding {
 /// The zone that targets may name.
 const ZONE: &str = "America/New_York";
 
-/// Hours by name and zone, compiled once: that is the dearest part.
-static HOURS: LazyLock<BTreeMap<(&str, Option<&str>), Arc<WorkingTime>>> = LazyLock::new(|| {
+/// By name and zone.
+type Compiled = BTreeMap<(&'static str, Option<&'static str>), Arc<WorkingTime>>;
+
+/// Compiled once: that is the dearest part.
+static HOURS: LazyLock<Compiled> = LazyLock::new(|| {
     let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let week = |days: &[&str], hours: Value| -> Value {
         days.iter().map(|name| ((*name).to_owned(), hours.clone())).collect()
