@@ -249,6 +249,7 @@ impl<'a, 's> Runner<'a, 's> {
                     cycle.turn(Stretch { from: end.at, course: IntervalCourse::Idle, ..last });
                 }
                 cycle.go_on(step, promise, is_paused);
+                self.attach(step, promise, self.governed[index].is_in_force);
                 return;
             }
             _ => {}
