@@ -17,9 +17,13 @@ impl CalendarVersions {
         days: u32,
         by: Option<TimeOfDay>,
     ) -> Option<Timestamp> {
-        let mut opening = self.next_opening(from)?;
-        for _ in 0..days {
-            opening = self.opening_of_next_date(opening)?;
+        let (mut opening, mut left) = (self.next_opening(from)?, days);
+        while left > 0 {
+            let (next, passed) = match self.leap(opening, left) {
+                Some(leap) => leap,
+                None => (self.opening_of_next_date(opening)?, 1),
+            };
+            (opening, left) = (next, left - passed);
             within_bounds(from, opening)?;
         }
         let date = self.date_of(opening);
@@ -40,6 +44,25 @@ impl CalendarVersions {
         let ahead = SignedDuration::from_hours(24 * i64::from(days));
         let date = self.date_of(from).checked_add(ahead).ok()?;
         within_bounds(from, self.local(date, by.unwrap_or(TimeOfDay::END))?)
+    }
+
+    /// As many working dates at once as one version knows of, at most so many: an open moment of the last, and their number.
+    fn leap(&self, opening: Timestamp, days: u32) -> Option<(Timestamp, u32)> {
+        let (hours, until) = self.holding(opening);
+        let end = self.local(hours.date_of(opening), TimeOfDay::END)?;
+        let mut days = i64::from(days);
+        if let Some(until) = until {
+            // The date on which another version takes over is left out.
+            let whole = hours.measure(Measure::WorkingDays, end, until).as_hours() / 24;
+            days = days.min(whole - 1);
+        }
+        if days < 2 {
+            return None;
+        }
+        let before_the_last = SignedDuration::from_hours(24 * (days - 1));
+        let nanosecond = SignedDuration::from_nanos(1);
+        let after = hours.reach(Measure::WorkingDays, end, before_the_last + nanosecond)?;
+        Some((after.checked_sub(nanosecond).ok()?, u32::try_from(days).ok()?))
     }
 
     /// The first open moment on a later date than this one's.
@@ -191,6 +214,38 @@ mod tests {
         let end = |days| versions.on_working_day(tuesday, days, None);
         assert_eq!(end(1), Some(at("2026-01-07T17:00:00+01")));
         assert_eq!(end(2), Some(at("2026-01-08T17:00:00+01")));
+    }
+
+    /// The n-th working date, found by walking from date to date.
+    fn oracle(versions: &CalendarVersions, from: Timestamp, days: u32) -> Option<Date> {
+        let mut opening = versions.next_opening(from)?;
+        for _ in 0..days {
+            opening = versions.opening_of_next_date(opening)?;
+        }
+        Some(versions.date_of(opening))
+    }
+
+    #[test]
+    fn many_working_days_lead_to_the_same_date_as_one_after_another() {
+        let day = json!([{ "from": "08:00", "to": "10:00" }, { "from": "22:00", "to": "24:00" }]);
+        let tehran = hours("Asia/Tehran", json!({ "saturday": day, "tuesday": day }), json!([]));
+        let honolulu = Arc::new(berlin_office().in_zone("Pacific/Honolulu").unwrap());
+        let versions = CalendarVersions::new([
+            (1, at("2026-01-01T00:00:00Z"), berlin_office()),
+            (2, at("2026-03-10T11:20:00Z"), tehran),
+            (3, at("2026-05-12T21:00:00Z"), honolulu),
+            (4, at("2026-05-14T03:00:00Z"), berlin_office()),
+        ])
+        .unwrap();
+        for hour in (0..24 * 40).step_by(7) {
+            let from = at("2026-02-20T00:00:00Z") + SignedDuration::from_hours(hour);
+            for days in 0..90 {
+                let end = versions.on_working_day(from, days, time("12:00")).unwrap();
+                let expected =
+                    versions.local(oracle(&versions, from, days).unwrap(), time("12:00").unwrap());
+                assert_eq!(Some(end), expected, "{days} working days after {from}");
+            }
+        }
     }
 
     #[test]

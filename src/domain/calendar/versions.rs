@@ -129,7 +129,10 @@ impl CalendarVersions {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::calendar::working_time::tests::{any_document, any_moment, oracle_between};
 
     fn hours(from: &str, to: &str) -> Arc<WorkingTime> {
         let day = serde_json::json!([{ "from": from, "to": to }]);
@@ -264,5 +267,40 @@ mod tests {
         assert_eq!(versions().measure(Measure::Elapsed, saturday, sunday), day);
         assert_eq!(versions().reach(Measure::Elapsed, saturday, day), Some(sunday));
         assert_eq!(versions().reach(Measure::Elapsed, saturday, SignedDuration::MAX), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn versions_count_what_a_walk_over_the_dates_of_each_finds(
+            documents in prop::collection::vec((any_moment(), any_document()), 1..4),
+            moments in prop::collection::vec((any_moment(), 0_i64..200 * 86_400_000), 4),
+        ) {
+            let compiled = |document| Arc::new(WorkingTime::compile(document).unwrap());
+            let versions = (1..).zip(&documents);
+            let versions = versions.map(|(number, (from, document))| (number, *from, compiled(document)));
+            let versions = CalendarVersions::new(versions).unwrap();
+            let mut ordered: Vec<_> = documents.iter().collect();
+            ordered.sort_by_key(|(effective_from, _)| *effective_from);
+            // Near a change of version, and anywhere.
+            let changes = documents.iter().map(|(moment, _)| *moment - SignedDuration::from_hours(100));
+            let near = changes.map(|moment| (moment, 200 * 3_600_000));
+            for (from, length_ms) in moments.iter().copied().chain(near) {
+                let to = from + SignedDuration::from_millis(length_ms);
+                let mut expected = SignedDuration::ZERO;
+                for (index, (begins, document)) in ordered.iter().enumerate() {
+                    let begins = if index == 0 { from } else { from.max(*begins) };
+                    let ends = ordered.get(index + 1).map_or(to, |(next, _)| to.min(*next));
+                    if begins < ends {
+                        expected += oracle_between(document, begins, ends);
+                    }
+                }
+                prop_assert_eq!(versions.measure(Measure::WorkingTime, from, to), expected);
+                let reached = versions.reach(Measure::WorkingTime, from, expected).unwrap();
+                prop_assert!(reached <= to);
+                prop_assert_eq!(versions.measure(Measure::WorkingTime, from, reached), expected);
+            }
+        }
     }
 }

@@ -424,6 +424,12 @@ impl Target {
         }
     }
 
+    /// The clocks whose stops its conditions look at.
+    pub(crate) fn stopped_clocks(&self) -> Vec<&str> {
+        let given = [&self.start, &self.pause, &self.resume, &self.stop, &self.cancel, &self.reset];
+        given.into_iter().flatten().flat_map(Condition::stopped_clocks).collect()
+    }
+
     /// What a later start does.
     pub fn cycles(&self) -> Cycles {
         self.cycles.unwrap_or(self.metric.cycles())

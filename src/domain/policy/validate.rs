@@ -122,7 +122,7 @@ impl Rule {
 
     /// What is wrong with the clocks that a target's conditions name, if anything.
     fn unknown_clock(&self, target: &Target) -> Option<String> {
-        for named in stopped_clocks(target) {
+        for named in target.stopped_clocks() {
             if !self.targets.iter().any(|other| other.clock() == named) {
                 return Some(format!(
                     "clock_stopped names {named:?}, which this rule does not have"
@@ -130,29 +130,19 @@ impl Rule {
             }
         }
         // Followed to the end: whoever waits for itself never starts.
-        let (mut reached, mut next) = (vec![], stopped_clocks(target));
+        let (mut reached, mut next) = (vec![], target.stopped_clocks());
         while let Some(named) = next.pop() {
             if named == target.clock() {
                 return Some(format!("{named:?} waits for its own stop"));
             }
             if !reached.contains(&named) {
                 let others = self.targets.iter().filter(|other| other.clock() == named);
-                next.extend(others.flat_map(stopped_clocks));
+                next.extend(others.flat_map(Target::stopped_clocks));
                 reached.push(named);
             }
         }
         None
     }
-}
-
-fn stopped_clocks(target: &Target) -> Vec<&str> {
-    let mut named = vec![];
-    let given =
-        [&target.start, &target.pause, &target.resume, &target.stop, &target.cancel, &target.reset];
-    for condition in given.into_iter().flatten() {
-        named.extend(condition.stopped_clocks());
-    }
-    named
 }
 
 impl Selection {

@@ -279,7 +279,11 @@ fn oracle_moment(zone: &TimeZone, mut local: DateTime) -> Timestamp {
 }
 
 /// Working time by walking over all dates from two days before to two days after.
-fn oracle_between(document: &CalendarDocument, from: Timestamp, to: Timestamp) -> SignedDuration {
+pub(in crate::calendar) fn oracle_between(
+    document: &CalendarDocument,
+    from: Timestamp,
+    to: Timestamp,
+) -> SignedDuration {
     let zone = jiff::tz::TimeZoneDatabase::bundled().get(&document.time_zone).unwrap();
     let local = |at: Timestamp| zone.to_datetime(at).date();
     let (mut date, last) = (local(from - hours(48)), local(to + hours(48)));

@@ -66,6 +66,11 @@ impl<'a> Step<'a> {
         self.governing.get(agreement).copied().flatten()
     }
 
+    /// Whether another step has the same rules and calendars.
+    pub(super) fn is_governed_like(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.governing, &other.governing)
+    }
+
     pub(super) fn cause(&self) -> Cause {
         self.fact.cause()
     }
@@ -210,10 +215,10 @@ fn forget_undone_merges(facts: &mut Vec<&Fact>) {
             _ => {}
         }
     }
-    let mut index = 0;
+    let (mut index, mut undone) = (0, undone.into_iter().peekable());
     facts.retain(|_| {
         index += 1;
-        !undone.contains(&(index - 1))
+        undone.next_if_eq(&(index - 1)).is_none()
     });
 }
 

@@ -1,16 +1,19 @@
-//! From the history of a case to its clocks, in four steps that each have a file:
+//! From the history of a case to its clocks, in five steps that each have a file:
 //!
 //! 1. [`course`]: the history as a sequence of *steps*. A step is a moment at which something happened, with the situation of the
 //!    case after it and the rule of each agreement that governs from then on.
-//! 2. [`condition`]: whether a condition holds at a step.
-//! 3. [`run`]: one clock taken through the steps. Its conditions begin, pause, resume and end cycles.
-//! 4. [`reckon`]: a cycle becomes a [`Clock`]: its stretches are counted by their calendars, and give the due moment, the
+//! 2. [`promise`]: the clocks that these rules name, and what is promised in each at every step.
+//! 3. [`run`]: one clock taken through the steps. Its conditions begin, pause, resume and end [`cycle`]s.
+//! 4. [`condition`]: whether a condition holds at a step.
+//! 5. [`reckon`]: a cycle becomes a [`Clock`]: its stretches are counted by their calendars, and give the due moment, the
 //!    warnings and the verdict.
 //!
 //! The rules are those of `docs/sla-policies.md`. Nothing here knows what time it is.
 
 mod condition;
 mod course;
+mod cycle;
+mod promise;
 mod reckon;
 mod run;
 

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     CalendarSource,
     course::{Agreed, Course},
-    run::{ClockName, Cycle, Ending, Promise, Stretch},
+    cycle::{Cycle, Ending, Stretch},
+    promise::{ClockName, Promise},
 };
 use crate::{
     calendar::{CalendarVersions, Measure},

@@ -12,12 +12,13 @@ use jiff::Timestamp;
 
 use super::{
     condition::{Look, holds},
-    course::{Course, Governing, Situation, Step},
+    course::{Course, Step},
+    cycle::{Cycle, End, Ending, Stretch, stretch},
+    promise::{ClockName, Governed, Named, Promise, named, promises},
 };
 use crate::{
-    case::attribute::{HoldReason, Status},
-    id::{CalendarId, StaffId, UnitId},
-    policy::{Cycles, LateStart, Recurrence, Responders, ResponseKind, SixConditions, Target},
+    case::attribute::Status,
+    policy::{Cycles, LateStart, Recurrence, Responders, ResponseKind, Target},
     sla::{AnswerKind, Cause, FactKind, FactSource, IntervalCourse},
 };
 
@@ -27,75 +28,6 @@ pub(super) struct Run<'a> {
     pub(super) cycles: Vec<Cycle<'a>>,
 }
 
-/// A clock of one case: its agreement, by place and by name, and its name in the rules.
-#[derive(Clone, Copy)]
-pub(super) struct ClockName<'a> {
-    agreement_index: usize,
-    pub(super) agreement: &'a str,
-    pub(super) clock: &'a str,
-}
-
-/// From a start to its end.
-pub(super) struct Cycle<'a> {
-    /// 1 for the first.
-    pub(super) number: u32,
-    pub(super) started_at: Timestamp,
-    pub(super) attached_at: Timestamp,
-    /// Never empty.
-    pub(super) stretches: Vec<Stretch<'a>>,
-    pub(super) end: Option<End>,
-    /// The situation at the end, or at the last step.
-    pub(super) situation: Situation<'a>,
-    is_attached: bool,
-}
-
-/// How a cycle ended.
-#[derive(Clone, Copy)]
-pub(super) struct End {
-    pub(super) at: Timestamp,
-    pub(super) how: Ending,
-}
-
-/// The ways in which a cycle ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    Stopped,
-    Cancelled,
-    Merged,
-}
-
-/// A stretch in which nothing changed that the clock is counted or attributed by.
-#[derive(Clone)]
-pub(super) struct Stretch<'a> {
-    pub(super) from: Timestamp,
-    pub(super) course: IntervalCourse,
-    pub(super) promise: Promise<'a>,
-    pub(super) hold: Option<HoldReason>,
-    pub(super) unit: Option<&'a UnitId>,
-    pub(super) assignee: Option<&'a StaffId>,
-    pub(super) cause: Cause,
-    pub(super) source: FactSource,
-}
-
-/// What governs a clock from a step on.
-#[derive(Clone)]
-pub(super) struct Promise<'a> {
-    pub(super) governing: Governing<'a>,
-    pub(super) target: &'a Target,
-    /// The calendar that the target, the unit or the policy names.
-    pub(super) calendar: Option<&'a CalendarId>,
-    conditions: Rc<SixConditions>,
-}
-
-impl Promise<'_> {
-    fn is_same(&self, other: &Self) -> bool {
-        std::ptr::eq(self.target, other.target)
-            && self.governing.policy_version == other.governing.policy_version
-            && self.governing.policy_id == other.governing.policy_id
-            && self.calendar == other.calendar
-    }
-}
-
 /// The runs of all clocks that some rule of the course names. A clock that looks at another's stop comes after it.
 ///
 /// `due` reckons the due moment of a cycle: sequential cycles begin there.
@@ -103,23 +35,15 @@ pub(super) fn all<'a>(
     course: &'a Course<'a>,
     due: &dyn Fn(&ClockName<'a>, &Cycle<'a>) -> Option<Timestamp>,
 ) -> Vec<Run<'a>> {
-    let mut waiting = names(course);
+    let mut waiting = named(course);
     let mut conditions = HashMap::new();
     let mut stops: HashMap<(usize, &str), Vec<usize>> = HashMap::new();
     let mut runs: Vec<Run<'a>> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         // Of clocks that wait for each other in a circle, which validation refuses, the first goes ahead.
-        let next = waiting
-            .iter()
-            .position(|name| {
-                waiting.iter().all(|other| {
-                    other.agreement_index != name.agreement_index
-                        || other.clock == name.clock
-                        || !looks_at(course, *name, other.clock)
-                })
-            })
-            .unwrap_or(0);
-        let name = waiting.remove(next);
+        let is_free = |one: &Named<'_>| !waiting.iter().any(|other| one.waits_for(other));
+        let next = waiting.iter().position(is_free).unwrap_or(0);
+        let name = waiting.remove(next).name;
         let promises = promises(course, name, &mut conditions);
         let mut runner = Runner::new(name, &course.steps, &promises, &stops, due);
         for index in 0..course.steps.len() {
@@ -130,96 +54,6 @@ pub(super) fn all<'a>(
         runs.push(run);
     }
     runs
-}
-
-/// Every clock that a governing rule names at some step, in the order of the rules.
-fn names<'a>(course: &Course<'a>) -> Vec<ClockName<'a>> {
-    let mut names: Vec<ClockName<'a>> = vec![];
-    for (agreement_index, agreement) in course.agreements.iter().enumerate() {
-        let mut last_rule = None;
-        for step in &course.steps {
-            let Some(governing) = step.governing(agreement_index) else { continue };
-            let rule: *const _ = governing.rule;
-            if last_rule.replace(rule) == Some(rule) {
-                continue;
-            }
-            for target in &governing.rule.targets {
-                let clock = target.clock();
-                let is_known = |known: &ClockName<'_>| {
-                    known.agreement_index == agreement_index && known.clock == clock
-                };
-                if !names.iter().any(is_known) {
-                    names.push(ClockName { agreement_index, agreement, clock });
-                }
-            }
-        }
-    }
-    names
-}
-
-/// Whether some promise of a clock looks at the stop of another.
-fn looks_at(course: &Course<'_>, name: ClockName<'_>, other: &str) -> bool {
-    let targets = course
-        .steps
-        .iter()
-        .filter_map(|step| step.governing(name.agreement_index)?.rule.target(name.clock));
-    let mut last = None;
-    let mut found = false;
-    for target in targets {
-        let pointer: *const Target = target;
-        if last.replace(pointer) == Some(pointer) {
-            continue;
-        }
-        let given = [
-            &target.start,
-            &target.pause,
-            &target.resume,
-            &target.stop,
-            &target.cancel,
-            &target.reset,
-        ];
-        let mut given = given.into_iter().flatten();
-        found |= given.any(|condition| condition.stopped_clocks().contains(&other));
-    }
-    found
-}
-
-/// What governs a clock at one step.
-struct Governed<'a> {
-    /// The promise in force, or the next that comes; `None` when none comes any more.
-    promise: Option<Promise<'a>>,
-    /// Whether it is in force.
-    is_in_force: bool,
-}
-
-fn promises<'a>(
-    course: &'a Course<'a>,
-    name: ClockName<'a>,
-    conditions: &mut HashMap<*const Target, Rc<SixConditions>>,
-) -> Vec<Governed<'a>> {
-    let mut governed = Vec::with_capacity(course.steps.len());
-    let mut next: Option<Promise<'a>> = None;
-    for step in course.steps.iter().rev() {
-        let governing = step.governing(name.agreement_index);
-        let in_force = governing.and_then(|governing| {
-            let target = governing.rule.target(name.clock)?;
-            let unit = step.situation.attributes.unit;
-            let pointer: *const Target = target;
-            let conditions = conditions.entry(pointer);
-            let conditions = conditions.or_insert_with(|| Rc::new(target.conditions()));
-            Some(Promise {
-                governing,
-                target,
-                calendar: governing.document.calendar_of(target, unit),
-                conditions: Rc::clone(conditions),
-            })
-        });
-        let is_in_force = in_force.is_some();
-        next = in_force.or(next);
-        governed.push(Governed { promise: next.clone(), is_in_force });
-    }
-    governed.reverse();
-    governed
 }
 
 /// What a step says of pauses.
@@ -245,8 +79,8 @@ struct Runner<'a, 's> {
     unanswered: bool,
     /// Of the steps so far.
     pausing: Vec<Pausing>,
-    /// When a sequential cycle begins that has not begun yet.
-    begins_at: Option<Timestamp>,
+    /// When a sequential cycle begins that has not begun yet, and what ended the one before.
+    begins_at: Option<(Timestamp, FactSource)>,
     /// Since when no rule gives the open cycle a target.
     lost_at: Option<Timestamp>,
     /// The steps at which the clock stopped.
@@ -285,8 +119,8 @@ impl<'a, 's> Runner<'a, 's> {
     fn step(&mut self, index: usize) {
         let (step, governed) = (&self.steps[index], &self.governed[index]);
         let before = index.checked_sub(1).map(|before| &self.steps[before]);
-        if let Some(at) = self.begins_at.take_if(|at| *at <= step.at) {
-            self.begin(at, index - 1, Cause::Recurred);
+        if let Some((at, ended_by)) = self.begins_at.take_if(|(at, _)| *at <= step.at) {
+            self.begin(at, index - 1, Cause::Recurred, ended_by);
         }
         let Some(promise) = &governed.promise else {
             self.end(index, step.at, Ending::Cancelled);
@@ -419,6 +253,7 @@ impl<'a, 's> Runner<'a, 's> {
                     cycle.turn(Stretch { from: end.at, course: IntervalCourse::Idle, ..last });
                 }
                 cycle.go_on(step, promise, is_paused);
+                self.attach(step, promise, self.governed[index].is_in_force);
                 return;
             }
             _ => {}
@@ -429,7 +264,7 @@ impl<'a, 's> Runner<'a, 's> {
     /// Begins the next cycle at a step.
     fn begin_next(&mut self, index: usize) {
         let step = &self.steps[index];
-        self.begin(step.at, index, step.cause());
+        self.begin(step.at, index, step.cause(), step.source);
         if self.pausing[index].holds
             && let Some(cycle) = self.open()
         {
@@ -438,14 +273,14 @@ impl<'a, 's> Runner<'a, 's> {
     }
 
     /// Begins a cycle in the situation after a step; whether it is paused at first is asked of the situation alone.
-    fn begin(&mut self, at: Timestamp, index: usize, cause: Cause) {
+    fn begin(&mut self, at: Timestamp, index: usize, cause: Cause, source: FactSource) {
         let (step, governed) = (&self.steps[index], &self.governed[index]);
         let Some(promise) = &governed.promise else { return };
         let look = Look::at_rest(step, self.responded, self.unanswered);
         let paused = holds(&promise.conditions.pause, look);
         let course = if paused { IntervalCourse::Paused } else { IntervalCourse::Running };
         self.lost_at = None;
-        let stretch = Stretch { from: at, cause, ..stretch(step, promise, course) };
+        let stretch = Stretch { from: at, cause, source, ..stretch(step, promise, course) };
         self.cycles.push(Cycle {
             number: self.ended + 1,
             started_at: at,
@@ -472,7 +307,7 @@ impl<'a, 's> Runner<'a, 's> {
                 let due = ended
                     .and_then(|ended| Some((self.due)(&self.name, ended)?.max(ended.started_at)));
                 match due {
-                    Some(due) if due > step.at => self.begins_at = Some(due),
+                    Some(due) if due > step.at => self.begins_at = Some((due, step.source)),
                     Some(due) => self.begin_in_the_past(due, index),
                     None => self.begin_next(index),
                 }
@@ -483,7 +318,7 @@ impl<'a, 's> Runner<'a, 's> {
     /// Begins a cycle at a moment before a step, with the pauses since then.
     fn begin_in_the_past(&mut self, at: Timestamp, index: usize) {
         let since = self.steps[..=index].partition_point(|step| step.at <= at);
-        self.begin(at, since.saturating_sub(1), Cause::Recurred);
+        self.begin(at, since.saturating_sub(1), Cause::Recurred, self.steps[index].source);
         (since..=index).for_each(|index| self.pause_or_resume(index));
     }
 
@@ -512,68 +347,13 @@ impl<'a, 's> Runner<'a, 's> {
     }
 
     fn finish(mut self) -> (Run<'a>, Vec<usize>) {
-        if let (Some(at), Some(last)) = (self.begins_at, self.steps.len().checked_sub(1)) {
-            self.begin(at, last, Cause::Recurred);
+        if let (Some((at, ended_by)), Some(last)) =
+            (self.begins_at, self.steps.len().checked_sub(1))
+        {
+            self.begin(at, last, Cause::Recurred, ended_by);
         }
         self.cycles.retain(Cycle::counts);
         (Run { name: self.name, cycles: self.cycles }, self.stopped_at)
-    }
-}
-
-impl<'a> Cycle<'a> {
-    /// Whether it ever was: a cycle that no rule gave a target was not, nor one that was cancelled as it began.
-    fn counts(&self) -> bool {
-        let is_nothing = |end: End| end.how == Ending::Cancelled && end.at == self.started_at;
-        self.is_attached && !self.end.is_some_and(is_nothing)
-    }
-
-    /// Goes on after a step, in a new stretch if anything changed that counts.
-    fn go_on(&mut self, step: &'a Step<'a>, promise: &Promise<'a>, is_paused: bool) {
-        let course = if is_paused { IntervalCourse::Paused } else { IntervalCourse::Running };
-        self.turn(stretch(step, promise, course));
-    }
-
-    fn turn(&mut self, mut next: Stretch<'a>) {
-        if let Some(last) = self.stretches.last() {
-            if last.is_same(&next) {
-                return;
-            }
-            if last.from == next.from {
-                // Nothing lasted in between. What only changes who is responsible does not begin a stretch of no length.
-                if last.course == next.course {
-                    (next.cause, next.source) = (last.cause, last.source);
-                }
-                self.stretches.pop();
-                if self.stretches.last().is_some_and(|last| last.is_same(&next)) {
-                    return;
-                }
-            }
-        }
-        self.stretches.push(next);
-    }
-}
-
-impl Stretch<'_> {
-    /// Whether it is counted and attributed like another.
-    fn is_same(&self, other: &Self) -> bool {
-        self.course == other.course
-            && self.hold == other.hold
-            && self.unit == other.unit
-            && self.assignee == other.assignee
-            && self.promise.is_same(&other.promise)
-    }
-}
-
-fn stretch<'a>(step: &Step<'a>, promise: &Promise<'a>, course: IntervalCourse) -> Stretch<'a> {
-    Stretch {
-        from: step.at,
-        course,
-        promise: promise.clone(),
-        hold: step.situation.hold,
-        unit: step.situation.attributes.unit,
-        assignee: step.situation.assignee,
-        cause: step.cause(),
-        source: step.source,
     }
 }
 

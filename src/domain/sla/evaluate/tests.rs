@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::{CalendarSource, evaluate};
 use crate::{
     calendar::{CalendarVersions, Measure},
+    case::attribute::HoldReason,
     decider::{Actor, ActorKind, Context, Decider},
     id::{CaseId, CommandId, StaffId, UnitId, derived},
     sla::{
@@ -25,6 +26,8 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
 }
 
+/// On the Friday on which [`Given::of`] opens its case, at 09:00.
+const NOON: i64 = 12 * 60;
 const NANOSECOND: SignedDuration = SignedDuration::from_nanos(1);
 
 fn clocks(given: &Given) -> Vec<Clock> {
@@ -210,17 +213,8 @@ proptest! {
         // The last of its moment.
         split.insert(Fact { occurred_at: moment, source: FactSource::Clock(u64::MAX), recorded_at: moment, kind });
         let sources = given.sources();
-        let told = |clock: &Clock| {
-            let Clock { key, state, started_at, attached_at, due_at, stopped_at, elapsed, paused, wall_clock, .. } = clock.clone();
-            (key, state, (started_at, attached_at, due_at, stopped_at), (elapsed, paused, wall_clock), clock.warnings.clone())
-        };
-        // Stretches that end are counted, so compare what had elapsed at one moment.
-        let now = at(100_000);
-        let all = |history: &SlaHistory| -> Vec<_> {
-            let clocks = evaluate(history, &sources, &sources);
-            clocks.iter().map(|clock| (told(clock), clock.elapsed_at(now, &sources), clock.paused_at(now, &sources))).collect()
-        };
-        prop_assert_eq!(all(&history), all(&split));
+        let told = |history: &SlaHistory| evaluate(history, &sources, &sources);
+        prop_assert_eq!(told(&history), told(&split));
     }
 
     #[test]
@@ -347,4 +341,52 @@ fn context(now: Timestamp) -> Context {
         recorded_at: now,
         actor: Actor { kind: ActorKind::System, id: "sla-monitor".to_owned() },
     }
+}
+
+#[test]
+fn facts_of_the_same_moment_count_in_their_order_and_leave_no_stretches_of_no_length() {
+    let hold = FactKind::Held { reason: HoldReason::Other };
+    let facts = [FactKind::Resolved, FactKind::Reopened, hold, FactKind::Resumed];
+    let given = Given::of("4 working hours", facts.map(|kind| (NOON, kind)));
+    let [first, second] = &clocks(&given)[..] else { panic!("two cycles") };
+    assert_eq!((first.state, first.stopped_at), (ClockState::Met, Some(at(NOON))));
+    assert_eq!((second.state, second.due_at), (ClockState::Running, Some(at(NOON + 240))));
+    assert_eq!(second.intervals.len(), 1);
+}
+
+#[test]
+fn what_is_dated_before_the_opening_counts_from_the_opening() {
+    let given = Given::of("4 working hours", [(NOON - 600, FactKind::Resolved)]);
+    let [clock] = &clocks(&given)[..] else { panic!("one cycle") };
+    assert_eq!((clock.state, clock.stopped_at), (ClockState::Met, Some(clock.started_at)));
+    assert_eq!(clock.elapsed, SignedDuration::ZERO);
+}
+
+#[test]
+fn a_hold_at_the_due_moment_leaves_nothing_but_the_moment_of_resuming() {
+    let hold = (NOON + 60, FactKind::Held { reason: HoldReason::Other });
+    let given = Given::of("4 working hours", [hold.clone()]);
+    assert_eq!(clocks(&given)[0].due_at, None);
+    let given = Given::of("4 working hours", [hold, (NOON + 90, FactKind::Resumed)]);
+    assert_eq!(clocks(&given)[0].due_at, Some(at(NOON + 90)));
+}
+
+#[test]
+fn what_the_sources_do_not_know_makes_no_clock() {
+    let given = Given::of("4 working hours", []);
+    let (sources, nothing) = (given.sources(), Sources::default());
+    let history = given.history();
+    assert_eq!(evaluate(&history, &sources, &sources).len(), 1);
+    assert_eq!(evaluate(&history, &nothing, &sources), []);
+    assert_eq!(evaluate(&history, &sources, &nothing), []);
+    assert_eq!(evaluate(&given.empty(), &sources, &sources), []);
+}
+
+#[test]
+fn a_clock_survives_its_storage() {
+    let hold = FactKind::Held { reason: HoldReason::AwaitingCustomer };
+    let given = Given::of("3 working days", [(NOON, hold), (NOON + 30, FactKind::Resumed)]);
+    let clock = clocks(&given).remove(0);
+    let json = serde_json::to_string(&clock).unwrap();
+    assert_eq!(serde_json::from_str::<Clock>(&json).unwrap(), clock);
 }

@@ -59,6 +59,7 @@ pub(super) enum Policies {
     Any,
 }
 
+#[derive(Default)]
 pub(super) struct Sources {
     policies: BTreeMap<(PolicyId, u32), PolicyDocument>,
     calendars: BTreeMap<(CalendarId, Option<String>), CalendarVersions>,
@@ -77,6 +78,31 @@ impl CalendarSource for Sources {
 }
 
 impl Given {
+    /// A complaint that was opened on a Friday at 09:00 UTC with one promise, to be resolved within this target in office hours, and
+    /// to which these things happened at their minutes.
+    pub(super) fn of(target: &str, facts: impl IntoIterator<Item = (i64, FactKind)>) -> Self {
+        let target = json!({ "metric": "resolution", "target": target, "calendar": "office" });
+        let rules = json!([{ "name": "all", "targets": [target] }]);
+        let opened = FactKind::Opened(Opening {
+            kind: CaseKind::Complaint,
+            channel: None,
+            category: None,
+            priority: None,
+            severity: None,
+            unit: None,
+            tier: None,
+            customer_kind: None,
+            due_at: None,
+        });
+        let facts = (0..).zip([(9 * 60, opened)].into_iter().chain(facts));
+        Self {
+            policies: vec![("default", 1, json!({ "name": "any", "rules": rules }))],
+            calendars: vec![("office", vec![(0, "office")])],
+            bindings: vec![("default", 1)],
+            facts: facts.map(|(number, (minute, kind))| fact(number, minute, 0, kind)).collect(),
+        }
+    }
+
     pub(super) fn sources(&self) -> Sources {
         let policy = |(id, version, document): &(&str, u32, Value)| {
             let document = serde_json::from_value(document.clone()).unwrap();
@@ -131,8 +157,11 @@ fn binding(id: &str, version: u32) -> PolicyBinding {
 /// The zone that targets may name.
 const ZONE: &str = "America/New_York";
 
-/// Hours by name and zone, compiled once: that is the dearest part.
-static HOURS: LazyLock<BTreeMap<(&str, Option<&str>), Arc<WorkingTime>>> = LazyLock::new(|| {
+/// By name and zone.
+type Compiled = BTreeMap<(&'static str, Option<&'static str>), Arc<WorkingTime>>;
+
+/// Compiled once: that is the dearest part.
+static HOURS: LazyLock<Compiled> = LazyLock::new(|| {
     let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let week = |days: &[&str], hours: Value| -> Value {
         days.iter().map(|name| ((*name).to_owned(), hours.clone())).collect()
