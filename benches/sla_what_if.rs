@@ -58,7 +58,10 @@ fn main() {
     }
     let [folded, decoded, replayed] = times.map(median);
     println!("grounds folded from the log            {folded:>7.2} s");
-    println!("what-if, whole machine                 {replayed:>7.2} s, both {:.2} s", folded + replayed);
+    println!(
+        "what-if, whole machine                 {replayed:>7.2} s, both {:.2} s",
+        folded + replayed
+    );
     println!(
         "yardstick: reading and decoding only   {decoded:>7.2} s (one thread), ratio {:.2}",
         replayed / decoded
@@ -67,7 +70,10 @@ fn main() {
     let begun = Instant::now();
     let beside = runtime.block_on(beside(home.path(), store, &question));
     println!("what-if beside a server, half the time {:>7.2} s (one thread, once)", beside.1);
-    println!("         of which the read models took {:>7.2} s before", begun.elapsed().as_secs_f64() - beside.1);
+    println!(
+        "         of which the read models took {:>7.2} s before",
+        begun.elapsed().as_secs_f64() - beside.1
+    );
     assert!(answers.iter().all(|answer| *answer == beside.0), "one answer, however it is computed");
     let Simulation { cases_changed, total, .. } = &beside.0;
     println!(
@@ -105,8 +111,7 @@ fn question() -> Question {
 fn decode(db: &Connection, question: &Question, cases: u64) {
     let (mut reached, mut decoded) = (None, 0);
     loop {
-        let grounds =
-            sla_clocks::grounds(db, &question.range, reached, 100).expect("the grounds");
+        let grounds = sla_clocks::grounds(db, &question.range, reached, 100).expect("the grounds");
         let Some(last) = grounds.last() else { break };
         reached = Some(last.place());
         for stored in &grounds {

@@ -12,9 +12,7 @@ use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{CalendarId, PolicyId};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::{DEFAULT_POLICY, PolicyDocument, PolicyEvent, PolicyPublished};
-use parvandeh_domain::sla::{
-    CalendarSource, DRAFT_VERSION, Drafts, PolicyBinding, PolicySource,
-};
+use parvandeh_domain::sla::{CalendarSource, DRAFT_VERSION, Drafts, PolicyBinding, PolicySource};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 

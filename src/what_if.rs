@@ -149,9 +149,9 @@ impl Beside {
     fn portion(&mut self) -> Result<(), WhatIfError> {
         let (range, reached) = (&self.question.range, self.reached);
         // One view for both, so that every policy that a case is bound to is known.
-        let (published, grounds) = self.reader.query_with_reference(|db| {
-            sla_clocks::grounds(db, range, reached, PORTION_CASES)
-        })?;
+        let (published, grounds) = self
+            .reader
+            .query_with_reference(|db| sla_clocks::grounds(db, range, reached, PORTION_CASES))?;
         let sides = match self.sides.take() {
             Some(sides) if Arc::ptr_eq(&sides.published, &published) => sides,
             _ => Sides::new(published, &self.question.drafts)?,
@@ -254,10 +254,7 @@ pub fn fold(log: &LogReader, progress: impl Fn(u64) + Sync) -> Result<Connection
     })
 }
 
-fn fold_all(
-    pages: Receiver<Vec<Entry>>,
-    progress: &impl Fn(u64),
-) -> rusqlite::Result<Connection> {
+fn fold_all(pages: Receiver<Vec<Entry>>, progress: &impl Fn(u64)) -> rusqlite::Result<Connection> {
     let db = Connection::open("")?;
     let mut models: [Box<dyn ReadModel>; 2] =
         [Box::new(SlaReference::default()), Box::new(SlaClocks::grounds_only())];

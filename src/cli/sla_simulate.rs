@@ -89,9 +89,8 @@ fn draft<I, D: DeserializeOwned>(file: &Path, id: Option<&str>) -> Result<(I, D)
 where
     I: TryFrom<String, Error: std::fmt::Display>,
 {
-    let failure = |problem: String| {
-        Failure::new(Exit::Failed, format!("{}: {problem}", file.display()))
-    };
+    let failure =
+        |problem: String| Failure::new(Exit::Failed, format!("{}: {problem}", file.display()));
     let mut text = String::new();
     let opened = fs::File::open(file).map_err(|error| failure(error.to_string()))?;
     let read = opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
@@ -195,8 +194,8 @@ fn by_facet(simulation: &Simulation, facet: Facet) -> String {
         "met after",
         "late before",
         "late after",
-        "in time",
-        "then"
+        "kept before",
+        "after"
     );
     for (value, Comparison { before, after, .. }) in simulation.by(facet) {
         let name = value.unwrap_or("(none)");
@@ -294,9 +293,8 @@ fn to_json(simulation: &Simulation, now: Timestamp) -> Value {
 
 fn verdicts_json(verdicts: &Verdicts) -> Value {
     let counts = ClockState::ALL.iter();
-    let mut all: serde_json::Map<String, Value> = counts
-        .map(|state| (state.as_str().to_owned(), json!(verdicts.count(*state))))
-        .collect();
+    let mut all: serde_json::Map<String, Value> =
+        counts.map(|state| (state.as_str().to_owned(), json!(verdicts.count(*state)))).collect();
     all.insert("clocks".to_owned(), json!(verdicts.clocks()));
     all.insert("complianceRatio".to_owned(), json!(verdicts.compliance()));
     all.insert("late".to_owned(), json!(verdicts.late));

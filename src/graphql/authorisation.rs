@@ -270,11 +270,7 @@ pub const FIELDS: FieldTable = &[
     ),
     ("SlaVerdictChange", PLANNERS, &["from", "to", "clocks"]),
     ("SlaSimulationGroup", PLANNERS, &["by", "value", "before", "after", "changed"]),
-    (
-        "SlaSimulationExample",
-        PLANNERS,
-        &["caseId", "clock", "from", "to", "dueBefore", "dueAfter"],
-    ),
+    ("SlaSimulationExample", PLANNERS, &["caseId", "clock", "from", "to", "dueBefore", "dueAfter"]),
     (
         "SlaPolicyVersion",
         REFERENCE_READERS,

@@ -375,9 +375,7 @@ impl SlaHistory {
             .min(Self::BINDINGS_MAX - 1);
         bindings.insert(index, PolicyBinding { policy_id: policy_id.clone(), version });
         bindings.truncate(Self::BINDINGS_MAX);
-        let is_other = |fact: &&Fact| {
-            !matches!(&fact.kind, FactKind::PolicyChanged(to) if to.policy_id == *policy_id)
-        };
+        let is_other = |fact: &&Fact| !matches!(&fact.kind, FactKind::PolicyChanged(to) if to.policy_id == *policy_id);
         let facts = self.facts.iter().filter(is_other).cloned().collect();
         Self { bindings, facts, left_out: self.left_out }
     }

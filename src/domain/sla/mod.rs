@@ -36,8 +36,8 @@ pub use history::{
     AnswerKind, Cause, Fact, FactKind, FactSource, Opening, PolicyBinding, SlaHistory,
 };
 pub use simulation::{
-    ChangedClock, Comparison, DRAFT_VERSION, Drafts, Facet, InvalidDrafts, SimulatedCase, Simulation,
-    VerdictChange, Verdicts,
+    ChangedClock, Comparison, DRAFT_VERSION, Drafts, Facet, InvalidDrafts, SimulatedCase,
+    Simulation, VerdictChange, Verdicts,
 };
 pub use state::{ClockRecord, SlaState};
 

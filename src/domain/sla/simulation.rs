@@ -247,7 +247,8 @@ impl<'a> Judged<'a> {
             let end = clock.stopped_at.unwrap_or(now).max(due);
             late = end.duration_since(due);
             let calendar = clock.calendar_id.as_ref();
-            let calendar = calendar.and_then(|id| calendars.calendar(id, clock.time_zone.as_deref()));
+            let calendar =
+                calendar.and_then(|id| calendars.calendar(id, clock.time_zone.as_deref()));
             if let Some(calendar) = calendar {
                 late_working = calendar.measure(Measure::WorkingTime, due, end);
             }
