@@ -83,7 +83,7 @@ fn main() {
     );
 }
 
-/// Everything promised in half the time.
+/// An answer within the hour, and everything resolved in half the time.
 fn question() -> Question {
     let targets = |response: &str, resolution: &str| {
         json!([
@@ -95,8 +95,8 @@ fn question() -> Question {
     let policy = json!({
         "name": "Standard",
         "rules": [
-            { "name": "urgent", "when": { "priority": ["urgent"] }, "targets": targets("PT2H", "PT10H") },
-            { "name": "any", "targets": targets("PT4H", "PT20H") },
+            { "name": "urgent", "when": { "priority": ["urgent"] }, "targets": targets("PT30M", "PT10H") },
+            { "name": "any", "targets": targets("PT1H", "PT20H") },
         ],
     });
     let id = PolicyId::new("standard").expect("a code");

@@ -55,24 +55,34 @@ impl Table for CaseClocksTable {
     }
 }
 
+/// A customer as rules see them, and whether any case is theirs: most are registered before their first case, and then nothing needs to
+/// be looked for.
+#[derive(Clone, Debug, Default)]
+struct KnownCustomer {
+    traits: CustomerTraits,
+    has_cases: bool,
+}
+
 struct CustomerTraitsTable;
 
 impl Table for CustomerTraitsTable {
     type Key = Uuid;
-    type Row = CustomerTraits;
+    type Row = KnownCustomer;
 
-    fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<CustomerTraits>> {
-        db.prepare_cached("SELECT traits FROM sla_customer WHERE customer_id = ?")?
-            .query_row([id], |row| column::json(row, 0))
+    fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<KnownCustomer>> {
+        db.prepare_cached("SELECT traits, has_cases FROM sla_customer WHERE customer_id = ?")?
+            .query_row([id], |row| {
+                Ok(KnownCustomer { traits: column::json(row, 0)?, has_cases: row.get(1)? })
+            })
             .optional()
     }
 
-    fn write(db: &Connection, id: Uuid, row: &CustomerTraits) -> rusqlite::Result<()> {
-        let traits = serde_json::to_string(row).expect("traits are plain values only");
+    fn write(db: &Connection, id: Uuid, row: &KnownCustomer) -> rusqlite::Result<()> {
+        let traits = serde_json::to_string(&row.traits).expect("traits are plain values only");
         db.prepare_cached(
-            "INSERT OR REPLACE INTO sla_customer (customer_id, traits) VALUES (?, ?)",
+            "INSERT OR REPLACE INTO sla_customer (customer_id, traits, has_cases) VALUES (?, ?, ?)",
         )?
-        .execute((id, traits))?;
+        .execute((id, traits, row.has_cases))?;
         Ok(())
     }
 }
@@ -110,10 +120,13 @@ impl SlaClocks {
         let (meta, revision) = (&event.meta, event.revision);
         if let CaseEvent::Opened(opened) = case_event {
             let customer = match opened.customer_id {
-                Some(customer_id) => self.customers.change(db, customer_id.0)?.cloned(),
-                None => None,
+                Some(customer_id) => {
+                    let known = self.customer(db, customer_id.0)?;
+                    known.has_cases = true;
+                    known.traits.clone()
+                }
+                None => CustomerTraits::default(),
             };
-            let customer = customer.unwrap_or_default();
             let reference = self.reference(db)?;
             let opened = CaseClocks::opened(case_event, meta, revision, &customer, reference);
             if let Some(clocks) = opened {
@@ -125,6 +138,14 @@ impl SlaClocks {
         Ok(())
     }
 
+    /// The customer, to be changed; nobody in particular when they are not known yet.
+    fn customer(&mut self, db: &Connection, id: Uuid) -> rusqlite::Result<&mut KnownCustomer> {
+        if self.customers.change(db, id)?.is_none() {
+            self.customers.put(id, KnownCustomer::default());
+        }
+        Ok(self.customers.change(db, id)?.expect("it was put there just now"))
+    }
+
     fn customer_event(
         &mut self,
         db: &Connection,
@@ -132,11 +153,11 @@ impl SlaClocks {
         event: &Recorded<DomainEvent>,
         said: CustomerTraits,
     ) -> rusqlite::Result<()> {
-        match self.customers.change(db, id)? {
-            Some(traits) => traits.take_in(said.clone()),
-            None => self.customers.put(id, said.clone()),
+        let known = self.customer(db, id)?;
+        known.traits.take_in(said.clone());
+        if !known.has_cases {
+            return Ok(());
         }
-        // Nobody has cases before being registered, except in imports out of order.
         self.flush(db)?;
         let cases = ids(db, "SELECT case_id FROM sla_case WHERE customer_id = ?", [id])?;
         self.change_all(db, &cases, |clocks, _| {
@@ -225,8 +246,11 @@ impl ReadModel for SlaClocks {
             case_id BLOB PRIMARY KEY, opened_at INTEGER NOT NULL, customer_id BLOB,
             ground TEXT NOT NULL
         ) WITHOUT ROWID;
-        CREATE TABLE sla_customer (customer_id BLOB PRIMARY KEY, traits TEXT NOT NULL)
-            WITHOUT ROWID;
+        CREATE TABLE sla_customer (
+            customer_id BLOB PRIMARY KEY, traits TEXT NOT NULL, has_cases INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        -- Not with the others: what becomes known of a customer looks for their cases while the tables are built.
+        CREATE INDEX sla_case_customer ON sla_case (customer_id) WHERE customer_id IS NOT NULL;
         CREATE TABLE sla_clock (
             case_id BLOB NOT NULL, clock TEXT NOT NULL, agreement TEXT NOT NULL,
             metric TEXT NOT NULL, policy_id TEXT NOT NULL, policy_version INTEGER NOT NULL,
@@ -243,8 +267,7 @@ impl ReadModel for SlaClocks {
         "CREATE INDEX sla_clock_next ON sla_clock (next_at) WHERE next_at IS NOT NULL;
          CREATE INDEX sla_clock_due ON sla_clock (due_at);
          CREATE INDEX sla_clock_open ON sla_clock (due_at) WHERE stopped_at IS NULL;
-         CREATE INDEX sla_case_opened ON sla_case (opened_at);
-         CREATE INDEX sla_case_customer ON sla_case (customer_id) WHERE customer_id IS NOT NULL"
+         CREATE INDEX sla_case_opened ON sla_case (opened_at)"
     }
 
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {

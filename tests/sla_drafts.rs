@@ -13,7 +13,8 @@ use parvandeh::app::App;
 use parvandeh::import::Mapping;
 use parvandeh::principal::Role;
 use parvandeh::store::sqlite::LogReader;
-use parvandeh::what_if::{self, Question};
+use parvandeh::subscription::read_models::OwnReader;
+use parvandeh::what_if::{self, Beside, Question};
 use parvandeh_domain::calendar::{Calendar, CalendarCommand, CalendarDocument, PublishCalendar};
 use parvandeh_domain::case::CaseCommand;
 use parvandeh_domain::case::Outcome;
@@ -25,6 +26,7 @@ use parvandeh_projections::case_summary::TimeRange;
 use parvandeh_projections::scope::CaseScope;
 use parvandeh_projections::sla_clocks::CaseRange;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::harness::feed::WebSocketFeed;
@@ -85,9 +87,16 @@ fn question(draft: PolicyDocument) -> Question {
 }
 
 fn simulate(directory: &Path, draft: PolicyDocument) -> Simulation {
+    simulate_in(directory, draft, TimeRange::default())
+}
+
+/// Simulates a draft over the cases opened in a period.
+fn simulate_in(directory: &Path, draft: PolicyDocument, opened_at: TimeRange) -> Simulation {
     let log = LogReader::open(directory).unwrap();
     let db = what_if::fold(&log, |_| {}).unwrap();
-    what_if::at_full_speed(&db, &question(draft), |_| {}).unwrap()
+    let mut question = question(draft);
+    question.range.opened_at = opened_at;
+    what_if::at_full_speed(&db, &question, |_| {}).unwrap()
 }
 
 /// A case of the file, read from its lines.
@@ -284,6 +293,14 @@ async fn two_drafts_over_the_receipt_log_give_what_a_walk_over_its_days_gives() 
         assert_eq!(simulated(&group.after), own);
     }
 
+    // Two periods side by side are the whole.
+    let middle = Some("2011-03-01T00:00:00Z".parse().unwrap());
+    let period = |gte, lt| simulate_in(directory.path(), working_days(), TimeRange { gte, lt });
+    let (mut first, second) = (period(None, middle), period(middle, None));
+    assert!(first.cases > 100 && second.cases > 100, "{} and {}", first.cases, second.cases);
+    first.merge(second);
+    assert_eq!(first, working);
+
     // The first draft is published, for all time: the second is then compared with it, clock by clock.
     let calendar = CalendarCommand::Publish(PublishCalendar {
         document: serde_json::from_str(AMSTERDAM).unwrap(),
@@ -463,6 +480,12 @@ async fn one_simulation_runs_at_a_time_and_one_whose_subscriber_is_gone_ends() {
     import(&system.app, &source).await;
     let head = parvandeh::store::EventStore::head(&*system.app.store).unwrap();
     system.app.read_models.wait_for(head).await.unwrap();
+
+    let reader = OwnReader::new(system.app.read_models.clone());
+    let beside = Beside::new(reader, question(working_days())).run(watch::Sender::default()).await;
+    let alone = simulate(system.app.directory(), working_days());
+    assert_eq!(beside.unwrap(), alone, "one answer, beside the work of a server and from the log");
+
     let auditor = token(Role::Auditor, None, &[]);
     let draft = json!({ "policyId": "default", "policy": elapsed_days() });
     let draft = json!({ "calendarId": "amsterdam", "calendar": serde_json::from_str::<Value>(AMSTERDAM).unwrap(),
