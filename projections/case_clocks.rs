@@ -11,8 +11,8 @@ use parvandeh_domain::decider::Metadata;
 use parvandeh_domain::id::{CaseId, CategoryId, PolicyId};
 use parvandeh_domain::policy::PolicyPublished;
 use parvandeh_domain::sla::{
-    self, AnswerKind, Clock, ClockSubject, Fact, FactKind, FactSource, Opening, PolicyBinding,
-    SlaEvent, SlaHistory, SlaState, SubjectOfCase,
+    self, AnswerKind, Clock, ClockSubject, Drafts, Fact, FactKind, FactSource, Opening,
+    PolicyBinding, SimulatedCase, Simulation, SlaEvent, SlaHistory, SlaState, SubjectOfCase,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -225,6 +225,26 @@ impl CaseClocks {
                 clock,
             })
             .collect()
+    }
+
+    /// Takes the case in into a simulation of drafts: see [`Simulation::look_at`].
+    pub fn simulate(
+        &self,
+        case_id: Uuid,
+        drafts: &Drafts,
+        (published, drafted): (&ReferenceData, &ReferenceData),
+        now: Timestamp,
+        into: &mut Simulation,
+    ) {
+        let case = SimulatedCase {
+            id: case_id,
+            unit: self.unit.as_deref(),
+            category: self.category.as_ref().map(CategoryId::as_str),
+            priority: self.priority.as_str(),
+            channel: self.channel.as_str(),
+            tier: self.tier.as_deref(),
+        };
+        into.look_at(&case, &self.history, drafts, (published, drafted), now);
     }
 
     /// The event that was recorded last of those that the clocks follow from.

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::ReadModel;
 use crate::case_clocks::{CaseClocks, ClockRow, CustomerTraits};
+use crate::case_summary::TimeRange;
 use crate::column;
 use crate::page::Conditions;
 use crate::rows::{Rows, Table};
@@ -54,24 +55,34 @@ impl Table for CaseClocksTable {
     }
 }
 
+/// A customer as rules see them, and whether any case is theirs: most are registered before their first case, and then nothing needs to
+/// be looked for.
+#[derive(Clone, Debug, Default)]
+struct KnownCustomer {
+    traits: CustomerTraits,
+    has_cases: bool,
+}
+
 struct CustomerTraitsTable;
 
 impl Table for CustomerTraitsTable {
     type Key = Uuid;
-    type Row = CustomerTraits;
+    type Row = KnownCustomer;
 
-    fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<CustomerTraits>> {
-        db.prepare_cached("SELECT traits FROM sla_customer WHERE customer_id = ?")?
-            .query_row([id], |row| column::json(row, 0))
+    fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<KnownCustomer>> {
+        db.prepare_cached("SELECT traits, has_cases FROM sla_customer WHERE customer_id = ?")?
+            .query_row([id], |row| {
+                Ok(KnownCustomer { traits: column::json(row, 0)?, has_cases: row.get(1)? })
+            })
             .optional()
     }
 
-    fn write(db: &Connection, id: Uuid, row: &CustomerTraits) -> rusqlite::Result<()> {
-        let traits = serde_json::to_string(row).expect("traits are plain values only");
+    fn write(db: &Connection, id: Uuid, row: &KnownCustomer) -> rusqlite::Result<()> {
+        let traits = serde_json::to_string(&row.traits).expect("traits are plain values only");
         db.prepare_cached(
-            "INSERT OR REPLACE INTO sla_customer (customer_id, traits) VALUES (?, ?)",
+            "INSERT OR REPLACE INTO sla_customer (customer_id, traits, has_cases) VALUES (?, ?, ?)",
         )?
-        .execute((id, traits))?;
+        .execute((id, traits, row.has_cases))?;
         Ok(())
     }
 }
@@ -83,9 +94,15 @@ pub struct SlaClocks {
     reference: Option<ReferenceData>,
     cases: Rows<CaseClocksTable>,
     customers: Rows<CustomerTraitsTable>,
+    grounds_only: bool,
 }
 
 impl SlaClocks {
+    /// The read model without the rows of its clocks: for what evaluates the grounds itself.
+    pub fn grounds_only() -> Self {
+        Self { grounds_only: true, ..Self::default() }
+    }
+
     fn reference(&mut self, db: &Connection) -> rusqlite::Result<&mut ReferenceData> {
         if self.reference.is_none() {
             self.reference = Some(reference_data(db)?);
@@ -103,10 +120,13 @@ impl SlaClocks {
         let (meta, revision) = (&event.meta, event.revision);
         if let CaseEvent::Opened(opened) = case_event {
             let customer = match opened.customer_id {
-                Some(customer_id) => self.customers.change(db, customer_id.0)?.cloned(),
-                None => None,
+                Some(customer_id) => {
+                    let known = self.customer(db, customer_id.0)?;
+                    known.has_cases = true;
+                    known.traits.clone()
+                }
+                None => CustomerTraits::default(),
             };
-            let customer = customer.unwrap_or_default();
             let reference = self.reference(db)?;
             let opened = CaseClocks::opened(case_event, meta, revision, &customer, reference);
             if let Some(clocks) = opened {
@@ -118,6 +138,14 @@ impl SlaClocks {
         Ok(())
     }
 
+    /// The customer, to be changed; nobody in particular when they are not known yet.
+    fn customer(&mut self, db: &Connection, id: Uuid) -> rusqlite::Result<&mut KnownCustomer> {
+        if self.customers.change(db, id)?.is_none() {
+            self.customers.put(id, KnownCustomer::default());
+        }
+        Ok(self.customers.change(db, id)?.expect("it was put there just now"))
+    }
+
     fn customer_event(
         &mut self,
         db: &Connection,
@@ -125,11 +153,11 @@ impl SlaClocks {
         event: &Recorded<DomainEvent>,
         said: CustomerTraits,
     ) -> rusqlite::Result<()> {
-        match self.customers.change(db, id)? {
-            Some(traits) => traits.take_in(said.clone()),
-            None => self.customers.put(id, said.clone()),
+        let known = self.customer(db, id)?;
+        known.traits.take_in(said.clone());
+        if !known.has_cases {
+            return Ok(());
         }
-        // Nobody has cases before being registered, except in imports out of order.
         self.flush(db)?;
         let cases = ids(db, "SELECT case_id FROM sla_case WHERE customer_id = ?", [id])?;
         self.change_all(db, &cases, |clocks, _| {
@@ -218,8 +246,11 @@ impl ReadModel for SlaClocks {
             case_id BLOB PRIMARY KEY, opened_at INTEGER NOT NULL, customer_id BLOB,
             ground TEXT NOT NULL
         ) WITHOUT ROWID;
-        CREATE TABLE sla_customer (customer_id BLOB PRIMARY KEY, traits TEXT NOT NULL)
-            WITHOUT ROWID;
+        CREATE TABLE sla_customer (
+            customer_id BLOB PRIMARY KEY, traits TEXT NOT NULL, has_cases INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        -- Not with the others: what becomes known of a customer looks for their cases while the tables are built.
+        CREATE INDEX sla_case_customer ON sla_case (customer_id) WHERE customer_id IS NOT NULL;
         CREATE TABLE sla_clock (
             case_id BLOB NOT NULL, clock TEXT NOT NULL, agreement TEXT NOT NULL,
             metric TEXT NOT NULL, policy_id TEXT NOT NULL, policy_version INTEGER NOT NULL,
@@ -236,8 +267,7 @@ impl ReadModel for SlaClocks {
         "CREATE INDEX sla_clock_next ON sla_clock (next_at) WHERE next_at IS NOT NULL;
          CREATE INDEX sla_clock_due ON sla_clock (due_at);
          CREATE INDEX sla_clock_open ON sla_clock (due_at) WHERE stopped_at IS NULL;
-         CREATE INDEX sla_case_opened ON sla_case (opened_at);
-         CREATE INDEX sla_case_customer ON sla_case (customer_id) WHERE customer_id IS NOT NULL"
+         CREATE INDEX sla_case_opened ON sla_case (opened_at)"
     }
 
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
@@ -265,10 +295,15 @@ impl ReadModel for SlaClocks {
 
     fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
         self.reference(db)?;
-        let Self { reference: Some(reference), cases, customers } = self else { return Ok(()) };
+        let Self { reference: Some(reference), cases, customers, grounds_only } = self else {
+            return Ok(());
+        };
         customers.flush(db)?;
         cases.flush_with(|id, clocks| {
             CaseClocksTable::write(db, id, clocks)?;
+            if *grounds_only {
+                return Ok(());
+            }
             db.prepare_cached("DELETE FROM sla_clock WHERE case_id = ?")?.execute([id])?;
             for row in clocks.clocks(id, reference) {
                 insert_clock(db, &row)?;
@@ -389,15 +424,92 @@ pub fn next_due(db: &Connection, now: Timestamp) -> rusqlite::Result<Option<Time
     .optional()
 }
 
-/// Calls a function for the ground of every case, in the order of case ids: for what looks at all of history.
-pub fn for_each_case<E: From<rusqlite::Error>>(
-    db: &Connection,
-    mut visit: impl FnMut(Uuid, CaseClocks) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut statement = db.prepare("SELECT case_id, ground FROM sla_case ORDER BY case_id")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        visit(row.get(0)?, column::json(row, 1)?)?;
+/// Which cases a look at all of history takes in.
+#[derive(Clone, Debug)]
+pub struct CaseRange {
+    /// Those inside this scope.
+    pub scope: CaseScope,
+    /// Those opened in this period.
+    pub opened_at: TimeRange,
+}
+
+/// A case's ground as it is stored; to be decoded where there is time for it.
+#[derive(Clone, Debug)]
+pub struct StoredGround {
+    /// The case.
+    pub case_id: Uuid,
+    opened_at: i64,
+    ground: String,
+}
+
+impl StoredGround {
+    /// What the case's clocks follow from.
+    pub fn decode(&self) -> serde_json::Result<CaseClocks> {
+        serde_json::from_str(&self.ground)
     }
-    Ok(())
+
+    /// Its place in the order of [`grounds`].
+    pub fn place(&self) -> GroundPlace {
+        GroundPlace { opened_at: self.opened_at, case_id: self.case_id }
+    }
+}
+
+/// A place in the order of [`grounds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroundPlace {
+    opened_at: i64,
+    case_id: Uuid,
+}
+
+impl CaseRange {
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        self.opened_at.restrict(&mut conditions, "k.opened_at");
+        if self.scope != CaseScope::All {
+            let mut visible = Conditions::default();
+            self.scope.restrict(&mut visible, "c");
+            conditions.add(
+                &format!(
+                    "EXISTS (SELECT 1 FROM case_summary c WHERE c.id = k.case_id AND {})",
+                    visible.sql()
+                ),
+                visible.values().iter().cloned(),
+            );
+        }
+        conditions
+    }
+}
+
+/// How many cases the range has.
+pub fn case_count(db: &Connection, range: &CaseRange) -> rusqlite::Result<u64> {
+    let conditions = range.conditions();
+    let sql = format!("SELECT count(*) FROM sla_case k WHERE {}", conditions.sql());
+    db.prepare_cached(&sql)?
+        .query_row(rusqlite::params_from_iter(conditions.values()), |row| row.get(0))
+}
+
+/// The grounds of the range after a place, at most `limit`, in the order in which the cases were opened. For what looks at all of
+/// history: page by page, so that no view of the tables is held for long.
+pub fn grounds(
+    db: &Connection,
+    range: &CaseRange,
+    after: Option<GroundPlace>,
+    limit: usize,
+) -> rusqlite::Result<Vec<StoredGround>> {
+    let mut conditions = range.conditions();
+    if let Some(GroundPlace { opened_at, case_id }) = after {
+        let place = [Value::Integer(opened_at), Value::Blob(case_id.as_bytes().to_vec())];
+        conditions.add("(k.opened_at, k.case_id) > (?, ?)", place);
+    }
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = format!(
+        "SELECT k.case_id, k.opened_at, k.ground FROM sla_case k WHERE {} \
+         ORDER BY k.opened_at, k.case_id LIMIT {limit}",
+        conditions.sql()
+    );
+    db.prepare_cached(&sql)?
+        .query_map(rusqlite::params_from_iter(conditions.values()), |row| {
+            Ok(StoredGround { case_id: row.get(0)?, opened_at: row.get(1)?, ground: row.get(2)? })
+        })?
+        .collect()
 }

@@ -12,7 +12,7 @@ use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{CalendarId, PolicyId};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::{DEFAULT_POLICY, PolicyDocument, PolicyEvent, PolicyPublished};
-use parvandeh_domain::sla::{CalendarSource, PolicyBinding, PolicySource};
+use parvandeh_domain::sla::{CalendarSource, DRAFT_VERSION, Drafts, PolicyBinding, PolicySource};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,24 @@ impl ReferenceData {
     /// The known versions of a policy, in the order of their publication.
     pub fn versions(&self, id: &PolicyId) -> &[PolicyPublished] {
         self.policies.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The same with the drafts in the places of what they name: the policy under the number [`DRAFT_VERSION`], the calendar for all time.
+    pub fn with_drafts(&self, drafts: &Drafts) -> Self {
+        let (version, effective_from) = (DRAFT_VERSION, Timestamp::MIN);
+        let mut drafted = self.clone();
+        if let Some((id, document)) = drafts.policy() {
+            let document = document.clone();
+            let published = PolicyPublished { version, document, effective_from };
+            drafted.policy_published(id, &PolicyEvent::Published(published));
+        }
+        if let Some((id, document)) = drafts.calendar() {
+            drafted.calendars.remove(id);
+            let document = document.clone();
+            let published = CalendarPublished { version, document, effective_from };
+            drafted.calendar_published(id, &CalendarEvent::Published(published));
+        }
+        drafted
     }
 
     /// The version of a calendar that was published under this number.

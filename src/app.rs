@@ -9,7 +9,7 @@ use parvandeh_domain::id::{CommandId, derived};
 use parvandeh_domain::policy::{
     DEFAULT_POLICY, Policy, PolicyCommand, PolicyRefusal, PublishPolicy,
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, MonotoneClock, SystemClock};
@@ -120,6 +120,7 @@ impl App {
             idempotency: Idempotency::new(self.read_models.clone()),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
+            simulations: Arc::new(Semaphore::new(1)),
         })
     }
 

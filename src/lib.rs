@@ -19,3 +19,4 @@ pub mod principal;
 pub mod replay;
 pub mod store;
 pub mod subscription;
+pub mod what_if;

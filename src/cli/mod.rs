@@ -11,6 +11,8 @@ mod progress;
 mod replay;
 mod schema;
 mod serve;
+mod sla;
+mod sla_simulate;
 mod token;
 
 use std::io::IsTerminal;
@@ -140,6 +142,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Try out service levels.
+    #[command(subcommand)]
+    Sla(sla::SlaCommand),
     /// Build the read models anew from the log.
     Rebuild,
     /// Copy the log into a new directory. Works beside a running server.
@@ -225,6 +230,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         }
         Command::Calendar(command) => calendar::calendar(&command),
         Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
+        Command::Sla(command) => sla::sla(&config, command),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Backup { target } => maintenance::backup(&config, &target),
         Command::Schema { check, directory } => schema::schema(&directory, check),

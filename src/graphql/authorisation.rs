@@ -19,6 +19,8 @@ const WORKERS: Roles = Roles::of(&[Agent, Supervisor, Service]);
 const WORKERS_AND_CUSTOMERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Service]);
 /// Those who may read what is promised and when the organisation works.
 const REFERENCE_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor, Admin]);
+/// Those who answer for what is promised, each within their scope. Administrators publish policies, but read no case.
+const PLANNERS: Roles = Roles::of(&[Supervisor, Auditor]);
 /// Imports and other programs.
 const PROGRAMS: Roles = Roles::of(&[Service]);
 /// Those who run the installation.
@@ -34,6 +36,7 @@ pub const FIELDS: FieldTable = &[
     // Subscriptions
     ("Subscription", READERS, &["caseEvents"]),
     ("Subscription", STAFF, &["slaBreaches"]),
+    ("Subscription", PLANNERS, &["simulateSla"]),
     // Mutations
     ("Mutation", WORKERS_AND_CUSTOMERS, &["openCase", "recordInteraction", "reopenCase"]),
     (
@@ -229,6 +232,45 @@ pub const FIELDS: FieldTable = &[
     ("SlaBreachConnection", STAFF, &["pageInfo", "edges", "nodes", "totalCount"]),
     ("SlaBreachEdge", STAFF, &["node", "cursor"]),
     ("SlaBreachEvent", STAFF, &["cursor", "breach"]),
+    ("SlaSimulationUpdate", PLANNERS, &["casesDone", "casesTotal", "report"]),
+    (
+        "SlaSimulation",
+        PLANNERS,
+        &[
+            "now",
+            "cases",
+            "casesChanged",
+            "clocksChanged",
+            "before",
+            "after",
+            "changes",
+            "groups",
+            "ungrouped",
+            "examples",
+        ],
+    ),
+    (
+        "SlaVerdicts",
+        PLANNERS,
+        &[
+            "clocks",
+            "scheduled",
+            "running",
+            "paused",
+            "met",
+            "breached",
+            "waived",
+            "cancelled",
+            "merged",
+            "measured",
+            "complianceRatio",
+            "late",
+            "lateWorking",
+        ],
+    ),
+    ("SlaVerdictChange", PLANNERS, &["from", "to", "clocks"]),
+    ("SlaSimulationGroup", PLANNERS, &["by", "value", "before", "after", "changed"]),
+    ("SlaSimulationExample", PLANNERS, &["caseId", "clock", "from", "to", "dueBefore", "dueAfter"]),
     (
         "SlaPolicyVersion",
         REFERENCE_READERS,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ErrorExtensions};
 use parvandeh_projections::scope::{CaseScope, Visibility};
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::command::handler::CommandHandler;
@@ -29,6 +30,8 @@ pub struct Services {
     pub read_models: Arc<ReadModels>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Lets one simulation of service levels run at a time.
+    pub simulations: Arc<Semaphore>,
 }
 
 /// The services.

@@ -29,6 +29,7 @@ mod root;
 pub mod scalar;
 mod scan;
 mod sla;
+mod sla_simulation;
 mod timeline;
 mod type_map;
 pub mod validated;

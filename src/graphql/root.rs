@@ -1,7 +1,8 @@
 //! The roots of the schema: what can be asked, and what can be followed.
 
-use async_graphql::{Context, ID, Interface, MergedObject, Object, Subscription};
+use async_graphql::{Context, ID, Interface, Json, MergedObject, Object, Subscription};
 use futures_util::Stream;
+use serde_json::Value;
 
 use super::breach_feed::{self, SlaBreachEvent};
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
@@ -19,6 +20,7 @@ use super::sla::{
     self, SlaBreachConnection, SlaBreachFilterInput, SlaCompliance, SlaComplianceFilterInput,
     SlaGroupBy,
 };
+use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
 
@@ -191,6 +193,40 @@ impl Subscription {
         filter: Option<SlaBreachFilterInput>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaBreachEvent>> + 'a> {
         breach_feed::follow(ctx, resume(ctx, after), filter.unwrap_or_default()).await
+    }
+
+    /// What drafts would change: the histories of the cases that you may know of, opened from `from` to before `to`, are replayed as if the
+    /// drafts had been in force at their opening. Tells how far it has come, and at last the report. Nothing is written. The server does one
+    /// simulation at a time.
+    #[allow(clippy::too_many_arguments, reason = "two documents, a period and the groups")]
+    async fn simulate_sla<'a>(
+        &self,
+        ctx: &Context<'a>,
+        #[graphql(
+            desc = "The policy in whose place the draft stands; an id that is not known yet adds a policy. Required with `policy`."
+        )]
+        policy_id: Option<String>,
+        #[graphql(desc = "The whole draft policy, as it would be published.")] policy: Option<
+            Json<Value>,
+        >,
+        #[graphql(
+            desc = "The calendar in whose place the draft stands, for all time. Required with `calendar`."
+        )]
+        calendar_id: Option<String>,
+        #[graphql(desc = "The whole draft calendar, as it would be published.")] calendar: Option<
+            Json<Value>,
+        >,
+        #[graphql(desc = "Only cases opened from this moment on.")] from: Option<DateTime>,
+        #[graphql(desc = "Only cases opened before this moment.")] to: Option<DateTime>,
+        #[graphql(
+            desc = "By what the report tells clocks apart.",
+            default_with = "sla_simulation::default_groups()"
+        )]
+        group_by: Vec<SlaSimulationBy>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaSimulationUpdate>> + 'a>
+    {
+        let drafts = DraftArguments { policy_id, policy, calendar_id, calendar };
+        sla_simulation::simulate(ctx, drafts, from, to, group_by).await
     }
 }
 

@@ -29,7 +29,7 @@ pub fn status(refused: Option<ErrorCode>, media_type: MediaType) -> StatusCode {
         ErrorCode::Conflict => StatusCode::CONFLICT,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::RateLimited | ErrorCode::SimulationRunning => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
     }

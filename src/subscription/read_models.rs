@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use parvandeh_projections::sla_reference::ReferenceCache;
+use parvandeh_projections::sla_reference::{ReferenceCache, ReferenceData};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -74,11 +74,15 @@ impl Serving {
         if let Some(db) = idle {
             return Ok(db);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(&self.path, flags)?;
+        let db = self.open()?;
         db.set_prepared_statement_cache_capacity(128);
         db.execute_batch("PRAGMA cache_size = -8192; PRAGMA mmap_size = 1073741824;")?;
         Ok(db)
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(&self.path, flags)
     }
 
     fn put_back(&self, db: Connection) {
@@ -313,5 +317,42 @@ impl ReadModels {
         let answer = query(&db);
         serving.put_back(db);
         Ok(answer?)
+    }
+}
+
+/// A reader for long work beside the queries: a connection of its own with a small cache, and no permit that queries wait for.
+pub struct OwnReader {
+    models: Arc<ReadModels>,
+    open: Option<(Connection, Arc<Serving>)>,
+}
+
+impl OwnReader {
+    /// Nothing is opened yet.
+    pub fn new(models: Arc<ReadModels>) -> Self {
+        Self { models, open: None }
+    }
+
+    /// Runs a query, which should be short, on a consistent view of the read models as they are now. It blocks.
+    pub fn query<T>(
+        &mut self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, QueryError> {
+        let serving = self.models.current().ok_or(QueryError::Stopping)?;
+        if self.open.as_ref().is_none_or(|(_, opened)| !Arc::ptr_eq(opened, &serving)) {
+            let db = serving.open()?;
+            db.execute_batch("PRAGMA cache_size = -2048; PRAGMA mmap_size = 1073741824;")?;
+            self.open = Some((db, serving));
+        }
+        let (db, _) = self.open.as_ref().expect("it was opened just now");
+        Ok(db.unchecked_transaction().and_then(|view| query(&view))?)
+    }
+
+    /// The same, with the policies and calendars of the view.
+    pub fn query_with_reference<T>(
+        &mut self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<(Arc<ReferenceData>, T), QueryError> {
+        let reference = Arc::clone(&self.models.reference);
+        self.query(|db| Ok((reference.get(db)?, query(db)?)))
     }
 }

@@ -52,6 +52,14 @@ impl WebSocketFeed {
         }
     }
 
+    /// The data of the next event; `None` when the answer is an error.
+    pub async fn try_next(&mut self) -> Option<Value> {
+        let mut message = self.message().await;
+        let payload = &mut message["payload"];
+        let is_error = message_is_error(payload);
+        (!is_error).then(|| payload["data"].take())
+    }
+
     /// The data of the next event.
     pub async fn next(&mut self) -> Value {
         let mut message = self.message().await;
@@ -60,6 +68,11 @@ impl WebSocketFeed {
         assert!(payload.get("errors").is_none(), "{payload:#}");
         payload["data"].take()
     }
+}
+
+/// Whether a payload is a list of errors, or an answer with errors.
+fn message_is_error(payload: &Value) -> bool {
+    payload.is_array() || payload.get("errors").is_some()
 }
 
 /// A subscription over server-sent events. Dropping it closes the connection.

@@ -14,7 +14,7 @@ use crate::{
     case::attribute::{CaseKind, Channel, HoldReason, Priority, Severity, vocabulary},
     customer::attribute::CustomerKind,
     id::{CategoryId, PolicyId, StaffId, UnitId},
-    policy::Happening,
+    policy::{DEFAULT_POLICY, Happening},
 };
 
 /// The facts of one case that move its clocks, with the policy versions it was opened under.
@@ -361,6 +361,23 @@ impl SlaHistory {
     pub fn known_at(&self, moment: Timestamp) -> Self {
         let facts = self.facts.iter().filter(|fact| fact.recorded_at <= moment).cloned().collect();
         Self { bindings: self.bindings.clone(), facts, left_out: self.left_out }
+    }
+
+    /// The same facts under this version of a policy from the opening on, and under no other of its versions: as if it had been in force
+    /// then and none had come after it. Other policies stay as they are.
+    pub fn bound_to(&self, policy_id: &PolicyId, version: u32) -> Self {
+        let mut bindings = self.bindings.clone();
+        bindings.retain(|binding| binding.policy_id != *policy_id);
+        // In the order of ids, the default policy last; a draft is never the one that finds no room.
+        let place = |id: &PolicyId| (id.as_str() == DEFAULT_POLICY, id.clone());
+        let index = bindings
+            .partition_point(|binding| place(&binding.policy_id) < place(policy_id))
+            .min(Self::BINDINGS_MAX - 1);
+        bindings.insert(index, PolicyBinding { policy_id: policy_id.clone(), version });
+        bindings.truncate(Self::BINDINGS_MAX);
+        let is_other = |fact: &&Fact| !matches!(&fact.kind, FactKind::PolicyChanged(to) if to.policy_id == *policy_id);
+        let facts = self.facts.iter().filter(is_other).cloned().collect();
+        Self { bindings, facts, left_out: self.left_out }
     }
 
     /// The opening, when the case was opened.

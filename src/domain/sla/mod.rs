@@ -16,6 +16,7 @@ mod error;
 mod evaluate;
 mod event;
 mod history;
+mod simulation;
 mod state;
 
 pub use crate::policy::Metric;
@@ -33,6 +34,10 @@ pub use event::{
 };
 pub use history::{
     AnswerKind, Cause, Fact, FactKind, FactSource, Opening, PolicyBinding, SlaHistory,
+};
+pub use simulation::{
+    ChangedClock, Comparison, DRAFT_VERSION, Drafts, Facet, InvalidDrafts, SimulatedCase,
+    Simulation, VerdictChange, Verdicts,
 };
 pub use state::{ClockRecord, SlaState};
 

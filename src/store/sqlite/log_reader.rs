@@ -38,4 +38,14 @@ impl LogReader {
     ) -> Result<Vec<LoggedEvent>, ReadError> {
         log::read(&self.log, after.map_or(0, |position| position.0), limit, &self.type_names)
     }
+
+    /// Where the log ends; `None` while it is empty.
+    pub fn head(&self) -> Result<Option<Position>, ReadError> {
+        let mut head = None;
+        log::for_each_row_backwards(&self.log, |row| {
+            head = Some(Position(row.position + row.count()?.saturating_sub(1)));
+            Ok::<_, ReadError>(false)
+        })?;
+        Ok(head)
+    }
 }
