@@ -16,6 +16,7 @@ mod error;
 mod evaluate;
 mod event;
 mod history;
+pub mod scenario;
 mod state;
 
 pub use crate::policy::Metric;
@@ -35,6 +36,3 @@ pub use history::{
     AnswerKind, Cause, Fact, FactKind, FactSource, Opening, PolicyBinding, SlaHistory,
 };
 pub use state::{ClockRecord, SlaState};
-
-#[cfg(test)]
-mod scenarios;
