@@ -9,6 +9,7 @@
 //! with people who work on the case. The monitor shows the aggregate ([`Sla`]) each clock as it stands; the aggregate decides which facts
 //! are new: warned, breached, met, restated ... People grant extensions and waive breaches there, and that comes back into the history.
 
+pub mod certificate;
 mod clock;
 mod command;
 mod decide;
