@@ -79,7 +79,7 @@ impl Target {
         let holds = conditions.into_iter().filter_map(|(verb, condition)| {
             let condition = condition.filter(|condition| !is_never(condition))?;
             // A pause lasts as long as a state does; all else happens once.
-            let lasts = verb == "pauses" && !condition.is_momentary();
+            let lasts = verb == "pauses" && !condition.may_be_momentary();
             let word = if lasts { "while" } else { "when" };
             Some(format!("{verb} {word} {condition}"))
         });
@@ -156,7 +156,7 @@ rules:
                 "starts when customer_message and responded; pauses while on hold; \
                  stops when response or resolved; is cancelled when closed",
                 "starts when resolution stopped or referred and owned by field and not on hold; \
-                 pauses while on hold; stops when resolved or closed; is cancelled when closed; \
+                 stops when resolved or closed; is cancelled when closed; \
                  is reset when (held or resumed) and unanswered",
             ]
         );

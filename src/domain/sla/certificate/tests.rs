@@ -216,7 +216,7 @@ fn issue_at(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn every_minute_of_a_certificate_sums_to_the_clock(
@@ -300,7 +300,12 @@ fn what_is_doctored_is_named_by_the_sums_or_by_the_log() {
         ("parts", |it| drop(it.parts.pop())),
         ("parts[0].wall_clock", |it| it.parts[0].wall_clock = SignedDuration::ZERO),
         ("sums.elapsed", |it| it.sums.elapsed = SignedDuration::ZERO),
-        ("sums.paused", |it| it.parts[3].course = IntervalCourse::Idle),
+        ("sums.paused", |it| {
+            let counts = |part: &&mut Part| {
+                part.course == IntervalCourse::Paused && part.counted.is_positive()
+            };
+            it.parts.iter_mut().find(counts).unwrap().course = IntervalCourse::Idle;
+        }),
         ("verdict", |it| it.verdict = ClockState::Met),
         ("due_at", |it| it.due_at = Some(it.started_at)),
         ("parts[0].calendar", |it| it.calendars.clear()),
@@ -309,7 +314,7 @@ fn what_is_doctored_is_named_by_the_sums_or_by_the_log() {
     for (field, doctor) in by_the_sums {
         let mut doctored = honest.clone();
         doctor(&mut doctored);
-        assert_eq!(doctored.check().unwrap_err().field, field);
+        assert_eq!(doctored.check().map_err(|found| found.field), Err(field.to_owned()));
         assert!(doctored.first_difference(&honest).is_some(), "{field}");
     }
     // What agrees with itself is still not what the log says.

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::DateTime,
+    tz::{TimeZone, TimeZoneDatabase},
+};
 use serde_json::{Value, json};
 
 use super::{ReadPolicy, Scenario, ScenarioError, named, policy_document};
@@ -72,7 +76,9 @@ impl Story {
         read_policy: ReadPolicy<'_>,
     ) -> Result<Self, ScenarioError> {
         let name = scenario.time_zone.as_deref().unwrap_or("UTC");
-        let zone = TimeZone::get(name).map_err(|error| ScenarioError::new("time_zone", error))?;
+        let zone = TimeZoneDatabase::bundled()
+            .get(name)
+            .map_err(|error| ScenarioError::new("time_zone", error))?;
         let mut story =
             Self { zone, calendars: BTreeMap::new(), policies: BTreeMap::new(), facts: vec![] };
         for (id, document) in &ever_present() {
