@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use parvandeh_domain::calendar::{CalendarDocument, Measure, Problem};
+use parvandeh_domain::calendar::{CalendarDocument, Problem};
 use parvandeh_domain::id::CalendarId;
-use parvandeh_domain::policy::{Amount, Goal, PolicyDocument, Target};
-use parvandeh_domain::sla::DEFAULT_CALENDAR;
+use parvandeh_domain::policy::{DEFAULT_CALENDAR, PolicyDocument, Target};
 
 use crate::cli::{Exit, Failure, file};
 
@@ -103,7 +102,7 @@ fn calendars_not_given(document: &PolicyDocument, calendars: &[NamedCalendar]) -
         return vec![];
     }
     let missing = document.calendars().into_iter().filter(|id| !given.contains(id));
-    let problem = |id: &CalendarId| Problem {
+    let problem = |id: CalendarId| Problem {
         field: "calendar".to_owned(),
         message: format!("{id} is named and was not given; it must be published before"),
         code: None,
@@ -129,17 +128,11 @@ fn summary(said: &mut String, document: &PolicyDocument) {
 /// A clock in two lines: what is promised, and the conditions in force.
 fn promise(said: &mut String, document: &PolicyDocument, target: &Target) {
     let goal = target.goal().map_or("measured only".to_owned(), |goal| goal.to_string());
-    let is_elapsed = |amount: Amount| amount.measure == Measure::Elapsed;
-    let asks_no_calendar = target.goal().is_none_or(|goal| match goal {
-        Goal::Amount(amount) => is_elapsed(amount),
-        Goal::Promised(_) => true,
-        Goal::WorkingDay(_) | Goal::Date(_) => false,
-    });
     let mut parts = vec![goal];
     match document.calendar_of(target, None) {
         Some(calendar) => parts.push(format!("calendar {calendar}")),
-        None if asks_no_calendar => {}
-        None => parts.push(format!("calendar {DEFAULT_CALENDAR}")),
+        None if target.needs_calendar() => parts.push(format!("calendar {DEFAULT_CALENDAR}")),
+        None => {}
     }
     parts.extend(target.time_zone.as_ref().map(|zone| format!("in {zone}")));
     if !target.warn_at.is_empty() {

@@ -219,5 +219,10 @@ pub struct CalendarUsed {
     pub document: CalendarDocument,
 }
 
+/// The JSON Schema of a certificate.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Certificate)
+}
+
 #[cfg(test)]
 mod tests;
