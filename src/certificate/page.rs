@@ -105,53 +105,56 @@ impl Page<'_> {
                 "each working date counts as one day, its open hours as shares of it"
             }
         };
-        let rows: String = it.parts.iter().map(|part| self.part(part)).collect();
-        let sum = format!(
-            "<tr class=\"sum\"><td colspan=\"2\">Running parts together</td><td></td><td>{}</td>\
-             <td>{}</td><td></td><td></td></tr>\n",
-            amount(it.sums.running_wall_clock, Measure::Elapsed),
-            amount(it.sums.elapsed, it.measure)
-        );
+        let groups = it.parts.chunk_by(is_of_one_stretch);
+        let rows: String = groups.map(|parts| self.stretch(parts)).collect();
         format!(
             "<section>\n<h2>Every minute</h2>\n<p>Local times of {}; {counted}. A part ends where something changes, where a calendar's \
-             version changes, and at midnight.</p>\n<table>\n<thead><tr><th>From</th><th>To</th><th>Course</th>\
-             <th>Wall clock</th><th>Counted</th><th>Because of</th><th>Counted by</th></tr></thead>\n\
-             <tbody>\n{rows}</tbody>\n<tfoot>\n{sum}</tfoot>\n</table>\n</section>\n",
-            text(self.times.zone())
+             version changes, and at midnight.</p>\n<table class=\"parts\">\n<thead><tr><th>From</th><th>To</th>\
+             <th>By the wall clock</th><th>Counted</th></tr></thead>\n{rows}\
+             <tbody><tr class=\"sum\"><td colspan=\"2\">Running parts together</td><td>{}</td><td>{}</td></tr></tbody>\n\
+             </table>\n</section>\n",
+            text(self.times.zone()),
+            amount(it.sums.running_wall_clock, Measure::Elapsed),
+            amount(it.sums.elapsed, it.measure)
         )
     }
 
-    fn part(&self, part: &Part) -> String {
-        let class = match part.course {
-            IntervalCourse::Running => "running",
-            IntervalCourse::Paused => "paused",
-            IntervalCourse::Idle => "idle",
-        };
-        let mut who = vec![];
-        who.extend(part.hold.map(|hold| format!("on hold: {hold}")));
-        who.extend(part.unit.as_ref().map(|unit| format!("unit {}", bidi(unit.as_str()))));
-        who.extend(
-            part.assignee.as_ref().map(|staff| format!("assigned to {}", bidi(staff.as_str()))),
+    /// The parts that one event began, under a line that says why and by what they are counted.
+    fn stretch(&self, parts: &[Part]) -> String {
+        let Some(first) = parts.first() else { return String::new() };
+        let mut said = vec![format!("{} because of {}", course(first.course), first.cause)];
+        said.extend(first.hold.map(|hold| format!("on hold: {hold}")));
+        said.extend(first.unit.as_ref().map(|unit| format!("unit {}", bidi(unit.as_str()))));
+        said.extend(
+            first.assignee.as_ref().map(|staff| format!("assigned to {}", bidi(staff.as_str()))),
         );
-        let who: String = who.iter().map(|one| format!("<br><small>{one}</small>")).collect();
-        let calendar = match &part.calendar {
+        let (policy, version) = (bidi(first.policy_id.as_str()), first.policy_version);
+        said.push(format!("rule {} of policy {policy} version {version}", bidi(&first.rule)));
+        said.push(match &first.calendar {
             Some(calendar) => {
                 let id = bidi(calendar.id.as_str());
-                format!("<br><small>calendar {id} version {}</small>", calendar.version)
+                let zone = text(&calendar.time_zone);
+                format!("calendar {id} version {}, hours of {zone}", calendar.version)
             }
-            None => "<br><small>the wall clock</small>".to_owned(),
-        };
-        format!(
-            "<tr class=\"{class}\"><td>{}</td><td>{}</td><td>{class}</td><td>{}</td><td>{}</td>\
-             <td>{}<br><small>{}</small>{who}</td><td>{}{calendar}</td></tr>\n",
-            self.moment(part.from),
-            self.moment(part.to),
-            amount(part.wall_clock, Measure::Elapsed),
-            amount(part.counted, self.certificate.measure),
-            part.cause,
-            self.event(&part.event),
-            self.rule(&part.rule, part.policy_id.as_str(), part.policy_version),
-        )
+            None => "counted by the wall clock".to_owned(),
+        });
+        let class = course(first.course);
+        let mut html = format!(
+            "<tbody class=\"{class}\">\n<tr class=\"stretch\"><th colspan=\"4\" scope=\"rowgroup\">{}<br>\
+             <small>{}</small></th></tr>\n",
+            said.join(" · "),
+            self.event(&first.event)
+        );
+        for part in parts {
+            html += &format!(
+                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                self.moment(part.from),
+                self.moment(part.to),
+                amount(part.wall_clock, Measure::Elapsed),
+                counted(part, self.certificate.measure)
+            );
+        }
+        html + "</tbody>\n"
     }
 
     fn facts(&self) -> String {
@@ -233,11 +236,40 @@ impl Page<'_> {
     }
 
     fn event(&self, event: &EventReference) -> String {
-        format!("{}, event {}<br>{}", text(&event.stream), event.revision, event.id)
+        format!("{}, event {}, id {}", text(&event.stream), event.revision, event.id)
     }
 
     fn rule(&self, rule: &str, policy: &str, version: u32) -> String {
         format!("{}<br><small>policy {} version {version}</small>", bidi(rule), bidi(policy))
+    }
+}
+
+/// Whether nothing changed between two parts but the day.
+fn is_of_one_stretch(one: &Part, other: &Part) -> bool {
+    let same = |part: &Part| Part {
+        from: one.from,
+        to: one.to,
+        wall_clock: one.wall_clock,
+        counted: one.counted,
+        ..part.clone()
+    };
+    *one == same(other)
+}
+
+fn course(course: IntervalCourse) -> &'static str {
+    match course {
+        IntervalCourse::Running => "running",
+        IntervalCourse::Paused => "paused",
+        IntervalCourse::Idle => "stopped",
+    }
+}
+
+/// What a part counts, and for what.
+fn counted(part: &Part, measure: Measure) -> String {
+    match part.course {
+        IntervalCourse::Running => amount(part.counted, measure),
+        IntervalCourse::Paused => format!("{} of pause", amount(part.counted, measure)),
+        IntervalCourse::Idle => "nothing".to_owned(),
     }
 }
 
