@@ -119,17 +119,19 @@ async fn publish(store: &SqliteStore) -> u64 {
 }
 
 /// Gives the events of one case their ids and metadata: one command each.
-struct Commands {
+pub struct Commands {
     subject: String,
     given: usize,
 }
 
 impl Commands {
-    fn of(number: u64) -> Self {
+    /// For a case, or another subject, by its number.
+    pub fn of(number: u64) -> Self {
         Self { subject: number.to_string(), given: 0 }
     }
 
-    fn event<E: StoredEvent>(&mut self, event: &E, at: Timestamp, kind: ActorKind) -> NewEvent {
+    /// The next event.
+    pub fn event<E: StoredEvent>(&mut self, event: &E, at: Timestamp, kind: ActorKind) -> NewEvent {
         self.given += 1;
         let command_id =
             CommandId(derived(&["benchmark command", &self.subject, &self.given.to_string()]));
