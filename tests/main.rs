@@ -13,6 +13,7 @@ mod import;
 mod merges;
 mod plain_rows;
 mod projections;
+mod sla_cli;
 mod store;
 mod transport;
 mod validation_once;
