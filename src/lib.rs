@@ -5,6 +5,7 @@
 //! [`app`] puts the parts together.
 
 pub mod app;
+pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod command;
@@ -14,6 +15,7 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod import;
+pub mod local_time;
 pub mod metrics;
 pub mod principal;
 pub mod replay;

@@ -79,6 +79,11 @@ impl ClocksFold {
         Self { case_id, customer, reference, ground: None }
     }
 
+    /// The case.
+    pub fn case_id(&self) -> CaseId {
+        self.case_id
+    }
+
     /// Takes in the next event. Of customers it must be given those of the case's customer only.
     pub fn take_in(&mut self, event: &Recorded<DomainEvent>) {
         let (meta, revision) = (&event.meta, event.revision);

@@ -1,5 +1,7 @@
 //! What every benchmark needs: the program's allocator, a place on the disk, a generator of the same numbers in every run, medians.
 
+#![allow(dead_code, reason = "each benchmark uses a part")]
+
 use tempfile::TempDir;
 
 /// As in the program itself.
@@ -7,7 +9,6 @@ use tempfile::TempDir;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How often each side is measured, in alternating rounds.
-#[allow(dead_code, reason = "not every benchmark has rounds")]
 pub const ROUNDS: usize = 3;
 
 /// A generator without a crate of its own: the same numbers in every run (SplitMix64).
@@ -30,7 +31,6 @@ pub fn directory() -> TempDir {
 }
 
 /// The middle of the values.
-#[allow(dead_code, reason = "not every benchmark has rounds")]
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

@@ -1,12 +1,13 @@
 //! `parvandeh calendar`.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use parvandeh_domain::calendar::{CalendarDocument, Exception};
 
+use super::file::text;
 use super::{Exit, Failure};
 use crate::import::icalendar::{Holidays, holidays};
 
@@ -23,9 +24,6 @@ pub enum CalendarCommand {
     },
 }
 
-/// The largest file that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-
 /// Runs a command on calendar documents.
 pub fn calendar(command: &CalendarCommand) -> Result<Exit, Failure> {
     let CalendarCommand::Holidays { file, into } = command;
@@ -41,20 +39,6 @@ pub fn calendar(command: &CalendarCommand) -> Result<Exit, Failure> {
         None => println!("{}", serde_json::to_string_pretty(&exceptions)?),
     }
     Ok(if left_out.is_empty() { Exit::Done } else { Exit::Partial })
-}
-
-fn text(path: &Path) -> Result<String, Failure> {
-    let failure = |what: String| Failure::new(Exit::Failed, format!("{}: {what}", path.display()));
-    let file = fs::File::open(path).map_err(|error| failure(error.to_string()))?;
-    let mut bytes = vec![];
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failure(error.to_string()))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(failure(format!("larger than {FILE_BYTES_MAX} bytes; take fewer years")));
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| failure("not UTF-8 text; convert it first, with `iconv -t UTF-8`".to_owned()))
 }
 
 /// Adds exceptions to a calendar document, which stays as it was when anything fails.

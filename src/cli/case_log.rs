@@ -24,6 +24,9 @@ pub struct CaseLog {
     pub id: CaseId,
     /// The case's own events.
     pub events: Vec<Recorded<DomainEvent>>,
+    /// All that its clocks follow from: the case's events, those of its customer and its clocks, and the publications of policies and
+    /// calendars.
+    pub evidence: Vec<Recorded<DomainEvent>>,
     /// Its clocks.
     pub clocks: ClocksFold,
 }
@@ -71,19 +74,23 @@ fn collect(
     (id, customer_id): (CaseId, Option<CustomerId>),
     moment: Timestamp,
 ) -> Result<CaseLog, Failure> {
-    let mut found = CaseLog { id, events: Vec::new(), clocks: ClocksFold::new(id) };
+    let mut found =
+        CaseLog { id, events: Vec::new(), evidence: Vec::new(), clocks: ClocksFold::new(id) };
     for_each(log, |event| {
         if event.meta.recorded_at > moment {
             return true;
         }
-        if let DomainEvent::Customer(other, _) = &event.event
-            && Some(*other) != customer_id
-        {
-            return true;
-        }
-        found.clocks.take_in(&event);
-        if matches!(&event.event, DomainEvent::Case(case_id, _) if *case_id == id) {
-            found.events.push(event);
+        let concerns = match &event.event {
+            DomainEvent::Case(other, _) | DomainEvent::Clock(other, _) => *other == id,
+            DomainEvent::Customer(other, _) => Some(*other) == customer_id,
+            DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
+        };
+        if concerns {
+            found.clocks.take_in(&event);
+            if matches!(&event.event, DomainEvent::Case(..)) {
+                found.events.push(event.clone());
+            }
+            found.evidence.push(event);
         }
         true
     })?;

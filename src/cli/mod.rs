@@ -5,6 +5,7 @@
 
 mod calendar;
 mod case_log;
+mod file;
 mod import;
 mod maintenance;
 mod progress;
@@ -12,7 +13,6 @@ mod replay;
 mod schema;
 mod serve;
 mod sla;
-mod sla_simulate;
 mod token;
 
 use std::io::IsTerminal;
@@ -28,7 +28,8 @@ use crate::config::{Config, LogFormat};
 use crate::error::chain;
 use crate::store::sqlite::OpenError;
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done in part (some records were not imported, or a committed \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
+stand, a certificate that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
 file differs); 4 the data directory is in use by another process; 5 the configuration cannot be used; 6 not found.";
 
 /// How a command ended.
@@ -36,7 +37,7 @@ file differs); 4 the data directory is in use by another process; 5 the configur
 pub enum Exit {
     /// Done.
     Done = 0,
-    /// Failed.
+    /// Failed, or what was checked does not hold.
     Failed = 1,
     /// Done in part.
     Partial = 3,
@@ -142,7 +143,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Try out service levels.
+    /// Check, test, explain, simulate and prove service levels.
     #[command(subcommand)]
     Sla(sla::SlaCommand),
     /// Build the read models anew from the log.
@@ -230,7 +231,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         }
         Command::Calendar(command) => calendar::calendar(&command),
         Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
-        Command::Sla(command) => sla::sla(&config, command),
+        Command::Sla(command) => sla::sla(&config, &command),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Backup { target } => maintenance::backup(&config, &target),
         Command::Schema { check, directory } => schema::schema(&directory, check),

@@ -27,12 +27,17 @@ pub fn schema(directory: &Path, check: bool) -> Result<Exit, Failure> {
 fn contracts() -> BTreeMap<PathBuf, String> {
     let mut contracts = BTreeMap::new();
     contracts.insert(PathBuf::from("schema.graphql"), graphql::sdl());
+    let certificate = parvandeh_domain::sla::certificate::schema();
+    contracts.insert(PathBuf::from("sla-certificate.json"), pretty(&certificate));
     for (event_type, schema) in parvandeh_domain::log::schemas() {
         let file = format!("events/{}.v{}.json", event_type.name, event_type.version);
-        let json = serde_json::to_string_pretty(&schema).expect("a JSON Schema is plain JSON");
-        contracts.insert(PathBuf::from(file), json + "\n");
+        contracts.insert(PathBuf::from(file), pretty(&schema));
     }
     contracts
+}
+
+fn pretty(schema: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(schema).expect("a JSON Schema is plain JSON") + "\n"
 }
 
 fn report(directory: &Path, contracts: &BTreeMap<PathBuf, String>) -> Exit {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Measure, WorkingTime, working_time::SEARCH_MAX};
+use super::{Measure, TimeOfDay, WorkingTime, working_time::SEARCH_MAX};
 
 /// All versions of one calendar, compiled, each with the time in which it holds.
 #[derive(Clone, Debug)]
@@ -97,6 +97,18 @@ impl CalendarVersions {
     /// The number of the version that holds at a moment.
     pub fn version_at(&self, at: Timestamp) -> u32 {
         self.versions[self.index_at(at)].number
+    }
+
+    /// The name of the zone in which the version that holds at a moment means its hours.
+    pub fn time_zone_at(&self, at: Timestamp) -> &str {
+        self.holding(at).0.time_zone()
+    }
+
+    /// The first moment after `at` at which another version takes over or a local date ends, whichever comes first.
+    pub fn next_boundary(&self, at: Timestamp) -> Option<Timestamp> {
+        let (hours, until) = self.holding(at);
+        let midnight = hours.moment(hours.date_of(at), TimeOfDay::END);
+        [until, midnight].into_iter().flatten().filter(|moment| *moment > at).min()
     }
 
     /// The same hours meant in another zone (the customer's or the unit's), given by its IANA name; `None` when there is no
@@ -258,6 +270,19 @@ mod tests {
         assert_eq!(opening, Some(at("2026-01-05T08:00:00+09")));
         assert_eq!(tokyo.version_at(at("2026-01-07T00:00:00Z")), 2);
         assert!(versions().in_zone("Elsewhere").is_none());
+    }
+
+    #[test]
+    fn a_boundary_is_a_midnight_of_the_zone_or_a_change_of_versions() {
+        let boundary = |versions: &CalendarVersions, moment| versions.next_boundary(at(moment));
+        let midnight = Some(at("2026-01-06T00:00:00Z"));
+        assert_eq!(boundary(&versions(), "2026-01-05T00:00:00Z"), midnight);
+        assert_eq!(boundary(&versions(), "2026-01-05T23:59:59.999999999Z"), midnight);
+        let tokyo = versions().in_zone("Asia/Tokyo").unwrap();
+        assert_eq!(tokyo.time_zone_at(at("2026-01-05T00:00:00Z")), "Asia/Tokyo");
+        let change = Some(at("2026-01-07T00:00:00Z"));
+        assert_eq!(boundary(&tokyo, "2026-01-06T15:00:00Z"), change);
+        assert_eq!(boundary(&tokyo, "2026-01-07T00:00:00Z"), Some(at("2026-01-08T00:00:00+09")));
     }
 
     #[test]

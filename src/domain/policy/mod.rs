@@ -22,6 +22,7 @@ mod metric;
 mod state;
 mod upcast;
 mod validate;
+mod words;
 
 pub use amount::{
     Amount, Goal, InvalidAmount, InvalidThreshold, OnDate, OnWorkingDay, Promised, PromisedMoment,

@@ -380,6 +380,12 @@ impl SlaHistory {
         Self { bindings, facts, left_out: self.left_out }
     }
 
+    /// The same history as far as it had happened at a moment, without what is announced for later.
+    pub fn happened_by(&self, moment: Timestamp) -> Self {
+        let facts = self.facts.iter().filter(|fact| fact.occurred_at <= moment).cloned().collect();
+        Self { bindings: self.bindings.clone(), facts, left_out: self.left_out }
+    }
+
     /// The opening, when the case was opened.
     pub(super) fn opening(&self) -> Option<(&Fact, &Opening)> {
         self.facts.iter().find_map(|fact| match &fact.kind {

@@ -9,6 +9,7 @@
 //! with people who work on the case. The monitor shows the aggregate ([`Sla`]) each clock as it stands; the aggregate decides which facts
 //! are new: warned, breached, met, restated ... People grant extensions and waive breaches there, and that comes back into the history.
 
+pub mod certificate;
 mod clock;
 mod command;
 mod decide;
@@ -16,6 +17,7 @@ mod error;
 mod evaluate;
 mod event;
 mod history;
+pub mod scenario;
 mod simulation;
 mod state;
 
@@ -40,6 +42,3 @@ pub use simulation::{
     Simulation, VerdictChange, Verdicts,
 };
 pub use state::{ClockRecord, SlaState};
-
-#[cfg(test)]
-mod scenarios;

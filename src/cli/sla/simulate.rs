@@ -3,8 +3,6 @@
 //! It folds the log itself, with the folds of the read models, into tables that are gone at the end. The read models in the data directory
 //! may be absent (after an import), behind the log, or built by another version; the log is always there, and reading it takes no lock.
 
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -21,14 +19,13 @@ use parvandeh_projections::sla_clocks::CaseRange;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::progress::bar;
-use super::{Exit, Failure, Format};
+use super::super::file;
+use super::super::progress::bar;
+use super::super::{Exit, Failure, Format};
 use crate::config::Config;
 use crate::store::sqlite::LogReader;
 use crate::what_if::{self, Question};
 
-/// The largest draft that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Examples that people are shown; programs get all.
 const EXAMPLES_SHOWN: usize = 10;
 
@@ -85,22 +82,14 @@ impl DraftArguments {
 }
 
 /// A document with the id in whose place it stands.
-fn draft<I, D: DeserializeOwned>(file: &Path, id: Option<&str>) -> Result<(I, D), Failure>
+fn draft<I, D: DeserializeOwned>(path: &Path, id: Option<&str>) -> Result<(I, D), Failure>
 where
     I: TryFrom<String, Error: std::fmt::Display>,
 {
     let failure =
-        |problem: String| Failure::new(Exit::Failed, format!("{}: {problem}", file.display()));
-    let mut text = String::new();
-    let opened = fs::File::open(file).map_err(|error| failure(error.to_string()))?;
-    let read = opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-    read.map_err(|error| failure(error.to_string()))?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(failure(format!("the file has more than {FILE_BYTES_MAX} bytes")));
-    }
-    // JSON is YAML too.
-    let document = serde_saphyr::from_str(&text).map_err(|error| failure(error.to_string()))?;
-    let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        |problem: String| Failure::new(Exit::Failed, format!("{}: {problem}", path.display()));
+    let document = file::parse(path, &file::text(path)?).map_err(failure)?;
+    let stem = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let id = id.map(str::to_owned).or_else(stem).unwrap_or_default();
     let id = I::try_from(id.clone()).map_err(|error| failure(format!("the id {id:?}: {error}")))?;
     Ok((id, document))
@@ -114,7 +103,7 @@ pub fn simulate(config: &Config, arguments: &SimulateArguments) -> Result<Exit, 
             scope: CaseScope::All,
             opened_at: TimeRange { gte: arguments.from, lt: arguments.to },
         },
-        now: now(),
+        now: super::now(),
     };
     let log = LogReader::open(&config.data_directory)?;
     let progress = bar("reading the log", "events", log.head()?.map_or(0, |head| head.0));
@@ -131,11 +120,6 @@ pub fn simulate(config: &Config, arguments: &SimulateArguments) -> Result<Exit, 
         Format::Json => println!("{:#}", to_json(&simulation, question.now)),
     }
     Ok(Exit::Done)
-}
-
-fn now() -> Timestamp {
-    use crate::clock::{Clock, SystemClock};
-    SystemClock.now()
 }
 
 /// What a service manager reads.
