@@ -14,6 +14,7 @@ mod merges;
 mod plain_rows;
 mod projections;
 mod sla_cli;
+mod sla_monitors;
 mod store;
 mod transport;
 mod validation_once;

@@ -195,6 +195,23 @@ pub async fn publish_policy(
                 { "metric": "due_date" } ] },
         ],
     });
+    publish(commands, id, document, effective_from).await;
+}
+
+/// Publishes a policy that watches the dates of all cases, and nothing else.
+pub async fn publish_dates(commands: &CommandHandler) {
+    let document = json!({
+        "name": "dates", "rules": [{ "name": "all", "targets": [{ "metric": "due_date" }] }],
+    });
+    publish(commands, "dates", document, Some(Timestamp::UNIX_EPOCH)).await;
+}
+
+async fn publish(
+    commands: &CommandHandler,
+    id: &str,
+    document: serde_json::Value,
+    effective_from: Option<Timestamp>,
+) {
     let document = serde_json::from_value(document).unwrap();
     let command = PolicyCommand::Publish(PublishPolicy { document, effective_from });
     commands
