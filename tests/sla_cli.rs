@@ -183,7 +183,8 @@ async fn a_certificate_is_also_a_page_of_its_own_and_only_of_what_was_known() {
     assert_eq!(said, format!("resolution-1: breached; written to {page}\n"));
     let html = std::fs::read_to_string(&page).unwrap();
     let reference = CaseId(numbered_case(1)).reference();
-    for part in [&*reference, "<bdi dir=\"auto\">", "1404/12/23", "size: A4", "نوروز", "PT2H"]
+    for part in
+        [&*reference, "<bdi dir=\"auto\">", "1404/12/23", "size: A4", "نوروز", "2 working hours"]
     {
         assert!(html.contains(part), "{part}");
     }

@@ -19,6 +19,7 @@ use crate::{
     },
 };
 
+const NEW_YORK: &str = "America/New_York";
 const BEGIN: &str = "2026-03-20T06:00:00Z";
 
 fn at(minute: i64) -> Timestamp {
@@ -81,7 +82,7 @@ fn policy(version: u32) -> PolicyPublished {
                 { "metric": "next_response", "target": "4 working hours", "calendar": "depot" },
             ] },
             { "name": "all", "targets": [
-                { "metric": "resolution", "target": resolution, "time_zone": "America/New_York" },
+                { "metric": "resolution", "target": resolution, "time_zone": NEW_YORK },
                 { "metric": "first_response", "target": { "working_day": 1, "by": "16:00" } },
                 { "metric": "periodic_update", "target": "24 elapsed hours" },
                 { "metric": "ownership", "target": "1 working days" },
@@ -143,10 +144,8 @@ fn world(facts: &[(i64, FactKind)]) -> World {
             (version.version, version.effective_from, Arc::new(hours))
         });
         let compiled = CalendarVersions::new(compiled).unwrap();
-        for zone in ["America/New_York"] {
-            let moved = compiled.in_zone(zone).unwrap();
-            world.calendars.insert((id.clone(), Some(zone.to_owned())), moved);
-        }
+        let new_york = compiled.in_zone(NEW_YORK).unwrap();
+        world.calendars.insert((id.clone(), Some(NEW_YORK.to_owned())), new_york);
         world.calendars.insert((id.clone(), None), compiled);
         for (revision, version) in (0..).zip(versions) {
             let event = DomainEvent::Calendar(id.clone(), version.into());
@@ -282,7 +281,7 @@ fn a_certificate_names_the_event_the_rule_and_the_versions_behind_each_part() {
     assert_eq!((resumed.event.id, resumed.from), (event.id, at(7_000)));
     assert_eq!(resumed.event.stream, format!("case-{}", case_id()));
     // Each midnight of New York, in which the policy means the calendar, begins a part.
-    let new_york = jiff::tz::TimeZone::get("America/New_York").unwrap();
+    let new_york = jiff::tz::TimeZoneDatabase::bundled().get(NEW_YORK).unwrap();
     let dates: Vec<_> =
         certificate.parts.iter().map(|part| new_york.to_datetime(part.from).date()).collect();
     let whole = dates[0].until(dates[dates.len() - 1]).unwrap().get_days();
