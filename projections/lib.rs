@@ -17,9 +17,9 @@ pub mod customer_profile;
 pub mod page;
 pub mod rows;
 pub mod scope;
-pub mod sla_breaches;
 pub mod sla_clocks;
 pub mod sla_compliance;
+pub mod sla_facts;
 pub mod sla_reference;
 
 use parvandeh_domain::decider::Recorded;
@@ -52,7 +52,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
-    ("sla_breaches", || Box::new(sla_breaches::SlaBreaches::default())),
+    ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -3,22 +3,21 @@
 use async_graphql::{Context, ID, Interface, MergedObject, Object, Subscription};
 use futures_util::Stream;
 
-use super::breach_feed::{self, SlaBreachEvent};
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
 use super::context::refused;
 use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
 use super::customer_mutations::CustomerMutation;
+use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
 use super::global_id::{self, NodeType};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
-use super::sla::{
-    self, SlaBreachConnection, SlaBreachFilterInput, SlaCompliance, SlaComplianceFilterInput,
-    SlaGroupBy,
-};
+use super::sla_breach::{self, SlaBreachConnection, SlaBreachFilterInput};
+use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGroupBy};
+use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
 
@@ -100,7 +99,7 @@ impl Query {
         #[graphql(default)] group_by: Vec<SlaGroupBy>,
         filter: Option<SlaComplianceFilterInput>,
     ) -> async_graphql::Result<Vec<SlaCompliance>> {
-        sla::compliance(ctx, from, to, group_by, filter.unwrap_or_default()).await
+        sla_compliance::compliance(ctx, from, to, group_by, filter.unwrap_or_default()).await
     }
 
     /// The breaches on record, in the order in which they were recorded.
@@ -114,7 +113,21 @@ impl Query {
         before: Option<String>,
     ) -> async_graphql::Result<SlaBreachConnection> {
         let page = PageArguments { first, after, last, before };
-        sla::breaches(ctx, filter.unwrap_or_default(), page).await
+        sla_breach::breaches(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// The facts on record about clocks (warnings, verdicts, corrections, extensions, waivers), in the order in which they were recorded.
+    async fn sla_facts(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<SlaFactFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<SlaFactConnection> {
+        let page = PageArguments { first, after, last, before };
+        sla_fact::facts(ctx, filter.unwrap_or_default(), page).await
     }
 
     /// Every version of every SLA policy, in the order of publication.
@@ -190,7 +203,18 @@ impl Subscription {
         after: Option<String>,
         filter: Option<SlaBreachFilterInput>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaBreachEvent>> + 'a> {
-        breach_feed::follow(ctx, resume(ctx, after), filter.unwrap_or_default()).await
+        fact_feed::breaches(ctx, resume(ctx, after), filter.unwrap_or_default()).await
+    }
+
+    /// Facts about clocks: first those on record after the cursor, then each as it is recorded. Resumed with its last cursor, the feed
+    /// has no gap.
+    async fn sla_facts<'a>(
+        &self,
+        ctx: &Context<'a>,
+        after: Option<String>,
+        filter: Option<SlaFactFilterInput>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaFactEvent>> + 'a> {
+        fact_feed::facts(ctx, resume(ctx, after), filter.unwrap_or_default()).await
     }
 }
 

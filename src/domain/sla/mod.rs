@@ -28,8 +28,8 @@ pub use decide::Sla;
 pub use error::SlaRefusal;
 pub use evaluate::{CalendarSource, DEFAULT_CALENDAR, PolicySource, evaluate};
 pub use event::{
-    ClockSubject, SlaBreached, SlaCancelled, SlaCompletedLate, SlaEvent, SlaExtended, SlaMet,
-    SlaRestated, SlaWaived, SlaWarned, SlaWarningWithdrawn,
+    ClockSubject, SlaBreached, SlaCancelled, SlaCompletedLate, SlaEvent, SlaExtended, SlaFactKind,
+    SlaMet, SlaRestated, SlaWaived, SlaWarned, SlaWarningWithdrawn,
 };
 pub use history::{
     AnswerKind, Cause, Fact, FactKind, FactSource, Opening, PolicyBinding, SlaHistory,
