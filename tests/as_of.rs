@@ -1,6 +1,6 @@
 //! A case as it was known at a moment is what the events recorded until then make of it, folded here by hand from the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,8 @@ use parvandeh_domain::decider::Metadata;
 use parvandeh_domain::id::{CalendarId, PolicyId};
 use parvandeh_domain::policy::{PolicyDocument, PolicyPublished};
 use parvandeh_domain::sla::{
-    CalendarSource, ClockState, Fact, FactKind, PolicyBinding, PolicySource, SlaHistory, evaluate,
+    AnswerKind, CalendarSource, Fact, FactKind, FactSource, Opening, PolicyBinding, PolicySource,
+    SlaHistory, evaluate,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -199,7 +200,7 @@ impl PolicySource for Published {
 }
 
 impl CalendarSource for Published {
-    fn calendar(&self, id: &CalendarId) -> Option<&CalendarVersions> {
+    fn calendar(&self, id: &CalendarId, _: Option<&str>) -> Option<&CalendarVersions> {
         self.calendars.get(id)
     }
 }
@@ -210,66 +211,137 @@ fn clocks(log: &[Raw], events: &[&Raw], clock_stream: &str, moment: Timestamp) -
     let before = Published::by(log.iter().filter(|event| event.position < opening.position));
     let known = Published::by(log.iter().filter(|event| event.meta.recorded_at <= moment));
     let bindings = before.in_force(opening.meta.occurred_at);
-    let mut history =
-        SlaHistory::new(opening.field("kind"), Some(opening.field("channel")), bindings);
-    let (mut category, mut priority) = (None, None);
-    for event in events {
-        let (occurred_at, recorded_at) = (event.meta.occurred_at, event.meta.recorded_at);
-        let mut insert = |kind| {
-            history.insert(Fact { occurred_at, recorded_at, revision: event.revision, kind });
+    let mut history = SlaHistory::new(bindings);
+    let customer = opening.data["customer_id"].as_str().map(|id| format!("customer-{id}"));
+    let mut traits = (None, None);
+    for event in log.iter().filter(|event| Some(&event.stream) == customer.as_ref()) {
+        if event.meta.recorded_at > moment {
+            continue;
+        }
+        let (tier, kind) = match event.type_name.as_str() {
+            "CustomerRegistered" => (event.field("tier"), event.field("kind")),
+            "CustomerDetailsChanged" => (event.field::<Option<String>>("tier"), None),
+            _ => continue,
         };
+        if event.position < opening.position {
+            traits = (tier.or(traits.0), kind.or(traits.1));
+        } else if tier.is_some() || kind.is_some() {
+            history.insert(Fact {
+                occurred_at: event.meta.occurred_at,
+                recorded_at: event.meta.recorded_at,
+                source: FactSource::Customer(event.revision),
+                kind: FactKind::CustomerChanged { tier, kind },
+            });
+        }
+    }
+    for event in events {
+        let by = event.meta.actor.id.clone();
+        let kind = match event.type_name.as_str() {
+            "CaseOpened" => FactKind::Opened(Opening {
+                kind: event.field("kind"),
+                channel: event.field("channel"),
+                category: event.field("category"),
+                priority: event.field("priority"),
+                severity: event.field("severity"),
+                unit: event.field("unit"),
+                tier: traits.0.clone(),
+                customer_kind: traits.1,
+                due_at: event.field("due_at"),
+            }),
+            "CaseClassified" => FactKind::Classified {
+                category: event.field("category"),
+                priority: event.field("priority"),
+                severity: event.field("severity"),
+            },
+            "InteractionRecorded" => match event.data["direction"].as_str().unwrap() {
+                "inbound" => FactKind::CustomerMessage,
+                "internal" => FactKind::Answered { kind: AnswerKind::Internal, by },
+                _ if event.data["automatic"] == true => {
+                    FactKind::Answered { kind: AnswerKind::Automatic, by }
+                }
+                _ => FactKind::Answered { kind: AnswerKind::Public, by },
+            },
+            "CaseReferred" => FactKind::Referred {
+                unit: event.field("unit"),
+                answer_due_at: event.field("answer_due_at"),
+            },
+            "CaseAssigned" => FactKind::Assigned { assignee: event.field("assignee") },
+            "CaseStageEntered" => FactKind::StageEntered { stage: event.field("stage") },
+            "CaseNoteAdded" => FactKind::NoteAdded,
+            "CaseHeld" => FactKind::Held { reason: event.field("reason") },
+            "CaseResumed" => FactKind::Resumed,
+            "CaseDueDateSet" => FactKind::DueDateSet { due_at: event.field("due_at") },
+            "CaseResolved" => FactKind::Resolved,
+            "CaseReopened" => FactKind::Reopened,
+            "CaseClosed" => FactKind::Closed,
+            "CaseMerged" => FactKind::Merged,
+            "CaseUnmerged" => FactKind::Unmerged,
+            "CaseActivityRecorded" => FactKind::ActivityRecorded,
+            other => panic!("the fold does not know {other}"),
+        };
+        history.insert(Fact {
+            occurred_at: event.meta.occurred_at,
+            recorded_at: event.meta.recorded_at,
+            source: FactSource::Case(event.revision),
+            kind,
+        });
+    }
+    late_policies(log, opening, moment, &mut history);
+    let mut breached = BTreeSet::new();
+    for event in log.iter().filter(|event| event.stream == clock_stream) {
+        let clock = event.data["clock"].as_str().unwrap();
+        if event.meta.recorded_at > moment {
+            continue;
+        }
         match event.type_name.as_str() {
-            "CaseOpened" | "CaseClassified" => {
-                if event.type_name == "CaseOpened" {
-                    insert(FactKind::Opened);
-                }
-                category = event.field::<Option<_>>("category").or(category);
-                priority = event.field::<Option<_>>("priority").or(priority);
-                insert(FactKind::Classified { category: category.clone(), priority });
-                if let Some(due_at) = event.field("due_at") {
-                    insert(FactKind::DueDateSet { due_at });
-                }
-            }
-            "InteractionRecorded"
-                if event.data["direction"] == "outbound" && event.data["automatic"] == false =>
-            {
-                insert(FactKind::Responded);
-            }
-            "CaseHeld" => insert(FactKind::Held { reason: event.field("reason") }),
-            "CaseResumed" => insert(FactKind::Resumed),
-            "CaseDueDateSet" => insert(FactKind::DueDateSet { due_at: event.field("due_at") }),
-            "CaseResolved" => insert(FactKind::Resolved),
-            "CaseReopened" => insert(FactKind::Reopened),
-            "CaseClosed" => insert(FactKind::Closed),
+            "SlaBreached" => drop(breached.insert(clock)),
+            "SlaRestated" if event.data["to"] != "breached" => drop(breached.remove(clock)),
             _ => {}
         }
     }
-    let breached: Vec<_> = log
-        .iter()
-        .filter(|event| event.stream == clock_stream && event.meta.recorded_at <= moment)
-        .map(|event| event.data["clock"].as_str().unwrap().to_owned())
-        .collect();
     let mut clocks: Vec<_> = evaluate(&history, &known, &known)
         .into_iter()
         .map(|clock| {
-            let state = match clock.verdict_at(moment) {
-                ClockState::Running => "RUNNING",
-                ClockState::Paused => "PAUSED",
-                ClockState::Met => "MET",
-                ClockState::Breached => "BREACHED",
-                ClockState::Cancelled => "CANCELLED",
-            };
+            let state = clock.verdict_at(moment).to_string().to_uppercase();
             json!({
                 "key": clock.key.to_string(), "state": state, "startedAt": clock.started_at,
                 "dueAt": clock.due_at, "stoppedAt": clock.stopped_at,
-                "elapsed": clock.elapsed.to_string(), "paused": clock.paused.to_string(),
+                "elapsed": clock.elapsed_at(moment, &known).to_string(),
+                "paused": clock.paused_at(moment, &known).to_string(),
                 "rule": clock.rule, "policyVersion": clock.policy_version,
-                "breachRecorded": breached.contains(&clock.key.to_string()),
+                "breachRecorded": breached.contains(&*clock.key.to_string()),
             })
         })
         .collect();
     clocks.sort_by_key(|clock| clock["key"].to_string());
     json!(clocks)
+}
+
+/// What was published after the opening and reaches the case all the same: because it held at the opening already.
+fn late_policies(log: &[Raw], opening: &Raw, moment: Timestamp, history: &mut SlaHistory) {
+    let mut versions: BTreeMap<PolicyId, Vec<PolicyPublished>> = BTreeMap::new();
+    for event in log.iter().filter(|event| event.type_name == "PolicyPublished") {
+        if event.meta.recorded_at > moment {
+            continue;
+        }
+        let id = PolicyId::new(event.stream.split_once('-').unwrap().1).unwrap();
+        let published: PolicyPublished = serde_json::from_value(event.data.clone()).unwrap();
+        let versions = versions.entry(id.clone()).or_default();
+        versions.push(published.clone());
+        let held = PolicyPublished::in_force(&*versions, opening.meta.occurred_at);
+        if event.position > opening.position
+            && published.effective_from <= opening.meta.occurred_at
+            && held.is_some_and(|held| held.version == published.version)
+        {
+            let version = published.version;
+            history.insert(Fact {
+                occurred_at: published.effective_from,
+                recorded_at: event.meta.recorded_at,
+                source: FactSource::Policy(u64::from(version)),
+                kind: FactKind::PolicyChanged(PolicyBinding { policy_id: id, version }),
+            });
+        }
+    }
 }
 
 const QUERY: &str = "query($id: ID!, $asOf: DateTime) { case(id: $id, asOf: $asOf) {

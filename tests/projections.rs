@@ -20,7 +20,7 @@ use parvandeh_domain::customer::command::{AddContactPoint, ChangeDetails, Regist
 use parvandeh_domain::customer::{Customer, CustomerCommand};
 use parvandeh_domain::id::{CaseId, PolicyId, derived};
 use parvandeh_domain::pii::Pii;
-use parvandeh_domain::sla::{RecordBreach, Sla, SlaCommand};
+use parvandeh_domain::sla::{ClockState, ClockSubject, Metric, ObserveClock, Sla, SlaCommand};
 use parvandeh_projections::page::PageRequest;
 use parvandeh_projections::scope::CaseScope;
 use parvandeh_projections::{case_merges, case_summary};
@@ -109,20 +109,30 @@ fn customer_command(what: u8, argument: u8) -> CustomerCommand {
 /// As the monitor does it, but whether the clock is overdue or not: read models take what the log says.
 async fn record_breach(commands: &CommandHandler, case: Uuid, argument: u8, now: Timestamp) {
     let metric = ["first_response", "resolution", "due_date"][argument as usize % 3];
-    let command = SlaCommand::RecordBreach(RecordBreach {
-        case_id: CaseId(case),
-        clock: format!("{metric}-{}", 1 + argument % 2).parse().unwrap(),
-        policy_id: PolicyId::new("first").unwrap(),
-        policy_version: 1,
-        rule: "all".to_owned(),
-        due_at: now - SignedDuration::from_secs(1),
+    let metric: Metric = metric.parse().unwrap();
+    let command = SlaCommand::Observe(Box::new(ObserveClock {
+        subject: ClockSubject {
+            case_id: CaseId(case),
+            clock: format!("{metric}-{}", 1 + argument % 2).parse().unwrap(),
+            metric,
+            policy_id: PolicyId::new("first").unwrap(),
+            policy_version: 1,
+            rule: "all".to_owned(),
+            unit: None,
+            category: None,
+            priority: None,
+            channel: None,
+            actions: vec![],
+        },
         started_at: now - SignedDuration::from_hours(1),
+        attached_at: now - SignedDuration::from_hours(1),
+        due_at: Some(now - SignedDuration::from_secs(1)),
         stopped_at: None,
-        unit: None,
-        category: None,
-        priority: None,
-        channel: None,
-    });
+        state: ClockState::Running,
+        warnings: vec![],
+        actions: Default::default(),
+        cause: None,
+    }));
     let batch = vec![(envelope(None), command)];
     commands.execute::<Sla>(&stream("clock", case), batch, None, |_| true).await.unwrap();
 }

@@ -28,7 +28,7 @@ use parvandeh_domain::id::{
 };
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::policy::{PolicyEvent, PolicyPublished};
-use parvandeh_domain::sla::{ClockKey, Metric, SlaBreached, SlaEvent};
+use parvandeh_domain::sla::{ClockSubject, Metric, SlaBreached, SlaEvent};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -267,19 +267,23 @@ fn life(number: u64) -> Vec<(String, NewEvent)> {
     happened(ActorKind::Staff, resolved + 24 * 60, CaseClosed {}.into());
     if late {
         let breached = SlaEvent::from(SlaBreached {
-            case_id: id,
-            clock: ClockKey { metric: Metric::Resolution, cycle: 1 },
-            metric: Metric::Resolution,
-            policy_id: PolicyId::new("standard").expect("a code"),
-            policy_version: 1,
-            rule: "any".to_owned(),
+            subject: ClockSubject {
+                case_id: id,
+                clock: "resolution-1".parse().expect("a key"),
+                metric: Metric::Resolution,
+                policy_id: PolicyId::new("standard").expect("a code"),
+                policy_version: 1,
+                rule: "any".to_owned(),
+                unit: Some(unit.to_string()),
+                category: Some(category.to_string()),
+                priority: Some(priority.to_string()),
+                channel: Some(channel.to_string()),
+                actions: vec![],
+            },
             due_at: at(10 * 24 * 60),
             started_at: opened_at,
             stopped_at: None,
-            unit: Some(unit.to_string()),
-            category: Some(category.to_string()),
-            priority: Some(priority.to_string()),
-            channel: Some(channel.to_string()),
+            silent: false,
         });
         let event = commands.event(&breached, at(10 * 24 * 60), ActorKind::System);
         events.insert(events.len() - 2, (format!("clock-{id}"), event));

@@ -1,22 +1,21 @@
 //! The promises of the demo, for days of every sort: what an onlooker must find must be there on a Friday night too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use parvandeh_domain::calendar::{CalendarVersions, WorkingTime};
+use parvandeh_domain::calendar::CalendarPublished;
 use parvandeh_domain::case::{
-    Case, CaseCommand, CaseEvent, CaseKind, CaseState, Channel, Direction, HoldReason, Priority,
+    Case, CaseCommand, CaseEvent, CaseKind, CaseState, Channel, HoldReason, Priority,
     Status,
 };
 use parvandeh_domain::customer::{Customer, CustomerKind};
 use parvandeh_domain::decider::{Context, Decider, Metadata, fold};
-use parvandeh_domain::id::{CalendarId, CaseId, PolicyId};
-use parvandeh_domain::policy::PolicyDocument;
-use parvandeh_domain::sla::{
-    CalendarSource, Clock, ClockState, Fact, FactKind, Metric, PolicyBinding, PolicySource,
-    SlaHistory, evaluate,
-};
+use parvandeh_domain::id::CaseId;
+use parvandeh_domain::policy::PolicyPublished;
+use parvandeh_domain::sla::{Clock, ClockState, Metric};
+use parvandeh_projections::case_clocks::{CaseClocks, CustomerTraits};
+use parvandeh_projections::sla_reference::ReferenceData;
+use uuid::Uuid;
 
 use super::{Movement, Portfolio, Step, portfolio};
 
@@ -75,83 +74,36 @@ fn state_of(events: &[(CaseEvent, Metadata)]) -> CaseState {
     fold::<Case>(events.iter().map(|(event, meta)| (event, meta)))
 }
 
-/// The policies and calendars of a portfolio.
-struct Sources {
-    policies: BTreeMap<PolicyId, PolicyDocument>,
-    calendars: BTreeMap<CalendarId, CalendarVersions>,
+/// The policies and calendars of a portfolio, as if they were published before every case.
+fn reference_of(portfolio: &Portfolio) -> ReferenceData {
+    let mut reference = ReferenceData::default();
+    for (id, document, effective_from) in &portfolio.calendars {
+        let (document, effective_from) = (document.clone(), *effective_from);
+        let published = CalendarPublished { version: 1, document, effective_from };
+        reference.calendar_published(id, &published.into());
+    }
+    for (id, document, _) in &portfolio.policies {
+        let (document, effective_from) = (document.clone(), Timestamp::MIN);
+        let published = PolicyPublished { version: 1, document, effective_from };
+        reference.policy_published(id, &published.into());
+    }
+    reference
 }
 
-impl Sources {
-    fn of(portfolio: &Portfolio) -> Self {
-        let policy = |(id, document, _): &(PolicyId, PolicyDocument, Timestamp)| {
-            (id.clone(), document.clone())
-        };
-        let calendars = portfolio.calendars.iter().map(|(id, document, from)| {
-            let hours = Arc::new(WorkingTime::compile(document).unwrap());
-            (id.clone(), CalendarVersions::new([(1, *from, hours)]).unwrap())
-        });
-        Self {
-            policies: portfolio.policies.iter().map(policy).collect(),
-            calendars: calendars.collect(),
+/// The clocks of a case, from its events.
+fn clocks(reference: &ReferenceData, events: &[(CaseEvent, Metadata)]) -> Vec<Clock> {
+    let mut ground: Option<CaseClocks> = None;
+    for (revision, (event, meta)) in (0..).zip(events) {
+        match &mut ground {
+            None => {
+                let nobody = CustomerTraits::default();
+                ground = CaseClocks::opened(event, meta, revision, &nobody, reference);
+            }
+            Some(ground) => drop(ground.apply(event, meta, revision)),
         }
     }
-}
-
-impl PolicySource for Sources {
-    fn policy(&self, id: &PolicyId, _: u32) -> Option<&PolicyDocument> {
-        self.policies.get(id)
-    }
-}
-
-impl CalendarSource for Sources {
-    fn calendar(&self, id: &CalendarId) -> Option<&CalendarVersions> {
-        self.calendars.get(id)
-    }
-}
-
-/// The clocks of a case, from its events as the read model takes them.
-fn clocks(sources: &Sources, events: &[(CaseEvent, Metadata)]) -> Vec<Clock> {
-    let Some((CaseEvent::Opened(opened), _)) = events.first() else { panic!("not opened") };
-    let bindings =
-        sources.policies.keys().map(|id| PolicyBinding { policy_id: id.clone(), version: 2 });
-    let mut history = SlaHistory::new(opened.kind, Some(opened.channel), bindings);
-    let mut category = opened.category.clone();
-    let mut priority = opened.priority;
-    for (revision, (event, meta)) in events.iter().enumerate() {
-        let mut insert = |kind| {
-            let (occurred_at, recorded_at) = (meta.occurred_at, meta.recorded_at);
-            history.insert(Fact { occurred_at, recorded_at, revision: revision as u64, kind });
-        };
-        match event {
-            CaseEvent::Opened(opened) => {
-                insert(FactKind::Opened);
-                let (category, priority) = (category.clone(), Some(priority));
-                insert(FactKind::Classified { category, priority });
-                if let Some(due_at) = opened.due_at {
-                    insert(FactKind::DueDateSet { due_at });
-                }
-            }
-            CaseEvent::Classified(classified) => {
-                category = classified.category.clone().or(category);
-                priority = classified.priority.unwrap_or(priority);
-                let (category, priority) = (category.clone(), Some(priority));
-                insert(FactKind::Classified { category, priority });
-            }
-            CaseEvent::InteractionRecorded(said)
-                if said.direction == Direction::Outbound && !said.automatic =>
-            {
-                insert(FactKind::Responded);
-            }
-            CaseEvent::Held(held) => insert(FactKind::Held { reason: held.reason }),
-            CaseEvent::Resumed(_) => insert(FactKind::Resumed),
-            CaseEvent::DueDateSet(set) => insert(FactKind::DueDateSet { due_at: set.due_at }),
-            CaseEvent::Resolved(_) => insert(FactKind::Resolved),
-            CaseEvent::Reopened(_) => insert(FactKind::Reopened),
-            CaseEvent::Closed(_) => insert(FactKind::Closed),
-            _ => {}
-        }
-    }
-    evaluate(&history, sources, sources)
+    let rows = ground.expect("opened").clocks(Uuid::nil(), reference);
+    rows.into_iter().map(|row| row.clock).collect()
 }
 
 #[test]
@@ -309,15 +261,15 @@ fn every_metric_shows_every_verdict() {
     for now in moments() {
         let portfolio = portfolio(now);
         let now = to_the_minute(now);
-        let sources = Sources::of(&portfolio);
+        let reference = reference_of(&portfolio);
         let mut seen: BTreeMap<(Metric, String), usize> = BTreeMap::new();
         for (_, steps) in &portfolio.cases {
-            for clock in clocks(&sources, &decided::<Case>(steps)) {
+            for clock in clocks(&reference, &decided::<Case>(steps)) {
                 let verdict = match (clock.verdict_at(now), clock.stopped_at) {
                     (ClockState::Breached, None) => "overdue".to_owned(),
                     (verdict, _) => format!("{verdict:?}"),
                 };
-                *seen.entry((clock.key.metric, verdict)).or_default() += 1;
+                *seen.entry((clock.metric, verdict)).or_default() += 1;
             }
         }
         for metric in [Metric::FirstResponse, Metric::Resolution, Metric::DueDate] {
@@ -339,9 +291,9 @@ fn clocks_fall_due_one_after_the_other_from_the_first_minutes_on() {
     for now in moments() {
         let portfolio = portfolio(now);
         let now = to_the_minute(now);
-        let sources = Sources::of(&portfolio);
+        let reference = reference_of(&portfolio);
         let all = portfolio.cases.iter();
-        let all = all.flat_map(|(_, steps)| clocks(&sources, &decided::<Case>(steps)));
+        let all = all.flat_map(|(_, steps)| clocks(&reference, &decided::<Case>(steps)));
         let mut due: Vec<i64> = all
             .filter(|clock| clock.verdict_at(now) == ClockState::Running)
             .filter_map(|clock| clock.due_at)

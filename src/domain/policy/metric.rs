@@ -97,7 +97,10 @@ impl Metric {
             Self::DueDate => {
                 SixConditions { pause: never(), ..with(opened(), &[Resolved, Closed], &[]) }
             }
-            Self::Custom => with(never(), &[], &[Closed]),
+            Self::Custom => SixConditions {
+                pause: pause_on.map_or_else(never, |_| held()),
+                ..with(never(), &[], &[Closed])
+            },
         }
     }
 

@@ -287,9 +287,10 @@ impl Clock {
         Some(u32::try_from(percent).unwrap_or(u32::MAX))
     }
 
-    /// Whether the due moment lay in the past already when the clock got its target: its breach is recorded and raises no alarm.
+    /// Whether the due moment lay in the past already when a rule brought the clock late: its breach is recorded and raises no alarm.
     pub fn is_silent(&self) -> bool {
-        self.due_at.is_some_and(|due| due < self.attached_at)
+        let is_late = self.attached_at > self.started_at;
+        is_late && self.due_at.is_some_and(|due| due < self.attached_at)
     }
 
     fn going_on(

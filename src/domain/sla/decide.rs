@@ -91,7 +91,7 @@ fn verdict(
     match (recorded, verdict) {
         (None, ClockState::Breached) => {
             let Some(due_at) = clock.due_at else { return };
-            let silent = due_at < clock.attached_at;
+            let silent = clock.attached_at > clock.started_at && due_at < clock.attached_at;
             let actions = if silent { &[] } else { &clock.actions.on_breach[..] };
             let subject = subject(clock, actions);
             facts.push(SlaBreached { subject, due_at, started_at, stopped_at, silent }.into());

@@ -185,12 +185,12 @@ impl<'a> Situation<'a> {
             }
             FactKind::Resolved => (self.hold, self.status) = (None, Status::Resolved),
             FactKind::Closed => (self.hold, self.status) = (None, Status::Closed),
+            FactKind::Merged => (self.hold, self.status) = (None, Status::Merged),
             FactKind::Opened(_)
             | FactKind::PolicyChanged(_)
             | FactKind::CustomerMessage
             | FactKind::Answered { .. }
             | FactKind::NoteAdded
-            | FactKind::Merged
             | FactKind::Unmerged
             | FactKind::ActivityRecorded
             | FactKind::Extended { .. }
