@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::calendar::CalendarPublished;
 use parvandeh_domain::case::{
-    Case, CaseCommand, CaseEvent, CaseKind, CaseState, Channel, HoldReason, Priority,
-    Status,
+    Case, CaseCommand, CaseEvent, CaseKind, CaseState, Channel, HoldReason, Priority, Status,
 };
 use parvandeh_domain::customer::{Customer, CustomerKind};
 use parvandeh_domain::decider::{Context, Decider, Metadata, fold};

@@ -15,6 +15,8 @@ const WATCHERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Servic
 const STAFF: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor]);
 /// Those who work on cases.
 const WORKERS: Roles = Roles::of(&[Agent, Supervisor, Service]);
+/// Those who answer for the work: they grant more time and waive breaches.
+const LEADERS: Roles = Roles::of(&[Supervisor, Service]);
 /// Those who work on cases, and the customers themselves.
 const WORKERS_AND_CUSTOMERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Service]);
 /// Those who may read what is promised and when the organisation works.
@@ -57,6 +59,7 @@ pub const FIELDS: FieldTable = &[
             "changeCustomerDetails",
         ],
     ),
+    ("Mutation", LEADERS, &["extendSlaClock", "waiveSlaBreach"]),
     ("Mutation", PROGRAMS, &["recordActivity"]),
     ("Mutation", ADMINS, &["publishPolicy", "publishCalendar", "rebuildReadModels"]),
     // Cases
@@ -143,20 +146,52 @@ pub const FIELDS: FieldTable = &[
         WATCHERS,
         &[
             "key",
+            "agreement",
             "metric",
             "cycle",
             "state",
             "startedAt",
             "dueAt",
             "stoppedAt",
+            "goal",
+            "measure",
             "target",
             "elapsed",
             "paused",
+            "wallClock",
+            "remaining",
+            "percent",
+            "warnings",
+            "extensions",
+            "extensionsAllowed",
             "policyId",
             "policyVersion",
             "rule",
             "calendarId",
             "breachRecorded",
+        ],
+    ),
+    ("SlaWarning", WATCHERS, &["threshold", "at"]),
+    // Intervals tell who worked on the case and why it waited.
+    ("SlaClock", STAFF, &["intervals"]),
+    (
+        "SlaInterval",
+        STAFF,
+        &[
+            "from",
+            "to",
+            "course",
+            "counted",
+            "cause",
+            "source",
+            "sourceRevision",
+            "hold",
+            "unit",
+            "assignee",
+            "policyVersion",
+            "rule",
+            "calendarId",
+            "calendarVersion",
         ],
     ),
     (
@@ -266,6 +301,8 @@ pub const FIELDS: FieldTable = &[
     ("MergeCasePayload", WORKERS, &["case", "userErrors"]),
     ("UnmergeCasePayload", WORKERS, &["case", "userErrors"]),
     ("RecordActivityPayload", PROGRAMS, &["case", "userErrors"]),
+    ("ExtendSlaClockPayload", LEADERS, &["clock", "userErrors"]),
+    ("WaiveSlaBreachPayload", LEADERS, &["clock", "userErrors"]),
     ("RegisterCustomerPayload", WORKERS, &["customer", "userErrors"]),
     ("AddContactPointPayload", WORKERS, &["customer", "userErrors"]),
     ("ChangeCustomerDetailsPayload", WORKERS, &["customer", "userErrors"]),

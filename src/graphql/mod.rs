@@ -32,6 +32,7 @@ mod sla_breach;
 mod sla_clock;
 mod sla_compliance;
 mod sla_fact;
+mod sla_mutations;
 mod timeline;
 mod type_map;
 pub mod validated;

@@ -18,6 +18,7 @@ use super::scalar::DateTime;
 use super::sla_breach::{self, SlaBreachConnection, SlaBreachFilterInput};
 use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGroupBy};
 use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
+use super::sla_mutations::SlaMutation;
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
 
@@ -179,7 +180,13 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
 
 /// What can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(CaseMutation, CustomerMutation, ReferenceDataMutation, OperationsMutation);
+pub struct Mutation(
+    CaseMutation,
+    CustomerMutation,
+    SlaMutation,
+    ReferenceDataMutation,
+    OperationsMutation,
+);
 
 /// What can be followed.
 pub struct Subscription;

@@ -173,6 +173,8 @@ pub struct SlaClock {
     pub warnings: Vec<SlaWarning>,
     /// How many extensions were granted.
     pub extensions: u32,
+    /// How many its policy allows.
+    pub extensions_allowed: u32,
     /// Every stretch of it, from the start.
     pub intervals: Vec<SlaInterval>,
     /// The policy that promises it.
@@ -214,6 +216,7 @@ impl SlaClock {
             percent: clock.percent_at(now, reference),
             warnings: warnings.collect(),
             extensions: clock.extensions,
+            extensions_allowed: clock.extensions_allowed,
             intervals: intervals.collect(),
             policy_version: clock.policy_version,
             breach_recorded: row.breach_recorded,

@@ -7,7 +7,11 @@ use super::{
     SlaCommand, SlaCompletedLate, SlaEvent, SlaExtended, SlaMet, SlaRefusal, SlaRestated, SlaState,
     SlaWaived, SlaWarned, SlaWarningWithdrawn, WaiveBreach, state::verdict_allows_warning,
 };
-use crate::decider::{Context, Decider, Metadata};
+use crate::{
+    decider::{Context, Decider, Metadata},
+    pii::Pii,
+    text::check_personal_body,
+};
 
 /// The aggregate of one case's clock stream: what is on record of its clocks.
 #[derive(Clone, Copy, Debug)]
@@ -138,8 +142,13 @@ fn subject(clock: &ObserveClock, actions: &[String]) -> ClockSubject {
 
 fn extend(state: &SlaState, command: ExtendClock) -> Result<Vec<SlaEvent>, SlaRefusal> {
     let ExtendClock { subject, is_open, most, reason, told } = command;
+    check("reason", &reason)?;
+    check("told", &told)?;
     if !is_open {
         return Err(SlaRefusal::ClockEnded(subject.clock));
+    }
+    if most == 0 {
+        return Err(SlaRefusal::ExtensionNotAllowed(subject.clock));
     }
     let granted = state.clocks.get(&subject.clock).map_or(0, |record| record.extensions);
     if granted >= most {
@@ -150,6 +159,7 @@ fn extend(state: &SlaState, command: ExtendClock) -> Result<Vec<SlaEvent>, SlaRe
 
 fn waive(state: &SlaState, command: WaiveBreach) -> Result<Vec<SlaEvent>, SlaRefusal> {
     let WaiveBreach { subject, reason } = command;
+    check("reason", &reason)?;
     match state.clocks.get(&subject.clock) {
         Some(record) if record.waived => Ok(vec![]),
         Some(record) if record.verdict == Some(ClockState::Breached) => {
@@ -157,6 +167,10 @@ fn waive(state: &SlaState, command: WaiveBreach) -> Result<Vec<SlaEvent>, SlaRef
         }
         _ => Err(SlaRefusal::NotBreached(subject.clock)),
     }
+}
+
+fn check(field: &'static str, text: &Pii<String>) -> Result<(), SlaRefusal> {
+    check_personal_body(text).map_err(|problem| SlaRefusal::Text { field, problem })
 }
 
 #[cfg(test)]
