@@ -31,7 +31,7 @@ pub const FIELDS: FieldTable = &[
     // Queries
     ("Query", WATCHERS, &["case", "cases", "node", "nodes"]),
     ("Query", READERS, &["customer", "customers"]),
-    ("Query", STAFF, &["slaCompliance", "slaBreaches", "slaFacts"]),
+    ("Query", STAFF, &["slaCompliance", "slaAtRisk", "slaAttribution", "slaBreaches", "slaFacts"]),
     ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
     // Subscriptions
     ("Subscription", READERS, &["caseEvents"]),
@@ -202,12 +202,23 @@ pub const FIELDS: FieldTable = &[
             "total",
             "met",
             "breached",
+            "waived",
             "openOverdue",
             "openInTime",
             "paused",
+            "measured",
+            "elapsed",
             "complianceRatio",
         ],
     ),
+    ("SlaElapsedPercentiles", STAFF, &["measure", "p50", "p90", "p95", "p99"]),
+    ("SlaAtRiskPage", STAFF, &["nodes", "endCursor", "hasNextPage"]),
+    (
+        "SlaAtRisk",
+        STAFF,
+        &["clock", "unit", "category", "priority", "channel", "tier", "caseId", "case"],
+    ),
+    ("SlaAttribution", STAFF, &["value", "metric", "measure", "clocks", "counted", "wallClock"]),
     ("SlaGroupValue", STAFF, &["by", "value"]),
     (
         "SlaBreach",

@@ -28,6 +28,8 @@ mod reference_data;
 mod root;
 pub mod scalar;
 mod scan;
+mod sla_at_risk;
+mod sla_attribution;
 mod sla_breach;
 mod sla_clock;
 mod sla_compliance;

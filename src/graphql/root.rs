@@ -15,6 +15,8 @@ use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
+use super::sla_at_risk::{self, SlaAtRiskPage};
+use super::sla_attribution::{self, SlaAttributeBy, SlaAttribution};
 use super::sla_breach::{self, SlaBreachConnection, SlaBreachFilterInput};
 use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGroupBy};
 use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
@@ -91,7 +93,7 @@ impl Query {
     }
 
     /// How the promises stand that fall due from `from` to before `to`, one row a group. A promise belongs to the period in which it
-    /// falls due.
+    /// falls due; a clock that stopped while it was paused, and one that only measures, to the period in which it stopped.
     async fn sla_compliance(
         &self,
         ctx: &Context<'_>,
@@ -101,6 +103,32 @@ impl Query {
         filter: Option<SlaComplianceFilterInput>,
     ) -> async_graphql::Result<Vec<SlaCompliance>> {
         sla_compliance::compliance(ctx, from, to, group_by, filter.unwrap_or_default()).await
+    }
+
+    /// Open clocks whose due moment is to come, the nearest first; with `minPercent`, those that have used so many hundredths of their
+    /// target.
+    async fn sla_at_risk(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        min_percent: Option<i32>,
+        filter: Option<SlaComplianceFilterInput>,
+    ) -> async_graphql::Result<SlaAtRiskPage> {
+        sla_at_risk::at_risk(ctx, first, after, min_percent, filter.unwrap_or_default()).await
+    }
+
+    /// Where the time of clocks went from `from` to before `to`: what elapsed, by unit or by person, or what was paused, by the reason of
+    /// the hold. Refused with REPORT_TOO_LARGE where more than 20,000 cases have clocks in the period.
+    async fn sla_attribution(
+        &self,
+        ctx: &Context<'_>,
+        from: DateTime,
+        to: DateTime,
+        by: SlaAttributeBy,
+        filter: Option<SlaComplianceFilterInput>,
+    ) -> async_graphql::Result<Vec<SlaAttribution>> {
+        sla_attribution::attribution(ctx, from, to, by, filter.unwrap_or_default()).await
     }
 
     /// The breaches on record, in the order in which they were recorded.
@@ -193,7 +221,7 @@ pub struct Subscription;
 
 #[Subscription]
 impl Subscription {
-    /// What happens to a case: first what has happened after the cursor, then what comes.
+    /// What happens to a case: first what has happened after the cursor, then what comes. Facts about its clocks come by `slaFacts`.
     async fn case_events<'a>(
         &self,
         ctx: &Context<'a>,

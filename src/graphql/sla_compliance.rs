@@ -1,12 +1,13 @@
 //! Compliance: how many promises were kept.
 
 use async_graphql::{Context, Enum, InputObject, SimpleObject};
-use parvandeh_projections::sla_compliance::{self, ComplianceFilter};
+use parvandeh_projections::clock_filter::ClockFilter;
+use parvandeh_projections::sla_compliance::{self, ComplianceFilter, ElapsedPercentiles};
 
 use super::case::{CodeFilter, DateTimeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::scalar::DateTime;
-use super::sla_clock::SlaMetric;
+use super::sla_clock::{SlaMeasure, SlaMetric};
 use super::vocabulary::{Channel, Priority};
 use crate::error::RequestError;
 
@@ -26,15 +27,23 @@ pub enum SlaGroupBy {
     Priority,
     /// By the channel by which the case came.
     Channel,
+    /// By the customer's tier.
+    Tier,
+    /// By the agreement.
+    Agreement,
+    /// By the rule's name; names are unique within a policy.
+    Rule,
     /// By the day on which the promise fell due (UTC).
     DueDay,
     /// By the month in which the promise fell due (UTC).
     DueMonth,
 }
 
-/// Which promises are counted. All conditions hold together.
+/// Which clocks are looked at. All conditions hold together.
 #[derive(InputObject, Clone, Default)]
 pub struct SlaComplianceFilterInput {
+    /// Of these agreements.
+    pub agreement: Option<CodeFilter>,
     /// With these metrics.
     pub metric: Option<Vec<SlaMetric>>,
     /// Of these policies.
@@ -47,6 +56,27 @@ pub struct SlaComplianceFilterInput {
     pub priority: Option<Vec<Priority>>,
     /// About cases that came by these channels.
     pub channel: Option<Vec<Channel>>,
+    /// About cases of customers of these tiers.
+    pub tier: Option<CodeFilter>,
+}
+
+impl SlaComplianceFilterInput {
+    /// The filter as the read models understand it.
+    pub(super) fn into_filter(self) -> ClockFilter {
+        fn stored<A, B: From<A> + ToString>(all: Option<Vec<A>>) -> Option<Vec<String>> {
+            all.map(|all| all.into_iter().map(|value| B::from(value).to_string()).collect())
+        }
+        ClockFilter {
+            agreement: self.agreement.and_then(CodeFilter::values),
+            metric: stored::<_, parvandeh_domain::sla::Metric>(self.metric),
+            policy_id: self.policy.and_then(CodeFilter::values),
+            unit: self.unit.and_then(CodeFilter::values),
+            category: self.category.and_then(CodeFilter::values),
+            priority: stored::<_, parvandeh_domain::case::Priority>(self.priority),
+            channel: stored::<_, parvandeh_domain::case::Channel>(self.channel),
+            tier: self.tier.and_then(CodeFilter::values),
+        }
+    }
 }
 
 /// One value of a group.
@@ -56,6 +86,34 @@ pub struct SlaGroupValue {
     pub by: SlaGroupBy,
     /// The group's value as it is stored; null for cases that have none.
     pub value: Option<String>,
+}
+
+/// How long stopped clocks took: of so many hundredths of them at most so long, as ISO 8601 durations in their measure. Each is the time
+/// of one of the clocks (nearest rank).
+#[derive(SimpleObject, Clone)]
+pub struct SlaElapsedPercentiles {
+    /// What their time is counted in.
+    pub measure: SlaMeasure,
+    /// Half of them.
+    pub p50: String,
+    /// Nine in ten.
+    pub p90: String,
+    /// Nineteen in twenty.
+    pub p95: String,
+    /// Ninety-nine in a hundred.
+    pub p99: String,
+}
+
+impl From<ElapsedPercentiles> for SlaElapsedPercentiles {
+    fn from(elapsed: ElapsedPercentiles) -> Self {
+        Self {
+            measure: elapsed.measure.into(),
+            p50: elapsed.p50.to_string(),
+            p90: elapsed.p90.to_string(),
+            p95: elapsed.p95.to_string(),
+            p99: elapsed.p99.to_string(),
+        }
+    }
 }
 
 /// How the promises of one group stand. Each promise is counted once.
@@ -69,12 +127,18 @@ pub struct SlaCompliance {
     pub met: u64,
     /// Done, but late.
     pub breached: u64,
+    /// Late, and that was waived.
+    pub waived: u64,
     /// Not done, and late.
     pub open_overdue: u64,
     /// Not done, and in time so far.
     pub open_in_time: u64,
     /// Not done, and waiting for somebody else.
     pub paused: u64,
+    /// Done by clocks that only measure: nothing was promised, so they are not among the promises.
+    pub measured: u64,
+    /// How long those took that are done; null where none is, and where the group has clocks that are counted differently.
+    pub elapsed: Option<SlaElapsedPercentiles>,
     /// Kept promises among those that are decided (met, breached, or open and overdue), between 0 and 1; null where none is.
     pub compliance_ratio: Option<f64>,
 }
@@ -100,26 +164,16 @@ pub async fn compliance(
     }
     let filter = ComplianceFilter {
         due_at: DateTimeFilter { gte: from, lt: to }.into(),
-        metric: filter.metric.map(|all| all.into_iter().map(SlaMetric::stored).collect()),
-        policy_id: filter.policy.and_then(CodeFilter::values),
-        unit: filter.unit.and_then(CodeFilter::values),
-        category: filter.category.and_then(CodeFilter::values),
-        priority: filter.priority.map(|all| {
-            all.into_iter()
-                .map(|priority| parvandeh_domain::case::Priority::from(priority).to_string())
-                .collect()
-        }),
-        channel: filter.channel.map(|all| {
-            all.into_iter()
-                .map(|channel| parvandeh_domain::case::Channel::from(channel).to_string())
-                .collect()
-        }),
+        clocks: filter.into_filter(),
     };
+    let with_elapsed = ctx.look_ahead().field("elapsed").exists();
     let scope = case_scope(ctx);
     let now = services(ctx).clock.now();
     let by: Vec<_> = group_by.iter().map(|by| (*by).into()).collect();
-    let rows =
-        query(ctx, move |db| sla_compliance::compliance(db, &scope, &filter, &by, now)).await?;
+    let rows = query(ctx, move |db| {
+        sla_compliance::compliance(db, &scope, &filter, &by, with_elapsed, now)
+    })
+    .await?;
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -130,12 +184,15 @@ pub async fn compliance(
                     .zip(row.group)
                     .map(|(by, value)| SlaGroupValue { by: *by, value })
                     .collect(),
-                total: decided + row.open_in_time + row.paused,
+                total: decided + row.waived + row.open_in_time + row.paused,
                 met: row.met,
                 breached: row.breached,
+                waived: row.waived,
                 open_overdue: row.open_overdue,
                 open_in_time: row.open_in_time,
                 paused: row.paused,
+                measured: row.measured,
+                elapsed: row.elapsed.map(Into::into),
                 compliance_ratio: (decided > 0).then(|| row.met as f64 / decided as f64),
             }
         })
