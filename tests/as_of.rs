@@ -15,6 +15,7 @@ use parvandeh_domain::sla::{
     AnswerKind, CalendarSource, Fact, FactKind, FactSource, Opening, PolicyBinding, PolicySource,
     SlaHistory, evaluate,
 };
+use parvandeh_projections::sla_clocks;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -349,8 +350,23 @@ const QUERY: &str = "query($id: ID!, $asOf: DateTime) { case(id: $id, asOf: $asO
     timeline(first: 100) { totalCount nodes { eventId } }
     slaClocks { key state startedAt dueAt stoppedAt elapsed paused rule policyVersion breachRecorded } } }";
 
+/// Waits until the monitor has recorded what came: what it appends while the log is read here bears times of before.
+async fn nothing_is_due(system: &System) {
+    let mut moved = system.app.read_models.position_changes();
+    loop {
+        moved.borrow_and_update();
+        let now = system.app.clock.now();
+        let due = system.app.read_models.query(move |db| sla_clocks::due(db, now, 1)).await;
+        if due.unwrap().is_empty() {
+            return;
+        }
+        moved.changed().await.unwrap();
+    }
+}
+
 /// Asks for every case of the log at several moments of its past, and compares; answers how many views that were.
 async fn compare(system: &System, random: &mut Random, own_moments: usize) -> usize {
+    nothing_is_due(system).await;
     let log = log_of(system).await;
     system.app.read_models.wait_for(Position(log.len() as u64)).await.unwrap();
     let auditor = system.caller(Role::Auditor);

@@ -211,7 +211,7 @@ mod tests {
         }
         for (_, document, _) in policies(now) {
             assert_eq!(document.validate(), Ok(()));
-            let known = |id: &&CalendarId| calendars.iter().any(|(known, ..)| known == *id);
+            let known = |id: &CalendarId| calendars.iter().any(|(known, ..)| known == id);
             assert!(document.calendars().iter().all(known));
         }
     }

@@ -113,7 +113,14 @@ fn policies(world: &World) -> Vec<Row> {
         ("a rule twice", json!({ "rules": [rule, rule] })),
         ("too many rules", json!({ "rules": vec![rule.clone(); 201] })),
         ("an unknown metric", with_target(json!({ "metric": "happiness" }))),
-        ("no target", with_target(json!({ "target": null }))),
+        ("an amount in days of no sort", with_target(json!({ "target": "3 days" }))),
+        (
+            "a moment that pauses",
+            with_target(json!({ "target": { "date": 1 }, "pause_on": ["other"] })),
+        ),
+        ("a clock that never starts", with_target(json!({ "start": "resolved" }))),
+        ("a pause that nothing ends", with_target(json!({ "pause": "held" }))),
+        ("a warning that never comes", with_target(json!({ "warn_at": ["120 %"] }))),
         ("a target of nothing", with_target(json!({ "target": "PT0S" }))),
         ("a target backwards", with_target(json!({ "target": "-PT8H" }))),
         ("a target of ages", with_target(json!({ "target": "PT99999999H" }))),
@@ -121,7 +128,6 @@ fn policies(world: &World) -> Vec<Row> {
         ("a target in days", with_target(json!({ "target": "P1M" }))),
         ("a target in Persian digits", with_target(json!({ "target": "PT۸H" }))),
         ("a target that is a number", with_target(json!({ "target": 8 }))),
-        ("no calendar", with_target(json!({ "calendar": null }))),
         ("a due date with a target", with_target(json!({ "metric": "due_date" }))),
         ("an unknown reason to pause", with_target(json!({ "pause_on": ["rain"] }))),
         (

@@ -128,6 +128,10 @@ impl WorkingTime {
         if !amount.is_positive() {
             return Some(from);
         }
+        // No measure counts more than the wall clock does, but for the shares of the first and the last working day.
+        if amount > SEARCH_MAX + SignedDuration::from_hours(48) {
+            return None;
+        }
         let moment = match Unit::of(measure) {
             None => from.checked_add(amount).ok()?,
             Some(unit) => self.moment_of(unit, self.total(unit, from) + amount.as_nanos())?,

@@ -141,14 +141,13 @@ impl Condition {
         }
     }
 
-    /// Whether it looks at facts only, so that it holds for a moment and never for a while.
-    pub(crate) fn is_momentary(&self) -> bool {
+    /// Whether it can hold because something happened just now, and then for a moment only.
+    pub(crate) fn may_be_momentary(&self) -> bool {
         match self {
             Self::Happened(_) => true,
-            Self::AnyOf(all) => all.iter().all(Self::is_momentary),
+            Self::AnyOf(any) => any.iter().any(Self::may_be_momentary),
             Self::Test(test) => match &**test {
-                Test::Any(all) => all.iter().all(Self::is_momentary),
-                Test::All(all) => all.iter().any(Self::is_momentary),
+                Test::Any(parts) | Test::All(parts) => parts.iter().any(Self::may_be_momentary),
                 Test::ClockStopped(_) => true,
                 _ => false,
             },

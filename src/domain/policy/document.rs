@@ -11,6 +11,7 @@ use super::{
     metric::{Metric, SixConditions},
 };
 use crate::{
+    calendar::Measure,
     case::attribute::{CaseKind, Channel, HoldReason, Priority, Severity, vocabulary},
     customer::attribute::CustomerKind,
     id::{CalendarId, CategoryId, UnitId},
@@ -41,19 +42,15 @@ pub struct PolicyDocument {
 
 vocabulary!(
     /// What a new version of a policy does to cases that are open when it comes into force.
+    #[derive(Default)]
     OpenCases {
         /// They stay with the version in force at their opening.
+        #[default]
         Keep = "keep",
         /// They move to the new version; what has elapsed is kept.
         Move = "move",
     }
 );
-
-impl Default for OpenCases {
-    fn default() -> Self {
-        Self::Keep
-    }
-}
 
 impl OpenCases {
     fn is_keep(&self) -> bool {
@@ -189,19 +186,15 @@ vocabulary!(
 
 vocabulary!(
     /// Whose answers count.
+    #[derive(Default)]
     Responders {
         /// Those of any member of staff.
+        #[default]
         Staff = "staff",
         /// Only those of whom the case is assigned to.
         Assignee = "assignee",
     }
 );
-
-impl Default for Responders {
-    fn default() -> Self {
-        Self::Staff
-    }
-}
 
 impl Responders {
     fn is_staff(&self) -> bool {
@@ -211,19 +204,15 @@ impl Responders {
 
 vocabulary!(
     /// Where a clock starts that gets its target late.
+    #[derive(Default)]
     LateStart {
         /// Where it would have started, with the pauses since then.
+        #[default]
         FromTheStart = "from_the_start",
         /// When it gets the target.
         WhenAttached = "when_attached",
     }
 );
-
-impl Default for LateStart {
-    fn default() -> Self {
-        Self::FromTheStart
-    }
-}
 
 impl LateStart {
     fn is_from_the_start(&self) -> bool {
@@ -325,6 +314,9 @@ pub struct MatchedAttributes<'a> {
     pub customer_kind: Option<CustomerKind>,
 }
 
+/// The calendar of targets for which neither they, nor the unit, nor the policy name one.
+pub const DEFAULT_CALENDAR: &str = "default";
+
 /// The agreement of policies that name none.
 pub const DEFAULT_AGREEMENT: &str = "sla";
 
@@ -349,14 +341,16 @@ impl PolicyDocument {
         target.calendar.as_ref().or_else(of_unit).or(self.calendar.as_ref())
     }
 
-    /// The calendars that the policy names, each once. Whoever publishes the policy makes sure that they exist.
-    pub fn calendars(&self) -> BTreeSet<&CalendarId> {
-        let targets = self.rules.iter().flat_map(|rule| &rule.targets);
-        targets
-            .filter_map(|target| target.calendar.as_ref())
-            .chain(self.unit_calendars.values())
-            .chain(&self.calendar)
-            .collect()
+    /// The calendars that the policy counts in, each once: those that it names, and the default one when a target that needs a calendar
+    /// names none. Whoever publishes the policy makes sure that they exist.
+    pub fn calendars(&self) -> BTreeSet<CalendarId> {
+        let targets = || self.rules.iter().flat_map(|rule| &rule.targets);
+        let named = targets().filter_map(|target| target.calendar.as_ref());
+        let named = named.chain(self.unit_calendars.values()).chain(&self.calendar);
+        let falls_back = self.calendar.is_none()
+            && targets().any(|target| target.calendar.is_none() && target.needs_calendar());
+        let default = falls_back.then(|| CalendarId::new(DEFAULT_CALENDAR).expect("it is a code"));
+        named.cloned().chain(default).collect()
     }
 
     /// The zones that its targets name, each once.
@@ -396,6 +390,15 @@ impl Target {
     /// The clock's name.
     pub fn clock(&self) -> &str {
         self.clock.as_deref().unwrap_or(self.metric.as_str())
+    }
+
+    /// Whether nothing can be counted without a calendar: the others fall back to the wall clock.
+    pub fn needs_calendar(&self) -> bool {
+        match self.goal() {
+            Some(Goal::Amount(amount)) => amount.measure != Measure::Elapsed,
+            Some(Goal::WorkingDay(_) | Goal::Date(_)) => true,
+            Some(Goal::Promised(_)) | None => false,
+        }
     }
 
     /// What is asked for; a due date asks for the case's own date.

@@ -31,8 +31,9 @@ pub use command::{PolicyCommand, PublishPolicy};
 pub use condition::{Condition, Happening, Test};
 pub use decide::Policy;
 pub use document::{
-    Actions, Cycles, DEFAULT_AGREEMENT, ExtensionTerms, LateStart, MatchedAttributes, OpenCases,
-    PolicyDocument, Recurrence, Responders, ResponseKind, Rule, Selection, Target,
+    Actions, Cycles, DEFAULT_AGREEMENT, DEFAULT_CALENDAR, ExtensionTerms, LateStart,
+    MatchedAttributes, OpenCases, PolicyDocument, Recurrence, Responders, ResponseKind, Rule,
+    Selection, Target,
 };
 pub use error::PolicyRefusal;
 pub use event::{PolicyEvent, PolicyPublished};

@@ -314,7 +314,7 @@ impl Target {
                 format!("{field}.{}", if self.pause.is_some() { "pause" } else { "pause_on" }),
                 "a moment does not move with pauses; leave the pause out, or write the target as an amount",
             );
-        } else if pauses && resume.is_none() && pause.is_momentary() {
+        } else if pauses && resume.is_none() && pause.may_be_momentary() {
             problems.add_trap(
                 "pause_without_resume",
                 format!("{field}.pause"),

@@ -134,7 +134,7 @@ pub struct SlaBreached {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
     /// Whether the clock was overdue already when a rule brought it: such a breach raises no alarm.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
 }
 
@@ -178,7 +178,7 @@ pub struct SlaCancelled {
     /// When it ended.
     pub stopped_at: Timestamp,
     /// Whether it ended because the case was merged into another.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
 }
 

@@ -26,7 +26,7 @@ pub use clock::{
 pub use command::{ExtendClock, ObserveClock, SlaCommand, SubjectOfCase, WaiveBreach};
 pub use decide::Sla;
 pub use error::SlaRefusal;
-pub use evaluate::{CalendarSource, DEFAULT_CALENDAR, PolicySource, evaluate};
+pub use evaluate::{CalendarSource, PolicySource, evaluate};
 pub use event::{
     ClockSubject, SlaBreached, SlaCancelled, SlaCompletedLate, SlaEvent, SlaExtended, SlaFactKind,
     SlaMet, SlaRestated, SlaWaived, SlaWarned, SlaWarningWithdrawn,

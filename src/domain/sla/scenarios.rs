@@ -7,7 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::DateTime,
+    tz::{TimeZone, TimeZoneDatabase},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -192,7 +196,7 @@ impl Scenario {
 
     fn understand(&self) -> Result<Story, String> {
         let name = self.time_zone.as_deref().unwrap_or("UTC");
-        let zone = TimeZone::get(name).map_err(|error| error.to_string())?;
+        let zone = TimeZoneDatabase::bundled().get(name).map_err(|error| error.to_string())?;
         let mut story =
             Story { zone, calendars: BTreeMap::new(), policies: BTreeMap::new(), facts: vec![] };
         let day = |from: &str, to: &str| json!([{ "from": from, "to": to }]);

@@ -1,10 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{
-    id::{CalendarId, CategoryId},
-    policy::MatchedAttributes,
-};
+use crate::{id::CategoryId, policy::MatchedAttributes};
 
 fn document(json: serde_json::Value) -> PolicyDocument {
     serde_json::from_value(json).unwrap()
@@ -201,6 +198,12 @@ fn a_policy_lists_the_calendars_it_counts_in() {
         "name": "any", "calendar": "office", "unit_calendars": { "field": "depot" },
         "rules": [{ "name": "all", "targets": [{ "metric": "resolution", "calendar": "late" }] }],
     }));
-    let calendars: Vec<&str> = document.calendars().into_iter().map(CalendarId::as_str).collect();
-    assert_eq!(calendars, ["depot", "late", "office"]);
+    let ids = |document: &PolicyDocument| -> Vec<String> {
+        document.calendars().into_iter().map(Into::into).collect()
+    };
+    assert_eq!(ids(&document), ["depot", "late", "office"]);
+    let falls_back = with_target(json!({ "metric": "resolution", "target": "1 working day" }));
+    assert_eq!(ids(&falls_back), ["default"]);
+    let wall_clock = with_target(json!({ "metric": "resolution", "target": "1 elapsed day" }));
+    assert_eq!(ids(&wall_clock), [] as [&str; 0]);
 }

@@ -22,9 +22,6 @@ use crate::{
 };
 use course::Course;
 
-/// The calendar of targets for which neither they, nor the unit, nor the policy name one.
-pub const DEFAULT_CALENDAR: &str = "default";
-
 /// Gives policy versions by their numbers.
 pub trait PolicySource {
     /// This version of the policy; `None` when it is not known.
@@ -55,3 +52,6 @@ pub fn evaluate(
     clocks.sort_by(|one, other| (one.started_at, &one.key).cmp(&(other.started_at, &other.key)));
     clocks
 }
+
+#[cfg(test)]
+mod tests;

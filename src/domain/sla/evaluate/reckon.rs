@@ -3,17 +3,19 @@
 //! The promise that governs last decides the measure and the target; each stretch is counted by the calendar that governed it. So what
 //! has elapsed is kept when a goal changes, and measured against the new target, which may prove to have been used up in the past.
 
+use std::sync::LazyLock;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    CalendarSource, DEFAULT_CALENDAR,
+    CalendarSource,
     course::{Agreed, Course},
     run::{ClockName, Cycle, Ending, Promise, Stretch},
 };
 use crate::{
     calendar::{CalendarVersions, Measure},
     id::CalendarId,
-    policy::{Amount, Goal, Promised, PromisedMoment, Threshold},
+    policy::{Amount, DEFAULT_CALENDAR, Goal, Promised, PromisedMoment, Threshold},
     sla::{Clock, ClockInterval, ClockKey, ClockState, IntervalCourse, Warning},
 };
 
@@ -31,14 +33,14 @@ pub(super) fn clock(
     };
     let promise = &cycle.stretches.last()?.promise;
     let goal = promise.target.goal();
-    let (calendar_id, calendar) = calendar_of(promise, goal, calendars)?;
+    let governing = calendar_of(promise);
+    let calendar = hours_of(governing, calendars)?;
     let measure = match goal {
         Some(Goal::Amount(amount)) => amount.measure,
         _ if calendar.is_some() => Measure::WorkingTime,
         _ => Measure::Elapsed,
     };
-    let counting = counting(cycle, (calendar_id.as_ref(), calendar), calendars)?;
-    let counted = count(cycle, measure, &counting);
+    let counted = count(cycle, measure, governing, calendars)?;
     let extensions = course.extensions_of(&key);
     let terms = promise.target.extension.map(|terms| (terms.amount, terms.most.min(extensions)));
 
@@ -98,7 +100,7 @@ pub(super) fn clock(
         policy_id: promise.governing.policy_id.clone(),
         policy_version: promise.governing.policy_version,
         rule: promise.governing.rule.name.clone(),
-        calendar_id,
+        calendar_id: governing.map(|(id, _)| id.clone()),
         time_zone: promise.target.time_zone.clone(),
         measure,
         goal,
@@ -115,27 +117,31 @@ pub(super) fn clock(
         elapsed: counted.elapsed,
         paused: counted.paused,
         wall_clock: counted.wall_clock,
-        intervals: intervals(cycle, &counting),
+        intervals: intervals(cycle, governing),
         actions: promise.target.actions.clone(),
     })
 }
 
-/// The calendar that a promise counts in. Goals that need one fall back to the default calendar, the others to the wall clock; the outer
-/// `None` says that it is not known.
-fn calendar_of<'c>(
-    promise: &Promise<'_>,
-    goal: Option<Goal>,
+/// The name of a calendar, and the zone in which its hours are meant when that is not its own.
+type CalendarName<'a> = (&'a CalendarId, Option<&'a str>);
+
+/// The calendar that a promise counts in. Goals that need one fall back to the default calendar; of the others `None` stands for the
+/// wall clock.
+fn calendar_of<'a>(promise: &Promise<'a>) -> Option<CalendarName<'a>> {
+    static DEFAULT: LazyLock<CalendarId> =
+        LazyLock::new(|| CalendarId::new(DEFAULT_CALENDAR).expect("it is a code"));
+    let needs_one = promise.target.needs_calendar();
+    let id = promise.calendar.or_else(|| needs_one.then(|| &*DEFAULT))?;
+    Some((id, promise.target.time_zone.as_deref()))
+}
+
+/// The hours of a calendar, none of the wall clock; the outer `None` says that the calendar is not known.
+fn hours_of<'c>(
+    name: Option<CalendarName<'_>>,
     calendars: &'c impl CalendarSource,
-) -> Option<(Option<CalendarId>, Option<&'c CalendarVersions>)> {
-    let needs_one = match goal {
-        Some(Goal::Amount(amount)) => amount.measure != Measure::Elapsed,
-        Some(Goal::WorkingDay(_) | Goal::Date(_)) => true,
-        Some(Goal::Promised(_)) | None => false,
-    };
-    let default = || needs_one.then(|| CalendarId::new(DEFAULT_CALENDAR).expect("it is a code"));
-    let Some(id) = promise.calendar.cloned().or_else(default) else { return Some((None, None)) };
-    let calendar = calendars.calendar(&id, promise.target.time_zone.as_deref())?;
-    Some((Some(id), Some(calendar)))
+) -> Option<Option<&'c CalendarVersions>> {
+    let Some((id, time_zone)) = name else { return Some(None) };
+    calendars.calendar(id, time_zone).map(Some)
 }
 
 /// The stretches of a cycle, counted.
@@ -160,34 +166,24 @@ struct Running<'c> {
     is_last: bool,
 }
 
-/// The calendar that counts a stretch, and its name.
-type Counting<'c> = (Option<CalendarId>, Option<&'c CalendarVersions>);
-
-/// The calendar of each stretch: its own promise's, or the one that governs at the end where that had none.
-fn counting<'c>(
+fn count<'c>(
     cycle: &Cycle<'_>,
-    (governing_id, governing): (Option<&CalendarId>, Option<&'c CalendarVersions>),
+    measure: Measure,
+    governing: Option<CalendarName<'_>>,
     calendars: &'c impl CalendarSource,
-) -> Option<Vec<Counting<'c>>> {
-    let own = |stretch: &Stretch<'_>| {
-        let goal = stretch.promise.target.goal();
-        Some(match calendar_of(&stretch.promise, goal, calendars)? {
-            (None, None) => (governing_id.cloned(), governing),
-            own => own,
-        })
-    };
-    cycle.stretches.iter().map(own).collect()
-}
-
-fn count<'c>(cycle: &Cycle<'_>, measure: Measure, counting: &[Counting<'c>]) -> Counted<'c> {
+) -> Option<Counted<'c>> {
     let zero = SignedDuration::ZERO;
     let mut counted =
         Counted { running: vec![], elapsed: zero, paused: zero, wall_clock: zero, measure };
     let count = cycle.stretches.len();
+    let (mut name, mut calendar) = (governing, hours_of(governing, calendars)?);
     for (index, stretch) in cycle.stretches.iter().enumerate() {
         let next = cycle.stretches.get(index + 1).map(|next| next.from);
         let to = next.or(cycle.end.map(|end| end.at));
-        let calendar = counting[index].1;
+        let own = calendar_of(&stretch.promise).or(governing);
+        if own != name {
+            (name, calendar) = (own, hours_of(own, calendars)?);
+        }
         let passes = to.map(|to| between(calendar, measure, stretch.from, to));
         match stretch.course {
             IntervalCourse::Running => {
@@ -206,7 +202,7 @@ fn count<'c>(cycle: &Cycle<'_>, measure: Measure, counting: &[Counting<'c>]) -> 
             IntervalCourse::Idle => {}
         }
     }
-    counted
+    Some(counted)
 }
 
 impl Counted<'_> {
@@ -214,7 +210,7 @@ impl Counted<'_> {
     /// before the end: when a stretch ends just as the amount is used up nothing is late yet, a pause may follow.
     fn moment_of(&self, amount: SignedDuration) -> Option<Timestamp> {
         for stretch in &self.running {
-            let left = amount - stretch.before;
+            let left = amount.saturating_sub(stretch.before);
             if !stretch.is_last && stretch.passes.is_none_or(|passes| passes < left) {
                 continue;
             }
@@ -297,13 +293,15 @@ fn warn_in(
     counted: &Counted<'_>,
 ) -> Option<Timestamp> {
     let amount = match threshold {
-        Threshold::Percent(percent) => {
-            let nanoseconds = target.as_nanos() * i128::from(percent) / 100;
-            SignedDuration::from_nanos_i128(nanoseconds)
-        }
-        Threshold::Before(before) => target - before.duration,
+        Threshold::Percent(percent) => share(target, percent),
+        Threshold::Before(before) => target.saturating_sub(before.duration),
     };
     counted.moment_of(amount)
+}
+
+/// So many hundredths of a duration, at most all of it.
+fn share(whole: SignedDuration, percent: u8) -> SignedDuration {
+    SignedDuration::from_nanos_i128(whole.as_nanos() * i128::from(percent.min(100)) / 100)
 }
 
 /// When a warning comes before a moment: at a share of the open time up to it, or that much before it.
@@ -320,31 +318,29 @@ fn warn_before(
     let (measure, amount) = match threshold {
         Threshold::Percent(percent) => {
             let measure = if calendar.is_some() { Measure::WorkingTime } else { Measure::Elapsed };
-            let whole = between(calendar, measure, started_at, due).as_nanos();
-            (measure, SignedDuration::from_nanos_i128(whole * i128::from(percent) / 100))
+            (measure, share(between(calendar, measure, started_at, due), percent))
         }
         Threshold::Before(before) => {
             let whole = between(calendar, before.measure, started_at, due);
-            (before.measure, whole - before.duration)
+            (before.measure, whole.saturating_sub(before.duration))
         }
     };
     reach(calendar, measure, started_at, amount)
 }
 
-fn intervals(cycle: &Cycle<'_>, counting: &[Counting<'_>]) -> Vec<ClockInterval> {
+fn intervals(cycle: &Cycle<'_>, governing: Option<CalendarName<'_>>) -> Vec<ClockInterval> {
     let ends = cycle.stretches.iter().skip(1).map(|next| Some(next.from));
     let ends = ends.chain([cycle.end.map(|end| end.at)]);
-    let stretches = cycle.stretches.iter().zip(counting).zip(ends);
-    stretches
-        .map(|((stretch, (calendar, _)), to)| interval(stretch, calendar.as_ref(), to))
-        .collect()
+    let stretches = cycle.stretches.iter().zip(ends);
+    stretches.map(|(stretch, to)| interval(stretch, to, governing)).collect()
 }
 
 fn interval(
     stretch: &Stretch<'_>,
-    calendar_id: Option<&CalendarId>,
     to: Option<Timestamp>,
+    governing: Option<CalendarName<'_>>,
 ) -> ClockInterval {
+    let calendar = calendar_of(&stretch.promise).or(governing);
     let governing = &stretch.promise.governing;
     ClockInterval {
         from: stretch.from,
@@ -358,7 +354,7 @@ fn interval(
         policy_id: governing.policy_id.clone(),
         policy_version: governing.policy_version,
         rule: governing.rule.name.clone(),
-        calendar_id: calendar_id.cloned(),
-        time_zone: stretch.promise.target.time_zone.clone(),
+        calendar_id: calendar.map(|(id, _)| id.clone()),
+        time_zone: calendar.and_then(|(_, zone)| zone.map(str::to_owned)),
     }
 }

@@ -121,16 +121,11 @@ pub(super) fn all<'a>(
             .unwrap_or(0);
         let name = waiting.remove(next);
         let promises = promises(course, name, &mut conditions);
-        let mut runner = Runner::new(name, &stops, due);
-        for (index, step) in course.steps.iter().enumerate() {
-            runner.step(
-                index,
-                step,
-                index.checked_sub(1).map(|before| &course.steps[before]),
-                &promises[index],
-            );
+        let mut runner = Runner::new(name, &course.steps, &promises, &stops, due);
+        for index in 0..course.steps.len() {
+            runner.step(index);
         }
-        let (run, stopped_at) = runner.finish(course.steps.last(), promises.last());
+        let (run, stopped_at) = runner.finish();
         stops.insert((name.agreement_index, name.clock), stopped_at);
         runs.push(run);
     }
@@ -227,15 +222,29 @@ fn promises<'a>(
     governed
 }
 
+/// What a step says of pauses.
+#[derive(Clone, Copy, Default)]
+struct Pausing {
+    holds: bool,
+    /// Whether the condition that ends pauses holds; `None` without one.
+    resumes: Option<bool>,
+}
+
 /// Takes one clock through the steps.
 struct Runner<'a, 's> {
     name: ClockName<'a>,
+    steps: &'a [Step<'a>],
+    /// By step.
+    governed: &'s [Governed<'a>],
     stops: &'s HashMap<(usize, &'a str), Vec<usize>>,
     due: &'s dyn Fn(&ClockName<'a>, &Cycle<'a>) -> Option<Timestamp>,
     cycles: Vec<Cycle<'a>>,
-    begun: u32,
+    /// How many cycles have ended, of those that count.
+    ended: u32,
     responded: bool,
     unanswered: bool,
+    /// Of the steps so far.
+    pausing: Vec<Pausing>,
     /// When a sequential cycle begins that has not begun yet.
     begins_at: Option<Timestamp>,
     /// Since when no rule gives the open cycle a target.
@@ -247,17 +256,22 @@ struct Runner<'a, 's> {
 impl<'a, 's> Runner<'a, 's> {
     fn new(
         name: ClockName<'a>,
+        steps: &'a [Step<'a>],
+        governed: &'s [Governed<'a>],
         stops: &'s HashMap<(usize, &'a str), Vec<usize>>,
         due: &'s dyn Fn(&ClockName<'a>, &Cycle<'a>) -> Option<Timestamp>,
     ) -> Self {
         Self {
             name,
+            steps,
+            governed,
             stops,
             due,
             cycles: vec![],
-            begun: 0,
+            ended: 0,
             responded: false,
             unanswered: false,
+            pausing: Vec::with_capacity(steps.len()),
             begins_at: None,
             lost_at: None,
             stopped_at: vec![],
@@ -268,34 +282,30 @@ impl<'a, 's> Runner<'a, 's> {
         self.cycles.last_mut().filter(|cycle| cycle.end.is_none())
     }
 
-    fn step(
-        &mut self,
-        index: usize,
-        step: &'a Step<'a>,
-        before: Option<&'a Step<'a>>,
-        governed: &Governed<'a>,
-    ) {
+    fn step(&mut self, index: usize) {
+        let (step, governed) = (&self.steps[index], &self.governed[index]);
+        let before = index.checked_sub(1).map(|before| &self.steps[before]);
+        if let Some(at) = self.begins_at.take_if(|at| *at <= step.at) {
+            self.begin(at, index - 1, Cause::Recurred);
+        }
         let Some(promise) = &governed.promise else {
-            self.end(index, step.at, Ending::Cancelled, step);
+            self.end(index, step.at, Ending::Cancelled);
             self.begins_at = None;
+            self.pausing.push(Pausing::default());
             return;
         };
-        if let (Some(at), Some(before)) = (self.begins_at, before)
-            && at <= step.at
-        {
-            self.begins_at = None;
-            self.begin(at, before, promise, Cause::Recurred, governed.is_in_force);
-        }
-        let rest_before = before
-            .map(|before| Look::at_rest(before, self.responded, self.unanswered))
-            .map(|look| holds(&promise.conditions.start, look));
+        let look_before =
+            before.map(|before| Look::at_rest(before, self.responded, self.unanswered));
+        let held_before = |condition| look_before.is_some_and(|look| holds(condition, look));
         let is_response = counts_as_response(step, promise.target);
         let is_message = *step.fact == FactKind::CustomerMessage;
         self.attach(step, promise, governed.is_in_force);
 
         let (stops, name) = (self.stops, self.name);
         let stopped = |clock: &str| {
-            stops.get(&(name.agreement_index, clock)).is_some_and(|steps| steps.contains(&index))
+            stops
+                .get(&(name.agreement_index, clock))
+                .is_some_and(|steps| steps.binary_search(&index).is_ok())
         };
         let look = |runner: &Self| Look {
             happened: step.fact.happening(),
@@ -309,44 +319,45 @@ impl<'a, 's> Runner<'a, 's> {
         self.unanswered = (self.unanswered || is_message) && !is_response;
         let now = look(self);
         let conditions = Rc::clone(&promise.conditions);
-        let stop = holds(&conditions.stop, now);
+        let recurs = promise.target.recurrence() != Recurrence::None;
+        // A state that lasts does not end cycle after cycle.
+        let stop = holds(&conditions.stop, now) && !(recurs && held_before(&conditions.stop));
         let cancel = holds(&conditions.cancel, now);
         let merged = *step.fact == FactKind::Merged;
-        let pause = holds(&conditions.pause, now);
-        let reset = holds(&conditions.reset, now);
-        let resume = conditions.resume.as_ref().map(|resume| holds(resume, now));
-        let starts = holds(&conditions.start, now) && rest_before != Some(true);
+        self.pausing.push(Pausing {
+            holds: holds(&conditions.pause, now),
+            resumes: conditions.resume.as_ref().map(|resume| holds(resume, now)),
+        });
+        let reset = holds(&conditions.reset, now) && !held_before(&conditions.reset);
+        let starts = holds(&conditions.start, now) && !held_before(&conditions.start);
 
-        let recurs = promise.target.recurrence() != Recurrence::None;
         let has_begun = self.open().is_some_and(|cycle| cycle.started_at <= step.at);
         if has_begun {
             if merged {
-                self.end(index, step.at, Ending::Merged, step);
+                self.end(index, step.at, Ending::Merged);
             } else if stop {
-                self.end(index, step.at, Ending::Stopped, step);
-                self.recur(step, promise, pause, governed.is_in_force);
+                self.end(index, step.at, Ending::Stopped);
+                self.recur(index, promise);
             } else if cancel {
-                self.end(index, step.at, Ending::Cancelled, step);
+                self.end(index, step.at, Ending::Cancelled);
             } else if reset {
-                self.end(index, step.at, Ending::Cancelled, step);
-                self.begin_at_step(step, promise, pause, governed.is_in_force);
-            } else if let Some(cycle) = self.open() {
-                let was_paused = cycle
-                    .stretches
-                    .last()
-                    .is_some_and(|last| last.course == IntervalCourse::Paused);
-                let is_paused = match resume {
-                    Some(resume) if was_paused => pause || !resume,
-                    _ => pause,
-                };
-                cycle.go_on(step, promise, is_paused);
+                self.end(index, step.at, Ending::Cancelled);
+                self.begin_next(index);
+            } else {
+                self.pause_or_resume(index);
             }
-        } else if starts && !(stop && !recurs) && !cancel && !merged && self.begins_at.is_none() {
-            self.begin_at_step(step, promise, pause, governed.is_in_force);
-        } else if (cancel || merged) && self.begins_at.is_some() {
+        } else if cancel || is_done(step.situation.status) {
+            // A cycle that was to begin does not begin in a case that is over.
             self.begins_at = None;
+            if starts && !stop && !cancel && step.situation.status != Status::Merged {
+                self.begin_at_step(index, promise);
+            }
+        } else if starts && (recurs || !stop) && self.begins_at.is_none() {
+            self.begin_at_step(index, promise);
         }
-        if let Some(cycle) = self.open() {
+        if self.lost_at.is_none()
+            && let Some(cycle) = self.open()
+        {
             cycle.situation = step.situation;
         }
     }
@@ -380,116 +391,142 @@ impl<'a, 's> Runner<'a, 's> {
         self.lost_at = None;
     }
 
-    fn begin_at_step(
-        &mut self,
-        step: &'a Step<'a>,
-        promise: &Promise<'a>,
-        pause: bool,
-        is_in_force: bool,
-    ) {
+    /// Takes the open cycle through a step that did not end it.
+    fn pause_or_resume(&mut self, index: usize) {
+        let (step, pausing) = (&self.steps[index], self.pausing[index]);
+        let Some(promise) = &self.governed[index].promise else { return };
+        let Some(cycle) = self.open() else { return };
+        let last = cycle.stretches.last();
+        let was_paused = last.is_some_and(|last| last.course == IntervalCourse::Paused);
+        let is_paused = match pausing.resumes {
+            Some(resumes) if was_paused => pausing.holds || !resumes,
+            _ => pausing.holds,
+        };
+        cycle.go_on(step, promise, is_paused);
+    }
+
+    /// Begins a cycle, or continues the one before, as the target says.
+    fn begin_at_step(&mut self, index: usize, promise: &Promise<'a>) {
+        let (step, is_paused) = (&self.steps[index], self.pausing[index].holds);
         let is_recurring = promise.target.recurrence() != Recurrence::None;
         let ended = self.cycles.last_mut().filter(|cycle| cycle.end.is_some());
         match (promise.target.cycles(), ended) {
             (Cycles::FirstOnly, Some(_)) if !is_recurring => return,
             (Cycles::Resume, Some(cycle)) => {
+                self.ended -= u32::from(cycle.counts());
                 let end = cycle.end.take();
                 if let (Some(end), Some(last)) = (end, cycle.stretches.last().cloned()) {
                     cycle.turn(Stretch { from: end.at, course: IntervalCourse::Idle, ..last });
                 }
-                cycle.go_on(step, promise, pause);
+                cycle.go_on(step, promise, is_paused);
                 return;
             }
             _ => {}
         }
-        self.begin(step.at, step, promise, step.cause(), is_in_force);
-        if let Some(cycle) = self.open()
-            && pause
+        self.begin_next(index);
+    }
+
+    /// Begins the next cycle at a step.
+    fn begin_next(&mut self, index: usize) {
+        let step = &self.steps[index];
+        self.begin(step.at, index, step.cause());
+        if self.pausing[index].holds
+            && let Some(cycle) = self.open()
         {
             cycle.stretches[0].course = IntervalCourse::Paused;
         }
     }
 
-    /// Begins a cycle in a situation; whether it is paused at first is asked of the situation alone.
-    fn begin(
-        &mut self,
-        at: Timestamp,
-        situation: &'a Step<'a>,
-        promise: &Promise<'a>,
-        cause: Cause,
-        is_attached: bool,
-    ) {
-        let look = Look::at_rest(situation, self.responded, self.unanswered);
+    /// Begins a cycle in the situation after a step; whether it is paused at first is asked of the situation alone.
+    fn begin(&mut self, at: Timestamp, index: usize, cause: Cause) {
+        let (step, governed) = (&self.steps[index], &self.governed[index]);
+        let Some(promise) = &governed.promise else { return };
+        let look = Look::at_rest(step, self.responded, self.unanswered);
         let paused = holds(&promise.conditions.pause, look);
         let course = if paused { IntervalCourse::Paused } else { IntervalCourse::Running };
-        self.begun += 1;
         self.lost_at = None;
-        let mut stretch = stretch(situation, promise, course);
-        (stretch.from, stretch.cause) = (at, cause);
+        let stretch = Stretch { from: at, cause, ..stretch(step, promise, course) };
         self.cycles.push(Cycle {
-            number: self.begun,
+            number: self.ended + 1,
             started_at: at,
             attached_at: at,
             stretches: vec![stretch],
             end: None,
-            situation: situation.situation,
-            is_attached,
+            situation: step.situation,
+            is_attached: governed.is_in_force,
         });
     }
 
     /// Begins the next cycle of a recurring clock, as long as the case is open.
-    fn recur(&mut self, step: &'a Step<'a>, promise: &Promise<'a>, pause: bool, is_in_force: bool) {
-        if matches!(step.situation.status, Status::Resolved | Status::Closed) {
+    fn recur(&mut self, index: usize, promise: &Promise<'a>) {
+        let step = &self.steps[index];
+        if is_done(step.situation.status) {
             return;
         }
         match promise.target.recurrence() {
             Recurrence::None => {}
-            Recurrence::Independent => self.begin_at_step(step, promise, pause, is_in_force),
+            Recurrence::Independent => self.begin_next(index),
             Recurrence::Sequential => {
-                let due = self.cycles.last().and_then(|cycle| (self.due)(&self.name, cycle));
+                let ended = self.cycles.last();
+                // A moment as goal may lie before the start.
+                let due = ended
+                    .and_then(|ended| Some((self.due)(&self.name, ended)?.max(ended.started_at)));
                 match due {
                     Some(due) if due > step.at => self.begins_at = Some(due),
-                    Some(due) => self.begin(due, step, promise, Cause::Recurred, is_in_force),
-                    None => self.begin_at_step(step, promise, pause, is_in_force),
+                    Some(due) => self.begin_in_the_past(due, index),
+                    None => self.begin_next(index),
                 }
             }
         }
     }
 
-    fn end(&mut self, index: usize, at: Timestamp, how: Ending, step: &Step<'a>) {
+    /// Begins a cycle at a moment before a step, with the pauses since then.
+    fn begin_in_the_past(&mut self, at: Timestamp, index: usize) {
+        let since = self.steps[..=index].partition_point(|step| step.at <= at);
+        self.begin(at, since.saturating_sub(1), Cause::Recurred);
+        (since..=index).for_each(|index| self.pause_or_resume(index));
+    }
+
+    fn end(&mut self, index: usize, at: Timestamp, how: Ending) {
+        let step = &self.steps[index];
         let lost_at = self.lost_at.take();
-        let situation = step.situation;
         let Some(cycle) = self.open() else { return };
-        cycle.situation = situation;
-        cycle.end = Some(match lost_at {
-            Some(at) => End { at, how: Ending::Cancelled },
-            None => End { at, how },
-        });
-        if cycle.is_attached && lost_at.is_none() && how == Ending::Stopped {
+        if let Some(at) = lost_at {
+            // The target was not regained: what was run since under the next one never was.
+            while cycle.stretches.len() > 1
+                && cycle.stretches.last().is_some_and(|last| last.from >= at)
+            {
+                cycle.stretches.pop();
+            }
+            cycle.end = Some(End { at, how: Ending::Cancelled });
+        } else {
+            cycle.situation = step.situation;
+            cycle.end = Some(End { at, how });
+        }
+        let has_stopped = cycle.is_attached && lost_at.is_none() && how == Ending::Stopped;
+        let counts = cycle.counts();
+        self.ended += u32::from(counts);
+        if has_stopped {
             self.stopped_at.push(index);
         }
     }
 
-    fn finish(
-        mut self,
-        last: Option<&'a Step<'a>>,
-        governed: Option<&Governed<'a>>,
-    ) -> (Run<'a>, Vec<usize>) {
-        if let (Some(at), Some(last), Some(governed)) = (self.begins_at, last, governed)
-            && let Some(promise) = &governed.promise
-        {
-            self.begin(at, last, promise, Cause::Recurred, governed.is_in_force);
+    fn finish(mut self) -> (Run<'a>, Vec<usize>) {
+        if let (Some(at), Some(last)) = (self.begins_at, self.steps.len().checked_sub(1)) {
+            self.begin(at, last, Cause::Recurred);
         }
-        self.cycles.retain(|cycle| {
-            let never_was = cycle
-                .end
-                .is_some_and(|end| end.how == Ending::Cancelled && end.at == cycle.started_at);
-            cycle.is_attached && !never_was
-        });
+        self.cycles.retain(Cycle::counts);
         (Run { name: self.name, cycles: self.cycles }, self.stopped_at)
     }
 }
 
 impl<'a> Cycle<'a> {
+    /// Whether it ever was: a cycle that no rule gave a target was not, nor one that was cancelled as it began.
+    fn counts(&self) -> bool {
+        let is_nothing = |end: End| end.how == Ending::Cancelled && end.at == self.started_at;
+        self.is_attached && !self.end.is_some_and(is_nothing)
+    }
+
     /// Goes on after a step, in a new stretch if anything changed that counts.
     fn go_on(&mut self, step: &'a Step<'a>, promise: &Promise<'a>, is_paused: bool) {
         let course = if is_paused { IntervalCourse::Paused } else { IntervalCourse::Running };
@@ -498,12 +535,7 @@ impl<'a> Cycle<'a> {
 
     fn turn(&mut self, mut next: Stretch<'a>) {
         if let Some(last) = self.stretches.last() {
-            let is_same = last.course == next.course
-                && last.hold == next.hold
-                && last.unit == next.unit
-                && last.assignee == next.assignee
-                && last.promise.is_same(&next.promise);
-            if is_same {
+            if last.is_same(&next) {
                 return;
             }
             if last.from == next.from {
@@ -512,9 +544,23 @@ impl<'a> Cycle<'a> {
                     (next.cause, next.source) = (last.cause, last.source);
                 }
                 self.stretches.pop();
+                if self.stretches.last().is_some_and(|last| last.is_same(&next)) {
+                    return;
+                }
             }
         }
         self.stretches.push(next);
+    }
+}
+
+impl Stretch<'_> {
+    /// Whether it is counted and attributed like another.
+    fn is_same(&self, other: &Self) -> bool {
+        self.course == other.course
+            && self.hold == other.hold
+            && self.unit == other.unit
+            && self.assignee == other.assignee
+            && self.promise.is_same(&other.promise)
     }
 }
 
@@ -529,6 +575,11 @@ fn stretch<'a>(step: &Step<'a>, promise: &Promise<'a>, course: IntervalCourse) -
         cause: step.cause(),
         source: step.source,
     }
+}
+
+/// Whether a case is over, so that no cycle begins by itself.
+fn is_done(status: Status) -> bool {
+    matches!(status, Status::Resolved | Status::Closed | Status::Merged)
 }
 
 /// Whether what happened answers the customer, as a target counts it.
