@@ -13,6 +13,8 @@ mod import;
 mod merges;
 mod plain_rows;
 mod projections;
+mod sla_facts;
+mod sla_reports;
 mod store;
 mod transport;
 mod validation_once;
