@@ -11,6 +11,8 @@ use parvandeh_domain::decider::{ActorKind, Metadata, Recorded};
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::pii::Pii;
+use parvandeh_domain::sla::SlaEvent;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
@@ -54,12 +56,45 @@ pub struct Change {
 impl TimelineEntry {
     /// How an event reads on the timeline.
     pub fn of(case_id: CaseId, event: &CaseEvent, recorded: &EventPlace, meta: &Metadata) -> Self {
-        let mut entry = Self {
+        let mut entry = Self::blank(case_id, event.event_type().name, recorded, meta);
+        entry.describe(event);
+        entry
+    }
+
+    /// How a fact about the case's clocks reads on the timeline; `None` for those that are not shown. What people did is shown to staff;
+    /// what follows from it by itself (warnings, verdicts) is told by the clocks and by the feed of facts.
+    pub fn of_clock(
+        case_id: CaseId,
+        fact: &SlaEvent,
+        recorded: &EventPlace,
+        meta: &Metadata,
+    ) -> Option<Self> {
+        let (reason, told) = match fact {
+            SlaEvent::Extended(extended) => (&extended.reason, Some(&extended.told)),
+            SlaEvent::Waived(waived) => (&waived.reason, None),
+            SlaEvent::Warned(_)
+            | SlaEvent::WarningWithdrawn(_)
+            | SlaEvent::Breached(_)
+            | SlaEvent::Met(_)
+            | SlaEvent::CompletedLate(_)
+            | SlaEvent::Cancelled(_)
+            | SlaEvent::Restated(_) => return None,
+        };
+        let mut entry = Self::blank(case_id, fact.event_type().name, recorded, meta);
+        entry.internal = true;
+        entry.text = Some(reason.reveal().clone());
+        entry.changed("clock", Some(&fact.subject().clock));
+        entry.changed("told", told.map(Pii::reveal));
+        Some(entry)
+    }
+
+    fn blank(case_id: CaseId, event_type: &str, recorded: &EventPlace, meta: &Metadata) -> Self {
+        Self {
             event_id: recorded.event_id,
             case_id: case_id.0,
             position: column::integer(recorded.position),
             revision: column::integer(recorded.revision),
-            event_type: event.event_type().name.to_owned(),
+            event_type: event_type.to_owned(),
             occurred_at: meta.occurred_at,
             recorded_at: meta.recorded_at,
             actor_kind: meta.actor.kind,
@@ -69,9 +104,7 @@ impl TimelineEntry {
             direction: None,
             text: None,
             changes: Vec::new(),
-        };
-        entry.describe(event);
-        entry
+        }
     }
 
     fn describe(&mut self, event: &CaseEvent) {
@@ -196,8 +229,17 @@ impl ReadModel for CaseTimeline {
     }
 
     fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
-        let DomainEvent::Case(id, case_event) = &event.event else { return Ok(()) };
-        let entry = TimelineEntry::of(*id, case_event, &event.into(), &event.meta);
+        let entry = match &event.event {
+            DomainEvent::Case(id, case_event) => {
+                TimelineEntry::of(*id, case_event, &event.into(), &event.meta)
+            }
+            DomainEvent::Clock(id, fact) => {
+                let entry = TimelineEntry::of_clock(*id, fact, &event.into(), &event.meta);
+                let Some(entry) = entry else { return Ok(()) };
+                entry
+            }
+            _ => return Ok(()),
+        };
         let key = (entry.case_id, column::microseconds(entry.occurred_at), entry.position);
         self.entries.insert(key, entry);
         Ok(())

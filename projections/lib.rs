@@ -11,15 +11,18 @@ pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
 pub mod case_timeline;
+pub mod clock_filter;
 pub mod column;
 pub mod command_receipts;
 pub mod customer_profile;
 pub mod page;
 pub mod rows;
 pub mod scope;
-pub mod sla_breaches;
+pub mod sla_at_risk;
+pub mod sla_attribution;
 pub mod sla_clocks;
 pub mod sla_compliance;
+pub mod sla_facts;
 pub mod sla_reference;
 
 use parvandeh_domain::decider::Recorded;
@@ -52,7 +55,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
-    ("sla_breaches", || Box::new(sla_breaches::SlaBreaches::default())),
+    ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::Recorded;
-use parvandeh_domain::id::{CalendarId, PolicyId};
+use parvandeh_domain::id::{CalendarId, PolicyId, derived};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::{OpenCases, PolicyEvent};
 use parvandeh_domain::sla::IntervalCourse;
@@ -252,11 +252,11 @@ impl ReadModel for SlaClocks {
         -- Not with the others: what becomes known of a customer looks for their cases while the tables are built.
         CREATE INDEX sla_case_customer ON sla_case (customer_id) WHERE customer_id IS NOT NULL;
         CREATE TABLE sla_clock (
-            case_id BLOB NOT NULL, clock TEXT NOT NULL, agreement TEXT NOT NULL,
+            id BLOB NOT NULL, case_id BLOB NOT NULL, clock TEXT NOT NULL, agreement TEXT NOT NULL,
             metric TEXT NOT NULL, policy_id TEXT NOT NULL, policy_version INTEGER NOT NULL,
             rule TEXT NOT NULL, calendar_id TEXT, started_at INTEGER NOT NULL, due_at INTEGER,
-            state TEXT NOT NULL, stopped_at INTEGER, is_promise INTEGER NOT NULL,
-            waived INTEGER NOT NULL, elapsed INTEGER NOT NULL, wall_clock INTEGER NOT NULL,
+            state TEXT NOT NULL, stopped_at INTEGER, counts_at INTEGER, is_promise INTEGER NOT NULL,
+            measure TEXT NOT NULL, waived INTEGER NOT NULL, elapsed INTEGER NOT NULL, wall_clock INTEGER NOT NULL,
             target INTEGER, running_since INTEGER, next_at INTEGER, unit TEXT, category TEXT,
             priority TEXT NOT NULL, channel TEXT NOT NULL, tier TEXT,
             PRIMARY KEY (case_id, clock)
@@ -265,8 +265,8 @@ impl ReadModel for SlaClocks {
 
     fn indexes(&self) -> &'static str {
         "CREATE INDEX sla_clock_next ON sla_clock (next_at) WHERE next_at IS NOT NULL;
-         CREATE INDEX sla_clock_due ON sla_clock (due_at);
-         CREATE INDEX sla_clock_open ON sla_clock (due_at) WHERE stopped_at IS NULL;
+         CREATE INDEX sla_clock_counts ON sla_clock (counts_at);
+         CREATE INDEX sla_clock_open ON sla_clock (due_at, id) WHERE stopped_at IS NULL;
          CREATE INDEX sla_case_opened ON sla_case (opened_at)"
     }
 
@@ -324,12 +324,13 @@ fn insert_clock(db: &Connection, row: &ClockRow) -> rusqlite::Result<()> {
         .filter(|last| last.to.is_none() && last.course == IntervalCourse::Running)
         .map(|last| column::microseconds(last.from));
     db.prepare_cached(
-        "INSERT INTO sla_clock (case_id, clock, agreement, metric, policy_id, policy_version, rule, \
-         calendar_id, started_at, due_at, state, stopped_at, is_promise, waived, elapsed, wall_clock, \
+        "INSERT INTO sla_clock (id, case_id, clock, agreement, metric, policy_id, policy_version, rule, \
+         calendar_id, started_at, due_at, state, stopped_at, counts_at, is_promise, measure, waived, elapsed, wall_clock, \
          target, running_since, next_at, unit, category, priority, channel, tier) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(rusqlite::params![
+        derived(&["clock", &row.case_id.to_string(), &clock.key.to_string()]),
         row.case_id,
         clock.key.to_string(),
         &*clock.key.agreement,
@@ -342,7 +343,9 @@ fn insert_clock(db: &Connection, row: &ClockRow) -> rusqlite::Result<()> {
         clock.due_at.map(column::microseconds),
         clock.state.as_str(),
         clock.stopped_at.map(column::microseconds),
+        clock.due_at.or(clock.stopped_at).map(column::microseconds),
         clock.goal.is_some(),
+        clock.measure.as_str(),
         clock.waived,
         micros(clock.elapsed),
         micros(clock.wall_clock),

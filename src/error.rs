@@ -21,6 +21,8 @@ pub enum ErrorCode {
     GraphqlParseFailed,
     /// The document does not fit the schema or exceeds a limit.
     GraphqlValidationFailed,
+    /// A report would have to look at more than it may.
+    ReportTooLarge,
     /// Someone else changed the same thing first.
     Conflict,
     /// Too many requests or connections.
@@ -43,12 +45,13 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in order of declaration.
-    pub const ALL: [ErrorCode; 14] = [
+    pub const ALL: [ErrorCode; 15] = [
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
         ErrorCode::BadUserInput,
         ErrorCode::GraphqlParseFailed,
         ErrorCode::GraphqlValidationFailed,
+        ErrorCode::ReportTooLarge,
         ErrorCode::Conflict,
         ErrorCode::RateLimited,
         ErrorCode::SimulationRunning,
@@ -68,6 +71,7 @@ impl ErrorCode {
             ErrorCode::BadUserInput => "BAD_USER_INPUT",
             ErrorCode::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
             ErrorCode::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            ErrorCode::ReportTooLarge => "REPORT_TOO_LARGE",
             ErrorCode::Conflict => "CONFLICT",
             ErrorCode::RateLimited => "RATE_LIMITED",
             ErrorCode::SimulationRunning => "SIMULATION_RUNNING",

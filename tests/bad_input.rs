@@ -11,7 +11,7 @@ mod idempotency;
 mod requests;
 mod texts;
 mod tokens;
-mod world;
+pub mod world;
 
 use std::fmt;
 use std::time::Duration;

@@ -15,6 +15,8 @@ const WATCHERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Servic
 const STAFF: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor]);
 /// Those who work on cases.
 const WORKERS: Roles = Roles::of(&[Agent, Supervisor, Service]);
+/// Those who answer for the work: they grant more time and waive breaches.
+const LEADERS: Roles = Roles::of(&[Supervisor, Service]);
 /// Those who work on cases, and the customers themselves.
 const WORKERS_AND_CUSTOMERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Service]);
 /// Those who may read what is promised and when the organisation works.
@@ -31,11 +33,11 @@ pub const FIELDS: FieldTable = &[
     // Queries
     ("Query", WATCHERS, &["case", "cases", "node", "nodes"]),
     ("Query", READERS, &["customer", "customers"]),
-    ("Query", STAFF, &["slaCompliance", "slaBreaches"]),
+    ("Query", STAFF, &["slaCompliance", "slaAtRisk", "slaAttribution", "slaBreaches", "slaFacts"]),
     ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
     // Subscriptions
     ("Subscription", READERS, &["caseEvents"]),
-    ("Subscription", STAFF, &["slaBreaches"]),
+    ("Subscription", STAFF, &["slaBreaches", "slaFacts"]),
     ("Subscription", PLANNERS, &["simulateSla"]),
     // Mutations
     ("Mutation", WORKERS_AND_CUSTOMERS, &["openCase", "recordInteraction", "reopenCase"]),
@@ -60,6 +62,7 @@ pub const FIELDS: FieldTable = &[
             "changeCustomerDetails",
         ],
     ),
+    ("Mutation", LEADERS, &["extendSlaClock", "waiveSlaBreach"]),
     ("Mutation", PROGRAMS, &["recordActivity"]),
     ("Mutation", ADMINS, &["publishPolicy", "publishCalendar", "rebuildReadModels"]),
     // Cases
@@ -163,7 +166,7 @@ pub const FIELDS: FieldTable = &[
             "percent",
             "warnings",
             "extensions",
-            "intervals",
+            "extensionsAllowed",
             "policyId",
             "policyVersion",
             "rule",
@@ -172,6 +175,8 @@ pub const FIELDS: FieldTable = &[
         ],
     ),
     ("SlaWarning", WATCHERS, &["threshold", "at"]),
+    // Intervals tell who worked on the case and why it waited.
+    ("SlaClock", STAFF, &["intervals"]),
     (
         "SlaInterval",
         STAFF,
@@ -200,12 +205,23 @@ pub const FIELDS: FieldTable = &[
             "total",
             "met",
             "breached",
+            "waived",
             "openOverdue",
             "openInTime",
             "paused",
+            "measured",
+            "elapsed",
             "complianceRatio",
         ],
     ),
+    ("SlaElapsedPercentiles", STAFF, &["measure", "p50", "p90", "p95", "p99"]),
+    ("SlaAtRiskPage", STAFF, &["nodes", "endCursor", "hasNextPage"]),
+    (
+        "SlaAtRisk",
+        STAFF,
+        &["clock", "unit", "category", "priority", "channel", "tier", "caseId", "case"],
+    ),
+    ("SlaAttribution", STAFF, &["value", "metric", "measure", "clocks", "counted", "wallClock"]),
     ("SlaGroupValue", STAFF, &["by", "value"]),
     (
         "SlaBreach",
@@ -225,10 +241,47 @@ pub const FIELDS: FieldTable = &[
             "category",
             "priority",
             "channel",
+            "silent",
+            "actions",
             "caseId",
             "case",
         ],
     ),
+    (
+        "SlaFact",
+        STAFF,
+        &[
+            "eventId",
+            "kind",
+            "clock",
+            "metric",
+            "policyId",
+            "policyVersion",
+            "rule",
+            "threshold",
+            "reachedAt",
+            "startedAt",
+            "dueAt",
+            "stoppedAt",
+            "recordedAt",
+            "from",
+            "to",
+            "cause",
+            "silent",
+            "merged",
+            "actions",
+            "unit",
+            "category",
+            "priority",
+            "channel",
+            "caseId",
+            "case",
+        ],
+    ),
+    ("SlaFactCause", STAFF, &["source", "revision"]),
+    ("SlaFactConnection", STAFF, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("SlaFactEdge", STAFF, &["node", "cursor"]),
+    ("SlaFactEvent", STAFF, &["cursor", "fact"]),
     ("SlaBreachConnection", STAFF, &["pageInfo", "edges", "nodes", "totalCount"]),
     ("SlaBreachEdge", STAFF, &["node", "cursor"]),
     ("SlaBreachEvent", STAFF, &["cursor", "breach"]),
@@ -301,6 +354,8 @@ pub const FIELDS: FieldTable = &[
     ("MergeCasePayload", WORKERS, &["case", "userErrors"]),
     ("UnmergeCasePayload", WORKERS, &["case", "userErrors"]),
     ("RecordActivityPayload", PROGRAMS, &["case", "userErrors"]),
+    ("ExtendSlaClockPayload", LEADERS, &["clock", "userErrors"]),
+    ("WaiveSlaBreachPayload", LEADERS, &["clock", "userErrors"]),
     ("RegisterCustomerPayload", WORKERS, &["customer", "userErrors"]),
     ("AddContactPointPayload", WORKERS, &["customer", "userErrors"]),
     ("ChangeCustomerDetailsPayload", WORKERS, &["customer", "userErrors"]),

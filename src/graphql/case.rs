@@ -17,7 +17,7 @@ use super::loader;
 use super::paging::{PageArguments, connection};
 use super::plain_rows::{PlainColumn, PlainKind, PlainOr, PlainSelection};
 use super::scalar::DateTime;
-use super::sla::SlaClock;
+use super::sla_clock::SlaClock;
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
 use super::vocabulary::{CaseKind, Channel, HoldReason, Outcome, Priority, Severity, Status};
 use crate::command::policy;
@@ -178,7 +178,7 @@ impl Case {
 
     /// The clocks of the promises made to the customer about this case.
     async fn sla_clocks(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<SlaClock>> {
-        super::sla::clocks_of_case(ctx, self.uuid, self.as_of).await
+        super::sla_clock::clocks_of_case(ctx, self.uuid, self.as_of).await
     }
 
     /// The case into which it is merged; null when it is not, or when you may not know of that case.

@@ -1,13 +1,12 @@
 //! GraphQL: one file a noun.
 //!
 //! `root` is where a reader begins; [`admission`] decides what is let in before anything runs, with the table of
-//! [`authorisation`]; the nouns (`case`, `customer`, `sla` ...) turn read-model rows into objects, and their `_mutations` turn
+//! [`authorisation`]; the nouns (`case`, `customer`, `sla_clock` ...) turn read-model rows into objects, and their `_mutations` turn
 //! inputs into commands.
 
 pub mod admission;
 mod as_of;
 pub mod authorisation;
-mod breach_feed;
 mod case;
 mod case_events;
 mod case_mutations;
@@ -16,6 +15,7 @@ pub mod cursor;
 mod customer;
 mod customer_mutations;
 mod document;
+mod fact_feed;
 pub mod global_id;
 mod loader;
 mod operations;
@@ -28,7 +28,13 @@ mod reference_data;
 mod root;
 pub mod scalar;
 mod scan;
-mod sla;
+mod sla_at_risk;
+mod sla_attribution;
+mod sla_breach;
+mod sla_clock;
+mod sla_compliance;
+mod sla_fact;
+mod sla_mutations;
 mod sla_simulation;
 mod timeline;
 mod type_map;

@@ -123,7 +123,7 @@ fn key_reused() -> UserError {
 }
 
 /// The one answer for an aggregate that does not exist and for one that the caller may not know of: `CASE_NOT_FOUND`.
-fn not_found(category: &str) -> UserError {
+pub fn not_found(category: &str) -> UserError {
     let code = format!("{}_NOT_FOUND", category.to_ascii_uppercase());
     let field = format!("{category}Id");
     UserError::new(&code, Some(&field), format!("there is no such {category}"))

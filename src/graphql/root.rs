@@ -4,22 +4,24 @@ use async_graphql::{Context, ID, Interface, Json, MergedObject, Object, Subscrip
 use futures_util::Stream;
 use serde_json::Value;
 
-use super::breach_feed::{self, SlaBreachEvent};
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
 use super::context::refused;
 use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
 use super::customer_mutations::CustomerMutation;
+use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
 use super::global_id::{self, NodeType};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
-use super::sla::{
-    self, SlaBreachConnection, SlaBreachFilterInput, SlaCompliance, SlaComplianceFilterInput,
-    SlaGroupBy,
-};
+use super::sla_at_risk::{self, SlaAtRiskPage};
+use super::sla_attribution::{self, SlaAttributeBy, SlaAttribution};
+use super::sla_breach::{self, SlaBreachConnection, SlaBreachFilterInput};
+use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGroupBy};
+use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
+use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
@@ -93,7 +95,7 @@ impl Query {
     }
 
     /// How the promises stand that fall due from `from` to before `to`, one row a group. A promise belongs to the period in which it
-    /// falls due.
+    /// falls due; a clock that stopped while it was paused, and one that only measures, to the period in which it stopped.
     async fn sla_compliance(
         &self,
         ctx: &Context<'_>,
@@ -102,7 +104,33 @@ impl Query {
         #[graphql(default)] group_by: Vec<SlaGroupBy>,
         filter: Option<SlaComplianceFilterInput>,
     ) -> async_graphql::Result<Vec<SlaCompliance>> {
-        sla::compliance(ctx, from, to, group_by, filter.unwrap_or_default()).await
+        sla_compliance::compliance(ctx, from, to, group_by, filter.unwrap_or_default()).await
+    }
+
+    /// Open clocks whose due moment is to come, the nearest first; with `minPercent`, those that have used so many hundredths of their
+    /// target.
+    async fn sla_at_risk(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        min_percent: Option<i32>,
+        filter: Option<SlaComplianceFilterInput>,
+    ) -> async_graphql::Result<SlaAtRiskPage> {
+        sla_at_risk::at_risk(ctx, first, after, min_percent, filter.unwrap_or_default()).await
+    }
+
+    /// Where the time of clocks went from `from` to before `to`: what elapsed, by unit or by person, or what was paused, by the reason of
+    /// the hold. Refused with REPORT_TOO_LARGE where more than 20,000 cases have clocks in the period.
+    async fn sla_attribution(
+        &self,
+        ctx: &Context<'_>,
+        from: DateTime,
+        to: DateTime,
+        by: SlaAttributeBy,
+        filter: Option<SlaComplianceFilterInput>,
+    ) -> async_graphql::Result<Vec<SlaAttribution>> {
+        sla_attribution::attribution(ctx, from, to, by, filter.unwrap_or_default()).await
     }
 
     /// The breaches on record, in the order in which they were recorded.
@@ -116,7 +144,21 @@ impl Query {
         before: Option<String>,
     ) -> async_graphql::Result<SlaBreachConnection> {
         let page = PageArguments { first, after, last, before };
-        sla::breaches(ctx, filter.unwrap_or_default(), page).await
+        sla_breach::breaches(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// The facts on record about clocks (warnings, verdicts, corrections, extensions, waivers), in the order in which they were recorded.
+    async fn sla_facts(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<SlaFactFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<SlaFactConnection> {
+        let page = PageArguments { first, after, last, before };
+        sla_fact::facts(ctx, filter.unwrap_or_default(), page).await
     }
 
     /// Every version of every SLA policy, in the order of publication.
@@ -168,14 +210,20 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
 
 /// What can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(CaseMutation, CustomerMutation, ReferenceDataMutation, OperationsMutation);
+pub struct Mutation(
+    CaseMutation,
+    CustomerMutation,
+    SlaMutation,
+    ReferenceDataMutation,
+    OperationsMutation,
+);
 
 /// What can be followed.
 pub struct Subscription;
 
 #[Subscription]
 impl Subscription {
-    /// What happens to a case: first what has happened after the cursor, then what comes.
+    /// What happens to a case: first what has happened after the cursor, then what comes. Facts about its clocks come by `slaFacts`.
     async fn case_events<'a>(
         &self,
         ctx: &Context<'a>,
@@ -192,7 +240,18 @@ impl Subscription {
         after: Option<String>,
         filter: Option<SlaBreachFilterInput>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaBreachEvent>> + 'a> {
-        breach_feed::follow(ctx, resume(ctx, after), filter.unwrap_or_default()).await
+        fact_feed::breaches(ctx, resume(ctx, after), filter.unwrap_or_default()).await
+    }
+
+    /// Facts about clocks: first those on record after the cursor, then each as it is recorded. Resumed with its last cursor, the feed
+    /// has no gap.
+    async fn sla_facts<'a>(
+        &self,
+        ctx: &Context<'a>,
+        after: Option<String>,
+        filter: Option<SlaFactFilterInput>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaFactEvent>> + 'a> {
+        fact_feed::facts(ctx, resume(ctx, after), filter.unwrap_or_default()).await
     }
 
     /// What drafts would change: the histories of the cases that you may know of, opened from `from` to before `to`, are replayed as if the

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use super::context::{Services, case_scope, failure, refused};
 use super::global_id::{self, NodeType};
 use super::scalar::DateTime;
-use super::sla::SlaClockState;
+use super::sla_clock::SlaClockState;
 use crate::error::{ErrorCode, RequestError};
 use crate::subscription::read_models::OwnReader;
 use crate::what_if::{Beside, Progress, Question, WhatIfError};

@@ -37,7 +37,7 @@ pub struct TimelineEntry {
     pub text: Option<String>,
     /// Which fields of the case got a value by it.
     pub changes: Vec<Change>,
-    /// The revision of the case's stream.
+    /// The revision of the case's stream; of extensions and waivers of its clocks, the revision of the stream of its clocks.
     pub revision: i64,
 }
 

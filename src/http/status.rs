@@ -22,7 +22,7 @@ pub fn status(refused: Option<ErrorCode>, media_type: MediaType) -> StatusCode {
             of_the_document(StatusCode::BAD_REQUEST)
         }
         ErrorCode::Forbidden => of_the_document(StatusCode::FORBIDDEN),
-        ErrorCode::BadUserInput => StatusCode::BAD_REQUEST,
+        ErrorCode::BadUserInput | ErrorCode::ReportTooLarge => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,

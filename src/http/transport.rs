@@ -17,7 +17,7 @@ use crate::graphql::parameters::Parameters;
 use crate::http::authentication::{AuthenticationError, Authenticator, bearer_token};
 use crate::http::errors::{Answer, settle};
 use crate::http::origin::{Origins, cors};
-use crate::http::{graphiql, graphql};
+use crate::http::{graphiql, graphql, reports};
 use crate::principal::Principal;
 
 /// The numbers that bound the transports.
@@ -171,11 +171,19 @@ pub(super) async fn drained(draining: &mut watch::Receiver<bool>) {
     let _ = draining.wait_for(|draining| *draining).await;
 }
 
-/// Mounts `/graphql` for every transport, and `/graphiql` when enabled.
+/// Mounts `/graphql` for every transport, the reports as CSV, and `/graphiql` when enabled.
 pub fn configure<E: Executor>(app: &mut web::ServiceConfig, transport: Transport<E>) {
     if transport.config.graphiql {
         app.route("/graphiql", web::get().to(graphiql::page));
     }
+    let reports = web::resource("/reports/{name}.csv")
+        .app_data(web::Data::new(transport.config.origins.clone()))
+        .app_data(web::Data::new(transport.clone()))
+        .route(web::get().to(reports::get::<E>))
+        .default_service(web::to(reports::other_method))
+        .wrap(from_fn(cors))
+        .wrap(Compress::default());
+    app.service(reports);
     let resource = web::resource("/graphql")
         .app_data(web::Data::new(transport.config.origins.clone()))
         .app_data(web::Data::new(transport))

@@ -2,6 +2,7 @@
 
 pub mod feed;
 pub mod random;
+pub mod service;
 pub mod tables;
 pub mod work;
 

@@ -119,6 +119,8 @@ pub struct Clock {
     pub target: Option<SignedDuration>,
     /// How many extensions were granted.
     pub extensions: u32,
+    /// How many extensions its policy allows; none where it names no terms.
+    pub extensions_allowed: u32,
     /// When it started; a recurring cycle may start in the future.
     pub started_at: Timestamp,
     /// When the clock got its target: later than the start when a rule brought it late. A breach before this raises no alarm.

@@ -7,7 +7,11 @@ use super::{
     SlaCommand, SlaCompletedLate, SlaEvent, SlaExtended, SlaMet, SlaRefusal, SlaRestated, SlaState,
     SlaWaived, SlaWarned, SlaWarningWithdrawn, WaiveBreach, state::verdict_allows_warning,
 };
-use crate::decider::{Context, Decider, Metadata};
+use crate::{
+    decider::{Context, Decider, Metadata},
+    pii::Pii,
+    text::check_personal_body,
+};
 
 /// The aggregate of one case's clock stream: what is on record of its clocks.
 #[derive(Clone, Copy, Debug)]
@@ -57,13 +61,13 @@ fn warnings(
     now: Timestamp,
     facts: &mut Vec<SlaEvent>,
 ) {
-    let is_open = matches!(verdict, ClockState::Running | ClockState::Paused);
+    let is_open = matches!(clock.state, ClockState::Running | ClockState::Paused);
     for warning in &clock.warnings {
         let threshold = &warning.threshold;
-        let is_warned = record.warned.contains(threshold);
+        let warned_at = record.warned.get(threshold);
         let reached = warning.at.filter(|at| *at <= now);
         if let Some(reached_at) = reached
-            && !is_warned
+            && (warned_at.is_none() || (is_open && warned_at < Some(&reached_at)))
             && verdict_allows_warning(verdict)
             // What was reached before the clock got its target, or after it stopped, warns nobody.
             && reached_at >= clock.attached_at
@@ -72,7 +76,7 @@ fn warnings(
             let subject = subject(clock, &clock.actions.on_warning);
             let (threshold, due_at) = (threshold.clone(), clock.due_at);
             facts.push(SlaWarned { subject, threshold, reached_at, due_at }.into());
-        } else if is_warned && is_open && warning.at.is_some_and(|at| at > now) {
+        } else if warned_at.is_some() && is_open && warning.at.is_some_and(|at| at > now) {
             let (subject, threshold) = (subject(clock, &[]), threshold.clone());
             let due_at = clock.due_at;
             facts.push(SlaWarningWithdrawn { subject, threshold, due_at }.into());
@@ -138,8 +142,13 @@ fn subject(clock: &ObserveClock, actions: &[String]) -> ClockSubject {
 
 fn extend(state: &SlaState, command: ExtendClock) -> Result<Vec<SlaEvent>, SlaRefusal> {
     let ExtendClock { subject, is_open, most, reason, told } = command;
+    check("reason", &reason)?;
+    check("told", &told)?;
     if !is_open {
         return Err(SlaRefusal::ClockEnded(subject.clock));
+    }
+    if most == 0 {
+        return Err(SlaRefusal::ExtensionNotAllowed(subject.clock));
     }
     let granted = state.clocks.get(&subject.clock).map_or(0, |record| record.extensions);
     if granted >= most {
@@ -150,6 +159,7 @@ fn extend(state: &SlaState, command: ExtendClock) -> Result<Vec<SlaEvent>, SlaRe
 
 fn waive(state: &SlaState, command: WaiveBreach) -> Result<Vec<SlaEvent>, SlaRefusal> {
     let WaiveBreach { subject, reason } = command;
+    check("reason", &reason)?;
     match state.clocks.get(&subject.clock) {
         Some(record) if record.waived => Ok(vec![]),
         Some(record) if record.verdict == Some(ClockState::Breached) => {
@@ -157,6 +167,10 @@ fn waive(state: &SlaState, command: WaiveBreach) -> Result<Vec<SlaEvent>, SlaRef
         }
         _ => Err(SlaRefusal::NotBreached(subject.clock)),
     }
+}
+
+fn check(field: &'static str, text: &Pii<String>) -> Result<(), SlaRefusal> {
+    check_personal_body(text).map_err(|problem| SlaRefusal::Text { field, problem })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClockKey, ClockState, FactSource, Metric};
 use crate::{
+    case::attribute::vocabulary,
     event::events,
     id::{CaseId, PolicyId},
     pii::Pii,
@@ -34,6 +35,30 @@ events! {
         Waived(SlaWaived) = "SlaWaived" v 1,
     }
 }
+
+vocabulary!(
+    /// What sort of fact about a clock it is.
+    SlaFactKind {
+        /// A clock's warning came.
+        Warned = "warned",
+        /// A warning no longer holds.
+        WarningWithdrawn = "warning_withdrawn",
+        /// A clock's due moment passed.
+        Breached = "breached",
+        /// A clock stopped in time.
+        Met = "met",
+        /// A clock stopped after its due moment.
+        CompletedLate = "completed_late",
+        /// A clock ended without a verdict.
+        Cancelled = "cancelled",
+        /// A verdict on record turned out otherwise.
+        Restated = "restated",
+        /// More time was granted.
+        Extended = "extended",
+        /// A breach does not count.
+        Waived = "waived",
+    }
+);
 
 /// Which clock a fact is about, with what a subscriber needs to choose it and to act on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -213,6 +238,20 @@ impl SlaEvent {
             Self::Restated(fact) => &fact.subject,
             Self::Extended(fact) => &fact.subject,
             Self::Waived(fact) => &fact.subject,
+        }
+    }
+    /// What sort of fact it is.
+    pub fn kind(&self) -> SlaFactKind {
+        match self {
+            Self::Warned(_) => SlaFactKind::Warned,
+            Self::WarningWithdrawn(_) => SlaFactKind::WarningWithdrawn,
+            Self::Breached(_) => SlaFactKind::Breached,
+            Self::Met(_) => SlaFactKind::Met,
+            Self::CompletedLate(_) => SlaFactKind::CompletedLate,
+            Self::Cancelled(_) => SlaFactKind::Cancelled,
+            Self::Restated(_) => SlaFactKind::Restated,
+            Self::Extended(_) => SlaFactKind::Extended,
+            Self::Waived(_) => SlaFactKind::Waived,
         }
     }
 }

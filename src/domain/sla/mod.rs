@@ -31,8 +31,8 @@ pub use decide::Sla;
 pub use error::SlaRefusal;
 pub use evaluate::{CalendarSource, PolicySource, evaluate};
 pub use event::{
-    ClockSubject, SlaBreached, SlaCancelled, SlaCompletedLate, SlaEvent, SlaExtended, SlaMet,
-    SlaRestated, SlaWaived, SlaWarned, SlaWarningWithdrawn,
+    ClockSubject, SlaBreached, SlaCancelled, SlaCompletedLate, SlaEvent, SlaExtended, SlaFactKind,
+    SlaMet, SlaRestated, SlaWaived, SlaWarned, SlaWarningWithdrawn,
 };
 pub use history::{
     AnswerKind, Cause, Fact, FactKind, FactSource, Opening, PolicyBinding, SlaHistory,

@@ -1,6 +1,6 @@
 //! What the clock stream of a case knows: what is on record of each clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ pub struct ClockRecord {
     pub breach_due_at: Option<Timestamp>,
     /// Whether it is on record that a breached clock stopped.
     pub completed_late: bool,
-    /// The thresholds that were warned of, and not withdrawn.
-    pub warned: BTreeSet<String>,
+    /// The thresholds that were warned of, and not withdrawn, with the moment at which each was reached.
+    pub warned: BTreeMap<String, Timestamp>,
     /// How many extensions were granted.
     pub extensions: u32,
     /// Whether its breach was waived.
@@ -36,8 +36,12 @@ impl SlaState {
     pub fn evolve(&mut self, event: &SlaEvent) {
         let record = self.clocks.entry(event.subject().clock.clone()).or_default();
         match event {
-            SlaEvent::Warned(fact) => drop(record.warned.insert(fact.threshold.clone())),
-            SlaEvent::WarningWithdrawn(fact) => drop(record.warned.remove(&fact.threshold)),
+            SlaEvent::Warned(fact) => {
+                record.warned.insert(fact.threshold.clone(), fact.reached_at);
+            }
+            SlaEvent::WarningWithdrawn(fact) => {
+                record.warned.remove(&fact.threshold);
+            }
             SlaEvent::Breached(fact) => {
                 record.verdict = Some(ClockState::Breached);
                 record.breach_due_at = Some(fact.due_at);
@@ -74,11 +78,16 @@ impl SlaState {
         let settled = record.verdict.filter(|verdict| *verdict != ClockState::Running);
 
         let warnings = clock.warnings.iter().filter_map(|warning| {
-            let is_warned = record.warned.contains(&warning.threshold);
             let at = warning.at?;
-            let comes = at >= clock.attached_at
-                && clock.stopped_at.is_none_or(|stopped_at| at <= stopped_at);
-            (!is_warned && comes && verdict_allows_warning(verdict)).then_some(at)
+            match record.warned.get(&warning.threshold) {
+                // The deadline moved: what was warned of is withdrawn, or warned of again.
+                Some(warned_at) => (is_open && at > *warned_at).then_some(at_once),
+                None => {
+                    let comes = at >= clock.attached_at
+                        && clock.stopped_at.is_none_or(|stopped_at| at <= stopped_at);
+                    (comes && verdict_allows_warning(verdict)).then_some(at)
+                }
+            }
         });
         let own = match (settled, is_settled, is_open) {
             // What is on record still holds, unless the due moment moved or the clock has stopped since.

@@ -168,6 +168,7 @@ fn clock_of(observed: &ObserveClock) -> Clock {
         goal: None,
         target: None,
         extensions: 0,
+        extensions_allowed: 0,
         started_at: observed.started_at,
         attached_at: observed.attached_at,
         due_at: observed.due_at,

@@ -107,6 +107,7 @@ pub(super) fn clock(
         goal,
         target,
         extensions,
+        extensions_allowed: promise.target.extension.map_or(0, |terms| terms.most),
         started_at: cycle.started_at,
         attached_at: cycle.attached_at,
         due_at,

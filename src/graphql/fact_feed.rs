@@ -1,8 +1,8 @@
-//! The subscription to breaches: a feed without loss, resumed by cursor.
+//! The subscriptions to facts about clocks: a feed without loss, resumed by cursor.
 //!
-//! The feed is the read model of breaches, read in the order of the log. That order is also the order of delivery, so a subscriber that
+//! The feed is the read model of facts, read in the order of the log. That order is also the order of delivery, so a subscriber that
 //! gives its last cursor gets exactly what came after it, however long it was away; and every page is a query with the subscriber's scope.
-//! A slow subscriber reads later; nothing is kept for it in memory.
+//! A slow subscriber reads later; nothing is kept for it in memory. The feed of breaches is the same feed with a filter.
 
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use async_graphql::{Context, SimpleObject};
 use async_stream::try_stream;
 use futures_util::Stream;
 use parvandeh_projections::page::{Anchor, PAGE_SIZE_MAX, PageRequest};
-use parvandeh_projections::sla_breaches;
+use parvandeh_projections::sla_facts::{self, FactFilter, FactRow};
 
 use super::context::{Services, case_scope, failure, refused};
 use super::cursor::{self, ListKey};
-use super::sla::{SlaBreach, SlaBreachFilterInput};
+use super::sla_breach::{SlaBreach, SlaBreachFilterInput};
+use super::sla_fact::{SlaFact, SlaFactFilterInput};
 
 /// A breach, as a subscriber gets it.
 #[derive(SimpleObject)]
@@ -25,23 +26,58 @@ pub struct SlaBreachEvent {
     pub breach: SlaBreach,
 }
 
+/// A fact about a clock, as a subscriber gets it.
+#[derive(SimpleObject)]
+pub struct SlaFactEvent {
+    /// Where it stands in the feed: give it as `after` to go on behind it. The same for every filter.
+    pub cursor: String,
+    /// The fact.
+    pub fact: SlaFact,
+}
+
 /// Every breach on record after the cursor, then every breach that comes.
-pub async fn follow<'a>(
+pub async fn breaches<'a>(
     ctx: &Context<'a>,
     after: Option<String>,
     filter: SlaBreachFilterInput,
 ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaBreachEvent>> + 'a> {
+    let filter = filter.into_filter().map_err(refused)?;
+    follow(ctx, "slaBreachFeed", after, filter, |cursor, row| SlaBreachEvent {
+        cursor,
+        breach: row.into(),
+    })
+}
+
+/// Every fact on record after the cursor, then every fact that comes.
+pub async fn facts<'a>(
+    ctx: &Context<'a>,
+    after: Option<String>,
+    filter: SlaFactFilterInput,
+) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaFactEvent>> + 'a> {
+    let filter = filter.into_filter().map_err(refused)?;
+    follow(ctx, "slaFactFeed", after, filter, |cursor, row| SlaFactEvent {
+        cursor,
+        fact: row.into(),
+    })
+}
+
+fn follow<'a, Event: 'a>(
+    ctx: &Context<'a>,
+    feed: &str,
+    after: Option<String>,
+    filter: FactFilter,
+    event: impl Fn(String, FactRow) -> Event + 'a,
+) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<Event>> + 'a> {
     let services = ctx.data_unchecked::<Arc<Services>>().clone();
     let scope = case_scope(ctx);
-    let filter = filter.into_filter().map_err(refused)?;
     // A position means something only in the log that it was read from.
-    let list = ListKey::of("slaBreachFeed", services.store.id());
+    let list = ListKey::of(feed, services.store.id());
     let mut reached: Option<Anchor> =
         after.map(|after| cursor::decode("after", list, &after)).transpose().map_err(refused)?;
     Ok(try_stream! {
         let mut moved = services.read_models.position_changes();
         loop {
-            // Marked as seen before reading, so that no breach falls between the page and the wait.
+            // Marked as seen before reading, so that no fact falls between the page and the wait.
             moved.borrow_and_update();
             loop {
                 let request =
@@ -49,13 +85,12 @@ pub async fn follow<'a>(
                 let (scope, filter) = (scope.clone(), filter.clone());
                 let page = services
                     .read_models
-                    .query(move |db| sla_breaches::breaches(db, &scope, &filter, request))
+                    .query(move |db| sla_facts::facts(db, &scope, &filter, request))
                     .await
                     .map_err(|error| failure(&error))?;
                 for (anchor, row) in page.rows {
                     reached = Some(anchor);
-                    let cursor = cursor::encode(list, anchor);
-                    yield SlaBreachEvent { cursor, breach: row.into() };
+                    yield event(cursor::encode(list, anchor), row);
                 }
                 if !page.has_more {
                     break;
