@@ -33,6 +33,10 @@ pub const SUBSCRIPTIONS: &[(&str, &str)] = &[
     ("caseEvents", "subscription($id: ID!) { caseEvents(caseId: $id) { cursor } }"),
     ("slaBreaches", "subscription { slaBreaches { cursor } }"),
     ("slaFacts", "subscription { slaFacts { cursor } }"),
+    (
+        "simulateSla",
+        "subscription { simulateSla(policyId: \"x\", policy: { name: \"x\", rules: [{ name: \"x\", targets: [] }] }) { casesDone } }",
+    ),
 ];
 
 /// The mutations on an existing case, each with the least input beside `caseId`.

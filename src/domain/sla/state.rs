@@ -81,7 +81,9 @@ impl SlaState {
             let at = warning.at?;
             match record.warned.get(&warning.threshold) {
                 // The deadline moved: what was warned of is withdrawn, or warned of again.
-                Some(warned_at) => (is_open && at > *warned_at).then_some(at_once),
+                Some(warned_at) => {
+                    (is_open && at > *warned_at && at >= clock.attached_at).then_some(at_once)
+                }
                 None => {
                     let comes = at >= clock.attached_at
                         && clock.stopped_at.is_none_or(|stopped_at| at <= stopped_at);
