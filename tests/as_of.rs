@@ -296,7 +296,8 @@ fn clocks(log: &[Raw], events: &[&Raw], clock_stream: &str, moment: Timestamp) -
         }
         match event.type_name.as_str() {
             "SlaBreached" => drop(breached.insert(clock)),
-            "SlaRestated" if event.data["to"] != "breached" => drop(breached.remove(clock)),
+            "SlaRestated" if event.data["to"] == "breached" => drop(breached.insert(clock)),
+            "SlaRestated" => drop(breached.remove(clock)),
             _ => {}
         }
     }
