@@ -27,13 +27,30 @@ pub fn schema(directory: &Path, check: bool) -> Result<Exit, Failure> {
 fn contracts() -> BTreeMap<PathBuf, String> {
     let mut contracts = BTreeMap::new();
     contracts.insert(PathBuf::from("schema.graphql"), graphql::sdl());
-    let certificate = parvandeh_domain::sla::certificate::schema();
-    contracts.insert(PathBuf::from("sla-certificate.json"), pretty(&certificate));
+    for (file, schema) in [
+        ("calendar.json", parvandeh_domain::calendar::schema()),
+        ("sla-policy.json", parvandeh_domain::policy::schema()),
+        ("sla-certificate.json", parvandeh_domain::sla::certificate::schema()),
+    ] {
+        contracts.insert(PathBuf::from(file), pretty(&schema));
+    }
     for (event_type, schema) in parvandeh_domain::log::schemas() {
         let file = format!("events/{}.v{}.json", event_type.name, event_type.version);
         contracts.insert(PathBuf::from(file), pretty(&schema));
     }
     contracts
+}
+
+/// The contracts that lie in the directory and are not generated any more.
+fn unknown(directory: &Path, contracts: &BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
+    let files = [directory.to_owned(), directory.join("events")].into_iter().filter_map(|folder| {
+        let entries = std::fs::read_dir(folder).ok()?;
+        Some(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()))
+    });
+    let is_known = |path: &PathBuf| {
+        path.strip_prefix(directory).is_ok_and(|file| contracts.contains_key(file))
+    };
+    files.flatten().filter(|path| !is_known(path)).collect()
 }
 
 fn pretty(schema: &impl serde::Serialize) -> String {
@@ -51,7 +68,11 @@ fn report(directory: &Path, contracts: &BTreeMap<PathBuf, String>) -> Exit {
     for file in &differing {
         println!("differs: {}", directory.join(file).display());
     }
-    if differing.is_empty() {
+    let unknown = unknown(directory, contracts);
+    for file in &unknown {
+        println!("published no more: {}", file.display());
+    }
+    if differing.is_empty() && unknown.is_empty() {
         println!("{} contracts are as committed.", contracts.len());
         Exit::Done
     } else {

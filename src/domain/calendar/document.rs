@@ -127,6 +127,11 @@ impl JsonSchema for TimeOfDay {
     }
 }
 
+/// The JSON Schema of the documents that people write, for editors and other programs.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(CalendarDocument)
+}
+
 impl CalendarDocument {
     const INTERVALS_A_DAY_MAX: usize = 16;
 

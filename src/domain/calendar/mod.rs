@@ -31,7 +31,7 @@ mod working_time;
 
 pub use command::{CalendarCommand, PublishCalendar};
 pub use decide::Calendar;
-pub use document::{CalendarDocument, Interval, TimeOfDay, Weekday, is_time_zone};
+pub use document::{CalendarDocument, Interval, TimeOfDay, Weekday, is_time_zone, schema};
 pub use error::CalendarRefusal;
 pub use event::{CalendarEvent, CalendarPublished};
 pub use exception::{Exception, Yearly};

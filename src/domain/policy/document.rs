@@ -320,6 +320,11 @@ pub const DEFAULT_CALENDAR: &str = "default";
 /// The agreement of policies that name none.
 pub const DEFAULT_AGREEMENT: &str = "sla";
 
+/// The JSON Schema of the documents that people write, for editors and other programs.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(PolicyDocument)
+}
+
 impl PolicyDocument {
     /// The agreement that the policy belongs to.
     pub fn agreement(&self) -> &str {

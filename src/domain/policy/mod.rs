@@ -34,7 +34,7 @@ pub use decide::Policy;
 pub use document::{
     Actions, Cycles, DEFAULT_AGREEMENT, DEFAULT_CALENDAR, ExtensionTerms, LateStart,
     MatchedAttributes, OpenCases, PolicyDocument, Recurrence, Responders, ResponseKind, Rule,
-    Selection, Target,
+    Selection, Target, schema,
 };
 pub use error::PolicyRefusal;
 pub use event::{PolicyEvent, PolicyPublished};
