@@ -12,6 +12,7 @@ use parvandeh_projections::case_timeline::{Change, TimelineEntry};
 use serde_json::{Value, json};
 
 use super::case_log::CaseLog;
+use super::file;
 use super::{Exit, Failure, Format};
 use crate::config::Config;
 use crate::replay;
@@ -25,8 +26,8 @@ pub fn replay(
 ) -> Result<Exit, Failure> {
     let found = CaseLog::read(config, case, as_of)?;
     match format {
-        Format::Text => print_text(&found, as_of),
-        Format::Json => println!("{:#}", to_json(&found)),
+        Format::Text => file::answer(&text(&found, as_of))?,
+        Format::Json => file::answer(&format!("{:#}\n", to_json(&found)))?,
     }
     Ok(Exit::Done)
 }
@@ -40,42 +41,54 @@ fn timeline(found: &CaseLog) -> impl Iterator<Item = TimelineEntry> {
     })
 }
 
-fn print_text(found: &CaseLog, as_of: Option<Timestamp>) {
-    let Some(row) = replay::case_row(found.id, &found.events) else { return };
-    println!("Case {} ({})", row.reference, found.id);
-    println!("{}", row.subject);
+/// Adds a line to a text, which cannot fail.
+macro_rules! line {
+    ($out:ident $(, $($argument:tt)+)?) => {{
+        $( $out.push_str(&format!($($argument)+)); )?
+        $out.push('\n');
+    }};
+}
+
+fn text(found: &CaseLog, as_of: Option<Timestamp>) -> String {
+    let mut out = String::new();
+    let Some(row) = replay::case_row(found.id, &found.events) else { return out };
+    line!(out, "Case {} ({})", row.reference, found.id);
+    line!(out, "{}", row.subject);
     if let Some(moment) = as_of {
-        println!("as it was known at {moment}");
+        line!(out, "as it was known at {moment}");
     }
-    println!();
+    line!(out);
     let mut state = BTreeMap::<String, String>::new();
     for step in timeline(found) {
-        println!("{:>4}  {}  {}", step.revision, step.occurred_at, step.event_type);
+        line!(out, "{:>4}  {}  {}", step.revision, step.occurred_at, step.event_type);
         if step.recorded_at != step.occurred_at {
-            println!("      recorded {}", step.recorded_at);
+            line!(out, "      recorded {}", step.recorded_at);
         }
-        println!("      by {}", step.actor_id);
+        line!(out, "      by {}", step.actor_id);
         for Change { field, value } in &step.changes {
             match state.insert(field.clone(), value.clone()) {
-                Some(before) if before != *value => println!("      {field}: {before} -> {value}"),
+                Some(before) if before != *value => {
+                    line!(out, "      {field}: {before} -> {value}")
+                }
                 Some(_) => {}
-                None => println!("      {field}: {value}"),
+                None => line!(out, "      {field}: {value}"),
             }
         }
         if let Some(text) = &step.text {
             for line in text.lines() {
-                println!("      | {line}");
+                line!(out, "      | {line}");
             }
         }
     }
-    println!();
-    println!("status {}, {} events", row.status, found.events.len());
+    line!(out);
+    line!(out, "status {}, {} events", row.status, found.events.len());
     let now = as_of.unwrap_or_else(|| crate::clock::Clock::now(&crate::clock::SystemClock));
     for ClockRow { clock, breach_recorded, .. } in found.clocks.rows() {
         let due =
             clock.due_at.map_or("no due time while it waits".to_owned(), |due| due.to_string());
         let recorded = if breach_recorded { ", breach on record" } else { "" };
-        println!(
+        line!(
+            out,
             "clock {}: {}, due {due}{recorded} (policy {} version {}, rule \"{}\")",
             clock.key,
             standing(&clock, now),
@@ -84,6 +97,7 @@ fn print_text(found: &CaseLog, as_of: Option<Timestamp>) {
             clock.rule
         );
     }
+    out
 }
 
 /// How a clock stands, telling what is late and done from what is late and open.
