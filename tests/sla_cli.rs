@@ -216,7 +216,7 @@ fn scenarios_of_a_folder_stand_or_say_what_was_found() {
     write(directory.path(), "notes.txt", "not a scenario");
     let text = printed(&["test", folder], DONE);
     let expected =
-        format!("stands  {good}  Four hours on a Friday\n1 scenarios: 1 stand, 0 do not\n");
+        format!("stands  {good}  Four hours on a Friday\nscenarios: 1; stand: 1; fail: 0\n");
     assert_eq!(text, expected);
 
     write(directory.path(), "late.yaml", &SCENARIO.replace("14:00", "15:00"));
@@ -234,7 +234,7 @@ fn scenarios_of_a_folder_stand_or_say_what_was_found() {
     let found = r#"2026-01-02 16:00 resolution-1 due: found "2026-01-02 14:00", expected "2026-01-02 15:00""#;
     assert!(text.contains(found), "{text}");
     assert!(text.contains("events[0].openend: no event has this name"), "{text}");
-    assert!(text.ends_with("4 scenarios: 2 stand, 2 do not\n"), "{text}");
+    assert!(text.ends_with("scenarios: 4; stand: 2; fail: 2\n"), "{text}");
 
     let json: Value =
         serde_json::from_str(&printed(&["test", folder, "--format", "json"], FAILED)).unwrap();

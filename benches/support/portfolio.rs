@@ -1,7 +1,7 @@
 //! A log as a year of work would leave it: cases of about ten events whose lives overlap, customers, a policy and a weekly calendar.
 //!
 //! One case in ten waits for its customer for ever, one in twenty is resolved late and has its breach on record, and three in ten of
-//! the others have a date of their own, which is kept. Nothing is left for the SLA monitor to find.
+//! the others have a date of their own, which is kept. The SLA monitor finds the breaches on record, and records the other verdicts.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -53,7 +53,7 @@ pub fn test(paths: &[PathBuf], format: Format) -> Result<Exit, Failure> {
     match format {
         Format::Text => {
             let count = files.len();
-            file::answer(&format!("{count} scenarios: {stand} stand, {fail} do not\n"))?;
+            file::answer(&format!("scenarios: {count}; stand: {stand}; fail: {fail}\n"))?;
         }
         Format::Json => {
             let all = json!({ "stand": stand, "fail": fail, "scenarios": outcomes });
