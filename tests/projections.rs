@@ -216,7 +216,7 @@ proptest! {
         generation.complete().unwrap();
         check_streams(&log);
         check_cases(&log, generation.path());
-        check_clocks(generation.path());
+        check_clocks(&log, generation.path());
     }
 }
 
@@ -351,9 +351,42 @@ fn merged_into_each(db: &Connection, id: Uuid) -> Vec<Uuid> {
     (0..4).map(numbered_case).filter(takes_in).collect()
 }
 
+/// A case's row knows the breaches that the log tells of and has not taken back, and no others.
+fn check_breaches(log: &[LoggedEvent], db: &Connection) {
+    let mut breached = BTreeSet::new();
+    for event in log {
+        let is_restated = match &*event.type_name {
+            "SlaBreached" => false,
+            "SlaRestated" => true,
+            _ => continue,
+        };
+        let fact: Value = serde_json::from_slice(&event.data).unwrap();
+        let text = |field: &str| fact[field].as_str().unwrap().to_owned();
+        let clock = (text("case_id"), text("clock"));
+        if is_restated && fact["to"] != "breached" {
+            breached.remove(&clock);
+        } else {
+            breached.insert(clock);
+        }
+    }
+    let mut statement = db.prepare("SELECT case_id, ground FROM sla_case").unwrap();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let (case, ground): (Uuid, String) = (row.get(0).unwrap(), row.get(1).unwrap());
+        let ground: Value = serde_json::from_str(&ground).unwrap();
+        let clocks = ground["record"]["clocks"].as_object().unwrap();
+        let on_record = clocks.iter().filter(|(_, record)| !record["breach_due_at"].is_null());
+        let recorded: BTreeSet<&str> = on_record.map(|(key, _)| key.as_str()).collect();
+        let case = case.to_string();
+        let told = breached.iter().filter(|(of, _)| *of == case).map(|(_, key)| key.as_str());
+        assert_eq!(recorded, told.collect::<BTreeSet<_>>(), "the breaches of {case}");
+    }
+}
+
 /// What must hold of every clock.
-fn check_clocks(path: &Path) {
+fn check_clocks(log: &[LoggedEvent], path: &Path) {
     let db = Connection::open(path).unwrap();
+    check_breaches(log, &db);
     let mut statement = db
         .prepare(
             "SELECT case_id, clock, state, started_at, due_at, stopped_at, elapsed, wall_clock FROM sla_clock",

@@ -141,12 +141,13 @@ fn policies(world: &World) -> Vec<Row> {
             row(format!("a policy with {name}"), with(good.clone(), changes), "POLICY_INVALID")
         })
         .collect();
-    let unknown = with_target(json!({ "calendar": "moon" }));
-    rows.push(row(
-        "a policy with an unknown calendar".to_owned(),
-        with(good, unknown),
-        "CALENDAR_UNKNOWN",
-    ));
+    for (name, calendar) in [
+        ("a policy with an unknown calendar", json!("moon")),
+        ("a policy with no calendar, and no default one", Value::Null),
+    ] {
+        let changes = with_target(json!({ "calendar": calendar }));
+        rows.push(row(name.to_owned(), with(good.clone(), changes), "CALENDAR_UNKNOWN"));
+    }
     rows.push(row("a policy of a list".to_owned(), json!([]), "POLICY_INVALID"));
     rows
 }
