@@ -8,6 +8,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::id::DataSubject;
+
 /// Personal data: a name, an address, free text written by or about a person.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -28,6 +30,31 @@ impl<T> Pii<T> {
 impl<T> fmt::Debug for Pii<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+/// What an event's metadata says of its sealed fields, so that proofs cover them and outlive them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Seal {
+    /// Whom the fields are about.
+    pub subject: DataSubject,
+    /// The data key.
+    pub key: uuid::Uuid,
+    /// How they are encrypted.
+    pub algorithm: String,
+    /// SHA-256 of the envelope, in hexadecimal digits.
+    pub sha256: String,
+    /// HMAC-SHA256 of a fixed label under the data key, in hexadecimal digits: the envelope can be opened with this key only.
+    pub commitment: String,
+}
+
+/// The encrypted personal fields of one event, as bytes that only the vault understands.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Envelope(pub Box<[u8]>);
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[envelope of {} bytes]", self.0.len())
     }
 }
 
