@@ -31,6 +31,7 @@ pub fn envelope(occurred_at: Option<Timestamp>) -> Envelope {
         actor: Actor { kind: ActorKind::Staff, id: "tester".to_owned() },
         occurred_at,
         correlation_id: command_id.0,
+        subject: None,
     }
 }
 

@@ -42,9 +42,7 @@ pub fn explain(
             )
         }
         Format::Text => {
-            let subject = case_row(found.id, &found.events).map(|row| row.subject);
             let mut text = format!("Case {} ({})\n", found.id.reference(), found.id);
-            text += &format!("{}\n", subject.unwrap_or_default());
             let known = if as_of.is_some() { "as it was known at" } else { "now:" };
             text += &format!("{known} {now}\n");
             let characters = Characters::of_locale();
