@@ -21,4 +21,5 @@ pub mod principal;
 pub mod replay;
 pub mod store;
 pub mod subscription;
+pub mod vault;
 pub mod what_if;
