@@ -225,9 +225,7 @@ impl ReadModel for CaseTimeline {
             return erase(db, customer_id);
         }
         let entry = match &event.event {
-            DomainEvent::Case(id, case_event) => {
-                TimelineEntry::of(*id, case_event, event)
-            }
+            DomainEvent::Case(id, case_event) => TimelineEntry::of(*id, case_event, event),
             DomainEvent::Clock(id, fact) => {
                 let entry = TimelineEntry::of_clock(*id, fact, event);
                 let Some(entry) = entry else { return Ok(()) };

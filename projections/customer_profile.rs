@@ -130,7 +130,8 @@ impl CustomerRow {
                 event_id: recorded.id.0,
             }),
             CustomerEvent::ConsentWithdrawn(ConsentWithdrawn { purpose, channel }) => {
-                self.consents.retain(|known| (known.purpose, known.channel) != (*purpose, *channel));
+                self.consents
+                    .retain(|known| (known.purpose, known.channel) != (*purpose, *channel));
             }
             CustomerEvent::LegalHoldPlaced(placed) => {
                 self.legal_hold = Some(placed.matter.clone());
@@ -157,8 +158,7 @@ impl CustomerRow {
     }
 }
 
-const COLUMNS: &str =
-    "id, kind, name, language, tier, registered_at, updated_at, revision, contact_points, \
+const COLUMNS: &str = "id, kind, name, language, tier, registered_at, updated_at, revision, contact_points, \
      legal_hold, consents, erasure";
 
 struct CustomerTable;

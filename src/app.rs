@@ -24,7 +24,7 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::projector::ProjectorError;
 use crate::subscription::read_models::ReadModels;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{Keyring, Vault, VaultError};
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -74,19 +74,27 @@ impl App {
         Self::open_with_clock(directory, SystemClock).await
     }
 
-    /// Opens a data directory with another clock. The read models are not started yet.
+    /// Opens a data directory with another clock.
     pub async fn open_with_clock(directory: &Path, clock: impl Clock) -> Result<Self, StartError> {
+        Self::open_with(directory, Keyring::at(directory.join("keyring")), clock).await
+    }
+
+    /// Opens a data directory whose keyring stands elsewhere. The read models are not started yet.
+    pub async fn open_with(
+        directory: &Path,
+        keyring: Keyring,
+        clock: impl Clock,
+    ) -> Result<Self, StartError> {
         let path = directory.to_owned();
         let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
             .await
             .expect("opening does not panic")?;
         let store = Arc::new(store);
-        let vault = open_vault(directory).await?;
+        let vault = open_vault(directory, keyring).await?;
         let port: Arc<dyn EventStore> = store.clone();
         let floor = latest_recorded_at(&port).await?;
         let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
-        let commands =
-            Arc::new(CommandHandler::new(port.clone(), vault.clone(), clock.clone()));
+        let commands = Arc::new(CommandHandler::new(port.clone(), vault.clone(), clock.clone()));
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
@@ -184,9 +192,9 @@ impl App {
 }
 
 /// Opens the vault beside the log.
-async fn open_vault(directory: &Path) -> Result<Arc<Vault>, VaultError> {
+async fn open_vault(directory: &Path, keyring: Keyring) -> Result<Arc<Vault>, VaultError> {
     let directory = directory.to_owned();
-    let vault = tokio::task::spawn_blocking(move || Vault::open(&directory, &directory.join("keyring")))
+    let vault = tokio::task::spawn_blocking(move || Vault::open(&directory, keyring))
         .await
         .expect("opening does not panic")?;
     Ok(Arc::new(vault))

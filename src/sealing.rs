@@ -38,16 +38,19 @@ impl Draft {
     /// When the subject's data were erased, or the key cannot be had.
     pub fn seal(self, vault: &Vault) -> Result<NewEvent, SealError> {
         let Self { id, event_type, mut meta, json, subject } = self;
-        let parted = pii::part(event_type.name, &json).expect("an event's fields are a JSON object");
-        let (data, envelope) = match parted.zip(subject) {
-            Some((parted, subject)) => {
+        let parted =
+            pii::part(event_type.name, &json).expect("an event's fields are a JSON object");
+        let (data, envelope) = match parted {
+            Some(parted) => {
+                let subject = subject.ok_or(VaultError::NoSubject(event_type.name))?;
                 let sealed = vault.seal(subject, id.0, parted.personal.as_bytes())?;
                 meta.personal = Some(sealed.seal);
                 (parted.public.into_bytes(), Some(sealed.envelope))
             }
             None => (json, None),
         };
-        let metadata = serde_json::to_vec(&meta).expect("metadata has string keys and plain values");
+        let metadata =
+            serde_json::to_vec(&meta).expect("metadata has string keys and plain values");
         let (name, version) = (event_type.name, event_type.version);
         let (metadata, data) = (Bytes::from(metadata), Bytes::from(data));
         Ok(NewEvent { id: id.0, type_name: name, version, metadata, data, envelope })

@@ -34,9 +34,7 @@ pub fn replay(
 
 fn timeline(found: &CaseLog) -> impl Iterator<Item = TimelineEntry> {
     found.events.iter().filter_map(|recorded| match &recorded.event {
-        DomainEvent::Case(id, event) => {
-            Some(TimelineEntry::of(*id, event, recorded))
-        }
+        DomainEvent::Case(id, event) => Some(TimelineEntry::of(*id, event, recorded)),
         _ => None,
     })
 }

@@ -78,7 +78,8 @@ impl Eraser {
             .expect("erasing does not panic")?;
 
         let mut streams = vec![stream("customer", id)];
-        let cases = self.read_models.query(move |db| case_summary::cases_of_customer(db, id)).await?;
+        let cases =
+            self.read_models.query(move |db| case_summary::cases_of_customer(db, id)).await?;
         for case_id in cases {
             streams.extend([stream("case", case_id), stream("clock", case_id)]);
         }
@@ -88,7 +89,7 @@ impl Eraser {
             envelope_count += self.remove_envelopes(&stream, subject).await?;
         }
         let confirm = ConfirmErasure {
-            key_count: keys.key_count,
+            key_count: u32::try_from(keys.tombstone.keys.len()).unwrap_or(u32::MAX),
             envelope_count: u32::try_from(envelope_count).unwrap_or(u32::MAX),
         };
         self.execute(id, "confirm", CustomerCommand::ConfirmErasure(confirm)).await

@@ -235,9 +235,8 @@ impl CommandHandler {
                 let first = batch.len();
                 decide::<D>(&mut after, envelope, command.clone(), recorded_at, &mut batch)?;
                 // An opening decides whose case it is: so the state after the command is asked.
-                let subject = subject.or_else(|| {
-                    D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?)
-                });
+                let subject = subject
+                    .or_else(|| D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?));
                 batch[first..].iter_mut().for_each(|draft| draft.subject = subject);
             }
             if batch.is_empty() {
@@ -291,7 +290,7 @@ impl CommandHandler {
                 .expect("sealing does not panic")
         };
         sealed.map_err(|error| match error {
-            SealError::Erased => CommandError::Erased,
+            SealError::Erased(_) => CommandError::Erased,
             SealError::Vault(error) => CommandError::Vault(error),
         })
     }

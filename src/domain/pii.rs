@@ -308,7 +308,8 @@ mod tests {
 
     #[test]
     fn an_event_is_parted_and_joined_again_byte_for_byte() {
-        let json = r#"{"kind":"complaint","subject":"«نشتی» \"آب\"","channel":"phone","description":"x"}"#;
+        let json =
+            r#"{"kind":"complaint","subject":"«نشتی» \"آب\"","channel":"phone","description":"x"}"#;
         let parted = part("CaseOpened", json.as_bytes()).unwrap().unwrap();
         assert_eq!(
             parted.public,

@@ -60,9 +60,7 @@ impl Personal {
             return Ok(opened.as_ref());
         }
         let opened = match &self.envelope {
-            Some(envelope) => {
-                Opener::of(ctx).open(&envelope.0).map_err(|error| failure(&error))?
-            }
+            Some(envelope) => Opener::of(ctx).open(&envelope.0).map_err(|error| failure(&error))?,
             None => None,
         };
         Ok(self.opened.get_or_init(|| opened).as_ref())

@@ -137,10 +137,7 @@ async fn consent(
     change(ctx, &input.customer_id, common, command(domain::Consent { purpose, channel })).await
 }
 
-async fn erase(
-    ctx: &Context<'_>,
-    input: EraseCustomerInput,
-) -> Result<Option<Customer>, Failed> {
+async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Customer>, Failed> {
     let EraseCustomerInput { customer_id, ground, expected_revision, idempotency_key } = input;
     let common = Common { expected_revision, idempotency_key, ..Common::default() };
     let order = domain::OrderErasure { ground: ground.into() };

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object};
 use jiff::Timestamp;
 use parvandeh_domain::case::Case;
+use parvandeh_domain::decider::Decider;
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::sla::{ClockKey, ExtendClock, Sla, SlaCommand, WaiveBreach};
 use parvandeh_projections::case_clocks::ClockRow;

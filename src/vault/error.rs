@@ -13,6 +13,9 @@ use super::keyring::KeyringError;
 /// Why the vault cannot be opened or used. No message holds a key or personal data.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
+    /// An event says something personal and nobody said of whom: a defect of the program.
+    #[error("{0} has personal fields, and whom they are about is not known")]
+    NoSubject(&'static str),
     /// Another process has the keyring open.
     #[error("{} is in use by another process: stop it first", .0.display())]
     InUse(PathBuf),
@@ -53,7 +56,9 @@ pub enum VaultError {
     #[error(transparent)]
     Damaged(#[from] EnvelopeDamage),
     /// A data key is not there, and no erasure says why.
-    #[error("data key {0} is not in keys.db, and was not erased: restore keys.db from a later backup")]
+    #[error(
+        "data key {0} is not in keys.db, and was not erased: restore keys.db from a later backup"
+    )]
     KeyMissing(Uuid),
     /// The vault was opened for reading alone.
     #[error("the vault is open for reading alone")]

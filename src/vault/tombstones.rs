@@ -88,9 +88,8 @@ impl Tombstones {
         let mut tombstones = Self::default();
         let lines = bytes[..whole_bytes].split_inclusive(|&byte| byte == b'\n');
         for (index, line) in lines.enumerate() {
-            let tombstone = serde_json::from_slice(line).map_err(|_| {
-                KeyringError::Tombstone { path: path.to_owned(), line: index + 1 }
-            })?;
+            let tombstone = serde_json::from_slice(line)
+                .map_err(|_| KeyringError::Tombstone { path: path.to_owned(), line: index + 1 })?;
             tombstones.add(tombstone);
         }
         Ok((tombstones, whole_bytes))

@@ -12,7 +12,6 @@ use crate::cli::case_log::CaseLog;
 use crate::cli::{Exit, Failure, Format, file};
 use crate::config::Config;
 use crate::local_time::{LocalTimes, amount};
-use crate::replay::case_row;
 
 /// Explains the clocks of a case.
 pub fn explain(

@@ -168,7 +168,10 @@ pub(super) fn remove_envelopes(log: &Connection, events: &[Position]) -> rusqlit
 }
 
 /// Gives events that stand one behind the other in the log, or in a stream, their envelopes.
-pub(super) fn attach_envelopes(log: &Connection, events: &mut [LoggedEvent]) -> Result<(), ReadError> {
+pub(super) fn attach_envelopes(
+    log: &Connection,
+    events: &mut [LoggedEvent],
+) -> Result<(), ReadError> {
     let Some((first, last)) = events.first().zip(events.last()) else { return Ok(()) };
     let (first, last) = (first.position.0, last.position.0);
     let dense = last - first < 4 * events.len() as u64;
@@ -180,7 +183,8 @@ pub(super) fn attach_envelopes(log: &Connection, events: &mut [LoggedEvent]) -> 
             let envelope = one
                 .query_row([event.position.0.cast_signed()], |row| row.get::<_, Vec<u8>>(0))
                 .optional();
-            event.envelope = envelope.map_err(|error| failed(event.position.0, error))?.map(Bytes::from);
+            event.envelope =
+                envelope.map_err(|error| failed(event.position.0, error))?.map(Bytes::from);
         }
         return Ok(());
     }
