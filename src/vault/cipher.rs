@@ -103,7 +103,9 @@ pub enum EnvelopeDamage {
     #[error("the envelope was not sealed with the key and algorithm that its event records")]
     Key,
     /// It does not open under its key: it was changed, or belongs to another event.
-    #[error("the envelope does not open under its key: it was changed, or belongs to another event")]
+    #[error(
+        "the envelope does not open under its key: it was changed, or belongs to another event"
+    )]
     Ciphertext,
     /// The key that it names is not the one that sealed it.
     #[error("the data key is not the one that the event commits to")]
@@ -165,7 +167,12 @@ impl DataKey {
     }
 
     /// Seals an event's personal data; `None` once the key is forgotten.
-    pub(super) fn seal(&self, event_id: Uuid, event_type: &str, plaintext: &[u8]) -> Option<Sealed> {
+    pub(super) fn seal(
+        &self,
+        event_id: Uuid,
+        event_type: &str,
+        plaintext: &[u8],
+    ) -> Option<Sealed> {
         self.seal_with_nonce(random(), event_id, event_type, plaintext)
     }
 

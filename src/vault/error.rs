@@ -53,7 +53,9 @@ pub enum VaultError {
     #[error(transparent)]
     Damaged(#[from] EnvelopeDamage),
     /// A data key is not there, and no erasure says why.
-    #[error("data key {0} is not in keys.db, and was not erased: restore keys.db from a later backup")]
+    #[error(
+        "data key {0} is not in keys.db, and was not erased: restore keys.db from a later backup"
+    )]
     KeyMissing(Uuid),
     /// The vault was opened for reading alone.
     #[error("the vault is open for reading alone")]

@@ -117,10 +117,14 @@ impl KeyringProvider {
     fn parse(text: &str, place: String) -> Result<Self, KeyringError> {
         let mut keys = BTreeMap::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let wrong = |problem| KeyringError::Line { place: place.clone(), line: index + 1, problem };
-            let (version, key) =
-                line.trim().split_once(' ').ok_or_else(|| wrong("has no space after the version"))?;
-            let version: u32 = version.parse().map_err(|_| wrong("does not begin with a version"))?;
+            let wrong =
+                |problem| KeyringError::Line { place: place.clone(), line: index + 1, problem };
+            let (version, key) = line
+                .trim()
+                .split_once(' ')
+                .ok_or_else(|| wrong("has no space after the version"))?;
+            let version: u32 =
+                version.parse().map_err(|_| wrong("does not begin with a version"))?;
             if keys.last_key_value().is_some_and(|(&last, _)| last >= version) {
                 return Err(wrong("has a version that is not above the one before"));
             }

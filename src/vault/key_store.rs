@@ -108,8 +108,8 @@ impl KeyStore {
     pub(super) fn open_read_only(data_directory: &Path) -> Result<Self, VaultError> {
         let path = Self::path(data_directory);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags)
-            .map_err(|error| from_sqlite(&path, error))?;
+        let connection =
+            Connection::open_with_flags(&path, flags).map_err(|error| from_sqlite(&path, error))?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         check_owner(&connection, &path)?;
         Ok(Self { connection })
@@ -123,8 +123,9 @@ impl KeyStore {
 
     /// The key that a subject's data are sealed with.
     pub(super) fn newest_of(&self, subject: &str) -> rusqlite::Result<Option<StoredKey>> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM data_key WHERE subject = ?1 ORDER BY sequence DESC LIMIT 1");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM data_key WHERE subject = ?1 ORDER BY sequence DESC LIMIT 1"
+        );
         self.connection.prepare_cached(&sql)?.query_row([subject], StoredKey::read).optional()
     }
 
@@ -183,7 +184,9 @@ impl KeyStore {
 
     /// Deletes all of a subject's keys; answers how many there were.
     pub(super) fn delete_of(&self, subject: &str) -> rusqlite::Result<usize> {
-        self.connection.prepare_cached("DELETE FROM data_key WHERE subject = ?1")?.execute([subject])
+        self.connection
+            .prepare_cached("DELETE FROM data_key WHERE subject = ?1")?
+            .execute([subject])
     }
 
     /// Runs changes as one transaction.
@@ -205,9 +208,8 @@ impl KeyStore {
 
     /// Empties the write-ahead log, so that what was deleted or wrapped otherwise is in none of the files.
     pub(super) fn wipe_deleted(&self) -> Result<(), VaultError> {
-        let busy: bool = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        let busy: bool =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy {
             let reason = "another process reads keys.db for long, so its write-ahead log cannot be emptied; \
                           try again when that process is done";

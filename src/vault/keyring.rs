@@ -46,7 +46,9 @@ pub enum KeyringError {
     #[error("{} is not a file of keys: it is longer than {SECRET_BYTES_MAX} bytes or not text", .0.display())]
     Form(PathBuf),
     /// A line of the key-encryption keys cannot be read.
-    #[error("{place}, line {line}: it {problem}; a line is `<version> <base64 of 32 bytes>`, with rising versions")]
+    #[error(
+        "{place}, line {line}: it {problem}; a line is `<version> <base64 of 32 bytes>`, with rising versions"
+    )]
     Line {
         /// The file or variable.
         place: String,
@@ -136,7 +138,9 @@ impl Keyring {
         let mut text = Zeroizing::new(String::with_capacity(length + 1));
         match file.take(SECRET_BYTES_MAX).read_to_string(&mut text) {
             Ok(_) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(KeyringError::Form(path)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(KeyringError::Form(path))
+            }
             Err(error) => Err(failed(error)),
         }
     }

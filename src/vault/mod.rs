@@ -364,7 +364,11 @@ pub fn status(data_directory: &Path, keyring: &Keyring) -> Result<Status, VaultE
         false => Vec::new(),
     };
     let current_version = KeyringProvider::load(keyring)?.map(|keys| keys.current_version());
-    Ok(Status { current_version, keys_by_version, tombstones: Tombstones::read(keyring)?.all().len() })
+    Ok(Status {
+        current_version,
+        keys_by_version,
+        tombstones: Tombstones::read(keyring)?.all().len(),
+    })
 }
 
 /// Draws a further key-encryption key, which wraps new data keys from the next opening on; answers its version. `None` where the keys

@@ -88,9 +88,8 @@ impl Tombstones {
         let mut tombstones = Self::default();
         let lines = bytes[..whole_bytes].split_inclusive(|&byte| byte == b'\n');
         for (index, line) in lines.enumerate() {
-            let tombstone = serde_json::from_slice(line).map_err(|_| {
-                KeyringError::Tombstone { path: path.to_owned(), line: index + 1 }
-            })?;
+            let tombstone = serde_json::from_slice(line)
+                .map_err(|_| KeyringError::Tombstone { path: path.to_owned(), line: index + 1 })?;
             tombstones.add(tombstone);
         }
         Ok((tombstones, whole_bytes))
@@ -154,5 +153,11 @@ impl TombstoneFile {
         }
         self.size_bytes += line.len() as u64;
         Ok(())
+    }
+
+    /// As after a write that failed.
+    #[cfg(test)]
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
     }
 }
