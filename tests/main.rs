@@ -10,6 +10,7 @@ mod event_fixtures;
 mod harness;
 mod idempotency;
 mod import;
+mod keys_cli;
 mod merges;
 mod plain_rows;
 mod projections;
