@@ -92,6 +92,7 @@ fn the_keyring_is_where_the_setting_says_and_keys_of_the_environment_are_its_own
 
     let lost = printed(parvandeh(data.path(), &["keys", "rotate"]), FAILED);
     assert!(lost.contains("restore the keyring from a backup"), "{lost}");
+    assert!(!data.path().join("keyring").exists(), "nothing is made in the wrong place");
     let mut by_environment = parvandeh(data.path(), &["keys", "rotate"]);
     by_environment.env("PARVANDEH_KEYRING", &elsewhere);
     printed(by_environment, DONE);

@@ -31,7 +31,7 @@ fn tombstone(subject: DataSubject, keys: &[Uuid]) -> Tombstone {
 
 /// What the vault's thread owns, without the thread.
 fn work(place: &Place) -> Work {
-    let (tombstones, read) = TombstoneFile::open(&place.keyring()).unwrap();
+    let (tombstones, read) = TombstoneFile::open(&place.keyring(), true).unwrap();
     let store = KeyStore::open(&place.data()).unwrap();
     Work { store, tombstones, memory: Arc::new(Memory::new(read)) }
 }
@@ -127,7 +127,7 @@ fn a_crash_after_the_tombstone_is_finished_at_the_next_opening() {
     let place = Place::new();
     let sealed = seal(&place.open(), customer(1));
     let wrapped = place.stored(customer(1))[0].wrapped.bytes.clone();
-    let (mut file, _) = TombstoneFile::open(&place.keyring()).unwrap();
+    let (mut file, _) = TombstoneFile::open(&place.keyring(), true).unwrap();
     file.append(&tombstone(customer(1), &[sealed.seal.key])).unwrap();
     drop(file);
     assert!(place.holds(&wrapped));

@@ -45,7 +45,7 @@ fn the_files_of_the_vault_are_their_owners_alone() {
 fn new_keys_that_are_queued_together_share_one_transaction() {
     let place = Place::new();
     let keyring = place.keyring();
-    let (tombstones, read) = TombstoneFile::open(&keyring).unwrap();
+    let (tombstones, read) = TombstoneFile::open(&keyring, true).unwrap();
     let store = KeyStore::open(&place.data()).unwrap();
     let work = Work { store, tombstones, memory: Arc::new(Memory::new(read)) };
     let (queue, changes) = sync_channel(100);
@@ -152,11 +152,18 @@ fn another_key_encryption_key_is_named_and_nothing_is_overwritten() {
 fn a_lost_keyring_is_not_replaced_by_a_new_one() {
     let place = Place::new();
     seal(&place.open(), customer(1));
-    fs::remove_dir_all(place.keyring().directory()).unwrap();
+    fs::remove_file(place.keyring_file("vault.keys")).unwrap();
     let error = Vault::open(&place.data(), place.keyring()).unwrap_err();
     assert!(matches!(error, VaultError::Keyring(KeyringError::NoKeys { .. })), "{error}");
     assert!(error.to_string().contains("restore the keyring"), "{error}");
     assert!(!place.keyring_file("vault.keys").exists());
+
+    // Keys that come from the environment do not hide that the volume with the record of erasures is not there.
+    fs::remove_dir_all(place.keyring().directory()).unwrap();
+    let keyring = place.keyring().with_vault_keys(keys_text(1, 1));
+    let error = Vault::open(&place.data(), keyring).unwrap_err();
+    assert!(matches!(error, VaultError::Keyring(KeyringError::NoTombstones(_))), "{error}");
+    assert!(!place.keyring().directory().exists());
 }
 
 #[test]
@@ -218,6 +225,8 @@ fn files_of_other_programs_and_of_later_releases_are_left_alone() {
     let path = place.data().join("keys.db");
     let other = Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE note (text)").unwrap();
+    fs::create_dir_all(place.keyring().directory()).unwrap();
+    fs::write(place.keyring_file("erased.jsonl"), "").unwrap();
     let keyring = || place.keyring().with_vault_keys(keys_text(1, 1));
     let error = Vault::open(&place.data(), keyring()).unwrap_err();
     assert!(matches!(error, VaultError::NotAKeyStore(_)), "{error}");
