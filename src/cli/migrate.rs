@@ -27,7 +27,7 @@ pub fn migrate(config: &Config) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let progress = bar("sealing", "events", 0);
-    let events = seal_log(directory, &config.open_vault()?, |position| {
+    let events = seal_log(directory, &Vault::open(directory, config.keyring())?, |position| {
         progress.set_position(position);
     })?;
     progress.finish_and_clear();

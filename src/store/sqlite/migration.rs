@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::log::{self, Inserter, SCHEMA_VERSION, TypeNames, UNSEALED_VERSION};
 use super::open::{self, DirectoryLock, LOG_FILE, OpenError};
@@ -58,7 +58,8 @@ pub fn needs_migration(directory: &Path) -> Result<bool, OpenError> {
         return Ok(false);
     }
     let failed = |error| OpenError::from_sqlite(&path, error);
-    let log = Connection::open(&path).map_err(failed)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let log = Connection::open_with_flags(&path, flags).map_err(failed)?;
     open::configure_any(&log).map_err(failed)?;
     let version = log.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
     Ok(version.map_err(failed)? == UNSEALED_VERSION)
@@ -124,7 +125,13 @@ pub fn migrate<E: std::error::Error + 'static>(
 
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(failed(&unfinished))?;
     // Companions of the old log would be taken for the new one's.
-    for companion in ["log.db-wal", "log.db-shm", "stream-index.db", "stream-index.db-wal", "stream-index.db-shm"] {
+    for companion in [
+        "log.db-wal",
+        "log.db-shm",
+        "stream-index.db",
+        "stream-index.db-wal",
+        "stream-index.db-shm",
+    ] {
         let companion = directory.join(companion);
         remove(&companion).map_err(failed(&companion))?;
     }
