@@ -41,7 +41,7 @@ fn a_rotation_wraps_every_key_anew_and_shows_no_secret() {
     let keyring = data.path().join("keyring");
     let open = || Vault::open(data.path(), Keyring::at(&keyring)).unwrap();
     let vault = open();
-    let sealed = vault.seal(subject(), Uuid::nil(), "CaseOpened", b"{}").unwrap();
+    let sealed = vault.seal(subject(), Uuid::nil(), b"{}").unwrap();
 
     let refused = printed(parvandeh(data.path(), &["keys", "rotate"]), IN_USE);
     assert!(refused.contains("erased.jsonl is in use by another process"), "{refused}");
@@ -65,8 +65,8 @@ fn a_rotation_wraps_every_key_anew_and_shows_no_secret() {
         let (_, secret) = line.split_once(' ').unwrap();
         assert!(!rotated.contains(secret) && !status.contains(secret));
     }
-    let opened = open().open_envelope(&sealed.envelope, "CaseOpened").unwrap();
-    assert_eq!(opened, Opened::Known(b"{}".to_vec().into()));
+    let opened = open().open_envelope(&sealed.envelope).unwrap();
+    assert_eq!(opened, Opened::Known { subject: subject(), plaintext: b"{}".to_vec().into() });
 }
 
 #[test]

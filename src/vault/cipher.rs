@@ -1,8 +1,8 @@
 //! How personal data is sealed: the envelope, and the data key that seals and opens it.
 //!
 //! An *envelope* is bytes: version (1), key id (16), event id (16), nonce (12), then the ciphertext and its tag (16). AES-256-GCM-SIV
-//! binds it to what is not in it as well: the data subject, the name of the event's type and the algorithm. So an envelope opens only
-//! where it belongs, and a changed byte is always noticed.
+//! binds it to what is not in it as well: the data subject and the algorithm. So a changed byte is always noticed, and that it stands
+//! beside its own event shows in the event's seal.
 //!
 //! AES-GCM-SIV does not commit to its key: whoever knows two keys can make a ciphertext that opens under both. Therefore the event
 //! records a *commitment*, an HMAC of a fixed label under the data key, beside the hash of the envelope; both stand in the proof.
@@ -167,13 +167,8 @@ impl DataKey {
     }
 
     /// Seals an event's personal data; `None` once the key is forgotten.
-    pub(super) fn seal(
-        &self,
-        event_id: Uuid,
-        event_type: &str,
-        plaintext: &[u8],
-    ) -> Option<Sealed> {
-        self.seal_with_nonce(random(), event_id, event_type, plaintext)
+    pub(super) fn seal(&self, event_id: Uuid, plaintext: &[u8]) -> Option<Sealed> {
+        self.seal_with_nonce(random(), event_id, plaintext)
     }
 
     /// [`DataKey::seal`] with a nonce that is given, which only tests may choose.
@@ -181,13 +176,12 @@ impl DataKey {
         &self,
         nonce: [u8; 12],
         event_id: Uuid,
-        event_type: &str,
         plaintext: &[u8],
     ) -> Option<Sealed> {
         let mut head = [VERSION; NONCE_AT];
         head[KEY_AT..EVENT_AT].copy_from_slice(self.id.as_bytes());
         head[EVENT_AT..].copy_from_slice(event_id.as_bytes());
-        let associated = self.associated(event_id, event_type);
+        let associated = self.associated(event_id);
         let key = self.aead.read().unwrap_or_else(PoisonError::into_inner);
         let envelope = seal(key.as_ref()?, nonce, associated.as_bytes(), &head, plaintext);
         let seal = Seal {
@@ -204,9 +198,8 @@ impl DataKey {
     pub(super) fn open(
         &self,
         envelope: &Envelope<'_>,
-        event_type: &str,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, EnvelopeDamage> {
-        let associated = self.associated(envelope.event_id, event_type);
+        let associated = self.associated(envelope.event_id);
         let key = self.aead.read().unwrap_or_else(PoisonError::into_inner);
         let Some(key) = key.as_ref() else { return Ok(None) };
         open(key, associated.as_bytes(), envelope.sealed)
@@ -227,8 +220,8 @@ impl DataKey {
     }
 
     /// What the ciphertext is bound to without holding it. Lines cannot be confused: no part has a line break.
-    fn associated(&self, event_id: Uuid, event_type: &str) -> String {
-        format!("{}\n{event_id}\n{event_type}\n{ALGORITHM}", self.subject)
+    fn associated(&self, event_id: Uuid) -> String {
+        format!("{}\n{event_id}\n{ALGORITHM}", self.subject)
     }
 }
 

@@ -13,6 +13,9 @@ use super::keyring::KeyringError;
 /// Why the vault cannot be opened or used. No message holds a key or personal data.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
+    /// An event says something personal and nobody said of whom: a defect of the program.
+    #[error("{0} has personal fields, and whom they are about is not known")]
+    NoSubject(&'static str),
     /// Another process has the keyring open.
     #[error("{} is in use by another process: stop it first", .0.display())]
     InUse(PathBuf),

@@ -58,8 +58,13 @@ const REWRAP_KEYS_MAX: usize = 256;
 /// What an envelope holds.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// The plaintext, which is wiped when dropped.
-    Known(Zeroizing<Vec<u8>>),
+    /// It can be read.
+    Known {
+        /// Whose data they are.
+        subject: DataSubject,
+        /// The plaintext, which is wiped when dropped.
+        plaintext: Zeroizing<Vec<u8>>,
+    },
     /// The subject was erased: nobody can open it any more.
     Erased,
 }
@@ -67,7 +72,7 @@ pub enum Opened {
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Known(_) => "Known([redacted])",
+            Self::Known { .. } => "Known([redacted])",
             Self::Erased => "Erased",
         })
     }
@@ -171,7 +176,6 @@ impl Vault {
         &self,
         subject: DataSubject,
         event_id: Uuid,
-        event_type: &str,
         plaintext: &[u8],
     ) -> Result<Sealed, SealError> {
         if self.is_erased(subject) {
@@ -182,36 +186,34 @@ impl Vault {
             None => self.find_or_create(subject)?,
         };
         key.and_then(|key| self.still_alive(key))
-            .and_then(|key| key.seal(event_id, event_type, plaintext))
+            .and_then(|key| key.seal(event_id, plaintext))
             .ok_or(SealError::Erased(subject))
     }
 
-    /// Opens an envelope. `event_type` is the stored name of the type of the event that it belongs to.
-    ///
-    /// A changed envelope is [`VaultError::Damaged`]; one whose key is gone though nobody erased it, [`VaultError::KeyMissing`].
-    pub fn open_envelope(&self, envelope: &[u8], event_type: &str) -> Result<Opened, VaultError> {
+    /// Opens an envelope. A changed envelope is [`VaultError::Damaged`]; one whose key is gone though nobody erased it, [`VaultError::KeyMissing`].
+    pub fn open_envelope(&self, envelope: &[u8]) -> Result<Opened, VaultError> {
         let envelope = Envelope::parse(envelope)?;
         let Some(key) = self.opening_key(envelope.key)? else { return Ok(Opened::Erased) };
-        Ok(key.open(&envelope, event_type)?.map_or(Opened::Erased, Opened::Known))
+        Ok(opened(&key, &envelope)?)
     }
 
     /// [`Vault::open_envelope`], with everything checked that the event's seal says: hash, key, algorithm and commitment.
-    pub fn open_sealed(
-        &self,
-        envelope: &[u8],
-        seal: &Seal,
-        event_type: &str,
-    ) -> Result<Opened, VaultError> {
+    pub fn open_sealed(&self, envelope: &[u8], seal: &Seal) -> Result<Opened, VaultError> {
         Self::check_envelope(envelope, seal)?;
         let envelope = Envelope::parse(envelope)?;
         let Some(key) = self.opening_key(envelope.key)? else { return Ok(Opened::Erased) };
         key.check_commitment(seal)?;
-        Ok(key.open(&envelope, event_type)?.map_or(Opened::Erased, Opened::Known))
+        Ok(opened(&key, &envelope)?)
     }
 
     /// Whether an envelope is the one that the event records. Needs no key, so it holds after an erasure too.
     pub fn check_envelope(envelope: &[u8], seal: &Seal) -> Result<(), EnvelopeDamage> {
         cipher::check(envelope, seal)
+    }
+
+    /// Whether sealing for a subject is done in memory alone: the key is there, or there is none any more.
+    pub fn is_at_hand(&self, subject: DataSubject) -> bool {
+        self.memory.newest_key(subject).is_some() || self.is_erased(subject)
     }
 
     /// Whether the subject was erased.
@@ -375,6 +377,11 @@ pub fn status(data_directory: &Path, keyring: &Keyring) -> Result<Status, VaultE
 /// come from the environment, which only its owner can change.
 pub fn add_key_encryption_key(keyring: &Keyring) -> Result<Option<u32>, VaultError> {
     Ok(KeyringProvider::add(keyring)?)
+}
+
+fn opened(key: &DataKey, envelope: &Envelope<'_>) -> Result<Opened, EnvelopeDamage> {
+    let subject = key.subject;
+    Ok(key.open(envelope)?.map_or(Opened::Erased, |plaintext| Opened::Known { subject, plaintext }))
 }
 
 /// What a wrapped key is bound to.

@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::key_store::{KeyStore, StoredKey};
 use super::{Keyring, Opened, Sealed, Vault};
 
-const EVENT_TYPE: &str = "CaseOpened";
 const TEXT: &str = "{\"subject\":\"گم‌شدن کارت\"}";
 
 /// A data directory and a keyring beside it.
@@ -69,18 +68,18 @@ fn case(number: u128) -> DataSubject {
 }
 
 fn seal(vault: &Vault, subject: DataSubject) -> Sealed {
-    vault.seal(subject, Uuid::from_u128(7), EVENT_TYPE, TEXT.as_bytes()).expect("it is sealed")
+    vault.seal(subject, Uuid::from_u128(7), TEXT.as_bytes()).expect("it is sealed")
 }
 
 fn text(opened: Opened) -> Option<String> {
     match opened {
-        Opened::Known(text) => Some(String::from_utf8(text.to_vec()).unwrap()),
+        Opened::Known { plaintext, .. } => Some(String::from_utf8(plaintext.to_vec()).unwrap()),
         Opened::Erased => None,
     }
 }
 
 fn opened(vault: &Vault, sealed: &Sealed) -> Option<String> {
-    text(vault.open_envelope(&sealed.envelope, EVENT_TYPE).expect("it can be read"))
+    text(vault.open_envelope(&sealed.envelope).expect("it can be read"))
 }
 
 fn copy(from: &Path, to: &Path) {

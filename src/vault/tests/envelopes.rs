@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::super::cipher::{self, DataKey};
 use super::super::key_provider::{KeyProvider, KeyringProvider};
-use super::super::{EnvelopeDamage, Keyring, Opened, Vault, VaultError};
-use super::{EVENT_TYPE, Place, TEXT, customer, opened, seal, text};
+use super::super::{EnvelopeDamage, Keyring, Vault, VaultError};
+use super::{Place, TEXT, customer, opened, seal, text};
 
 #[test]
 fn the_layout_of_an_envelope_is_what_another_program_makes_of_the_same_parts() {
@@ -21,14 +21,14 @@ fn the_layout_of_an_envelope_is_what_another_program_makes_of_the_same_parts() {
     let nonce = [100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111];
     let key = DataKey::new(id, DataSubject::Customer(subject), &bytes);
 
-    let sealed = key.seal_with_nonce(nonce, event, EVENT_TYPE, TEXT.as_bytes()).unwrap();
+    let sealed = key.seal_with_nonce(nonce, event, TEXT.as_bytes()).unwrap();
 
     let version = "01";
     let key_id = "11111111222243338444555555555555";
     let event_id = "aaaaaaaabbbb5ccc8dddeeeeeeeeeeee";
     let nonce = "6465666768696a6b6c6d6e6f";
-    let ciphertext_and_tag = "30f8f2eb2ec043ef6b1e663634f4b2ffb78617e61c28d479115a387382721c64\
-                              d9d3e9c71328d90677377a96e0e530adb0a45ee2";
+    let ciphertext_and_tag = "c7bafa2bc24b035f701294ba9c876e4a495b50ec9ae38242aa86e1aeaf29cd8d\
+                              0b768b2826cc75a73ddcb3695e5977ac99ac3a0e";
     let expected = format!("{version}{key_id}{event_id}{nonce}{ciphertext_and_tag}");
     assert_eq!(cipher::hex(&sealed.envelope), expected);
     let seal = serde_json::to_value(&sealed.seal).unwrap();
@@ -36,7 +36,7 @@ fn the_layout_of_an_envelope_is_what_another_program_makes_of_the_same_parts() {
         "subject": "customer-0198c0de-0000-7000-8000-000000000001",
         "key": "11111111-2222-4333-8444-555555555555",
         "algorithm": "AES-256-GCM-SIV",
-        "sha256": "e633648cb41b079908e59388b9a5e037599bdea8ab335cc03f27b4db83d0c196",
+        "sha256": "cf5e75488ea93833b4fa0042be1da870c865e50baac111cfefb93c5abdab01db",
         "commitment": "844d019b3e52d69b3550e0a2194d5bd93a975d558e900b829079d6ae94f1426a",
     });
     assert_eq!(seal, expected);
@@ -51,7 +51,7 @@ fn whatever_byte_of_an_envelope_is_changed_it_does_not_open() {
     for at in 0..sealed.envelope.len() {
         let mut changed = sealed.envelope.to_vec();
         changed[at] ^= 1;
-        let error = vault.open_envelope(&changed, EVENT_TYPE).unwrap_err();
+        let error = vault.open_envelope(&changed).unwrap_err();
         let expected = match at {
             0 => matches!(error, VaultError::Damaged(EnvelopeDamage::Form)),
             1..17 => matches!(error, VaultError::KeyMissing(_)),
@@ -61,17 +61,8 @@ fn whatever_byte_of_an_envelope_is_changed_it_does_not_open() {
         assert_eq!(Vault::check_envelope(&changed, &sealed.seal), Err(EnvelopeDamage::Hash));
     }
     for length in 0..sealed.envelope.len() {
-        assert!(vault.open_envelope(&sealed.envelope[..length], EVENT_TYPE).is_err());
+        assert!(vault.open_envelope(&sealed.envelope[..length]).is_err());
     }
-}
-
-#[test]
-fn an_envelope_opens_only_for_the_type_of_event_that_it_was_sealed_for() {
-    let place = Place::new();
-    let vault = place.open();
-    let sealed = seal(&vault, customer(1));
-    let error = vault.open_envelope(&sealed.envelope, "InteractionRecorded").unwrap_err();
-    assert!(matches!(error, VaultError::Damaged(EnvelopeDamage::Ciphertext)), "{error}");
 }
 
 #[test]
@@ -79,7 +70,7 @@ fn an_envelope_is_held_to_everything_that_its_seal_says() {
     let place = Place::new();
     let vault = place.open();
     let (sealed, other) = (seal(&vault, customer(1)), seal(&vault, customer(2)));
-    let open = |seal| vault.open_sealed(&sealed.envelope, seal, EVENT_TYPE);
+    let open = |seal| vault.open_sealed(&sealed.envelope, seal);
     assert_eq!(text(open(&sealed.seal).unwrap()).as_deref(), Some(TEXT));
 
     let mut seal = sealed.seal.clone();
@@ -111,7 +102,7 @@ fn neither_plaintext_nor_keys_show_in_debug_output() {
     let place = Place::new();
     let vault = place.open();
     let sealed = seal(&vault, customer(1));
-    let known = vault.open_envelope(&sealed.envelope, EVENT_TYPE).unwrap();
+    let known = vault.open_envelope(&sealed.envelope).unwrap();
     let keys = std::fs::read_to_string(place.keyring_file("vault.keys")).unwrap();
     let secret = keys.trim().strip_prefix("1 ").unwrap();
     let keyring = Keyring::at("keyring").with_vault_keys(keys.clone());
@@ -138,22 +129,20 @@ proptest! {
     fn what_is_sealed_opens_to_the_same_bytes(
         text in proptest::collection::vec(any::<u8>(), 0..4_096),
         event in any::<u128>(),
-        event_type in "[A-Za-z]{0,40}",
     ) {
         let key = DataKey::new(Uuid::from_u128(1), customer(1), &cipher::random_key());
-        let sealed = key.seal(Uuid::from_u128(event), &event_type, &text).unwrap();
+        let sealed = key.seal(Uuid::from_u128(event), &text).unwrap();
         prop_assert_eq!(cipher::check(&sealed.envelope, &sealed.seal), Ok(()));
         let envelope = cipher::Envelope::parse(&sealed.envelope).unwrap();
         prop_assert_eq!(envelope.event_id, Uuid::from_u128(event));
-        let opened = key.open(&envelope, &event_type).unwrap().map_or(Opened::Erased, Opened::Known);
-        prop_assert_eq!(opened, Opened::Known(text.into()));
+        prop_assert_eq!(key.open(&envelope).unwrap(), Some(text.into()));
     }
 
     #[test]
     fn bytes_that_are_no_envelope_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let key = DataKey::new(Uuid::from_u128(1), customer(1), &cipher::random_key());
         if let Ok(envelope) = cipher::Envelope::parse(&bytes) {
-            prop_assert_eq!(key.open(&envelope, EVENT_TYPE), Err(EnvelopeDamage::Ciphertext));
+            prop_assert_eq!(key.open(&envelope), Err(EnvelopeDamage::Ciphertext));
         }
     }
 }

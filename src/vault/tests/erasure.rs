@@ -18,7 +18,7 @@ use super::super::keyring::KeyringError;
 use super::super::memory::Memory;
 use super::super::tombstones::TombstoneFile;
 use super::super::{SealError, Tombstone, Vault, VaultError};
-use super::{EVENT_TYPE, Place, TEXT, copy, customer, opened, seal};
+use super::{Place, TEXT, copy, customer, opened, seal};
 
 fn at() -> Timestamp {
     "2026-03-21T08:00:00Z".parse().unwrap()
@@ -37,7 +37,7 @@ fn work(place: &Place) -> Work {
 }
 
 fn is_refused(vault: &Vault, subject: DataSubject) -> bool {
-    let refused = vault.seal(subject, Uuid::nil(), EVENT_TYPE, TEXT.as_bytes());
+    let refused = vault.seal(subject, Uuid::nil(), TEXT.as_bytes());
     matches!(refused, Err(SealError::Erased(refused)) if refused == subject)
 }
 
@@ -276,7 +276,7 @@ fn a_key_that_was_on_its_way_into_memory_during_an_erasure_is_taken_out_and_wipe
     let sealed = seal(&vault, customer(1));
     let held = vault.memory.key(sealed.seal.key).unwrap();
     vault.erase(customer(1), at(), Uuid::from_u128(9)).unwrap();
-    assert!(held.seal(Uuid::nil(), EVENT_TYPE, b"{}").is_none(), "who holds it holds nothing");
+    assert!(held.seal(Uuid::nil(), b"{}").is_none(), "who holds it holds nothing");
     // Somebody read the row before it was deleted, and puts the key into memory only now.
     vault.memory.keep(DataKey::new(sealed.seal.key, customer(1), &random_key()));
     assert_eq!(opened(&vault, &sealed), None);
@@ -304,7 +304,7 @@ fn sealing_against_erasing_never_brings_a_key_back() {
                         let mut envelopes = Vec::new();
                         loop {
                             let after = erased.load(Ordering::SeqCst);
-                            match vault.seal(subject, Uuid::nil(), EVENT_TYPE, TEXT.as_bytes()) {
+                            match vault.seal(subject, Uuid::nil(), TEXT.as_bytes()) {
                                 Ok(sealed) => {
                                     assert!(!after, "sealed after the erasure had returned");
                                     envelopes.push(sealed);

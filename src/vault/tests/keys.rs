@@ -103,7 +103,7 @@ fn a_lost_key_is_not_taken_for_an_erased_one() {
     let store = KeyStore::open(&place.data()).unwrap();
     store.delete_of(&customer(1).to_string()).unwrap();
     drop(store);
-    let error = place.open().open_envelope(&sealed.envelope, super::EVENT_TYPE).unwrap_err();
+    let error = place.open().open_envelope(&sealed.envelope).unwrap_err();
     assert!(matches!(error, VaultError::KeyMissing(key) if key == sealed.seal.key), "{error}");
 }
 
@@ -249,7 +249,7 @@ fn one_process_has_the_vault_and_others_may_read_beside_it() {
 
     let reader = Vault::open_read_only(&place.data(), place.keyring()).unwrap();
     assert_eq!(opened(&reader, &sealed).as_deref(), Some(TEXT));
-    let refused = reader.seal(customer(3), Uuid::nil(), "CaseOpened", b"{}").unwrap_err();
+    let refused = reader.seal(customer(3), Uuid::nil(), b"{}").unwrap_err();
     assert!(refused.to_string().contains("reading alone"), "{refused}");
     assert_eq!(reader.digest(&[b"a"]), vault.digest(&[b"a"]));
     vault.erase(customer(2), "2026-03-21T08:00:00Z".parse().unwrap(), Uuid::nil()).unwrap();
