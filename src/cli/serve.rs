@@ -84,7 +84,7 @@ async fn prepare_demo(config: &Config) -> Result<Secret, Failure> {
         );
         return Err(Failure::new(Exit::Failed, message));
     }
-    demo::fill(directory).await?;
+    demo::fill(directory, config.keyring()).await?;
     Ok(token::create_key(directory)?)
 }
 
