@@ -13,6 +13,7 @@ mod idempotency;
 mod import;
 mod keys_cli;
 mod merges;
+mod migration;
 mod plain_rows;
 mod projections;
 mod sla_cli;
