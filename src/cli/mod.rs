@@ -139,6 +139,9 @@ enum Command {
         /// What was known at this time (RFC 3339).
         #[arg(long, value_name = "TIME")]
         as_of: Option<jiff::Timestamp>,
+        /// Only this step, with the whole state after it; steps are counted from 1.
+        #[arg(long, value_name = "NUMBER")]
+        step: Option<u64>,
         /// How the replay is written.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -230,7 +233,9 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
             runtime()?.block_on(import::import(config, &source, &mapping, stop_on_error, format))
         }
         Command::Calendar(command) => calendar::calendar(&command),
-        Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
+        Command::Replay { case, as_of, step, format } => {
+            replay::replay(&config, &case, as_of, step, format)
+        }
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Backup { target } => maintenance::backup(&config, &target),
