@@ -224,6 +224,10 @@ impl ReadModel for CaseTimeline {
         ) WITHOUT ROWID"
     }
 
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("case_timeline", "text")]
+    }
+
     fn indexes(&self) -> &'static str {
         ""
     }

@@ -147,6 +147,10 @@ impl ReadModel for CustomerProfile {
         ) WITHOUT ROWID"
     }
 
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("customer_profile", "name"), ("customer_profile", "contact_points")]
+    }
+
     fn indexes(&self) -> &'static str {
         "CREATE INDEX customer_profile_registered ON customer_profile (registered_at, id)"
     }

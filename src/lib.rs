@@ -5,6 +5,7 @@
 //! [`app`] puts the parts together.
 
 pub mod app;
+pub mod audit;
 pub mod certificate;
 pub mod cli;
 pub mod clock;

@@ -3,6 +3,15 @@
 //! Exit codes, for scripts: see [`Exit`]. What a command answers goes to standard output; what it says meanwhile (progress, log lines)
 //! goes to standard error.
 
+/// Adds a line to a text, which cannot fail. Whoever uses it imports `std::fmt::Write`.
+macro_rules! line {
+    ($out:ident $(, $($argument:tt)+)?) => {{
+        $( let _ = write!($out, $($argument)+); )?
+        $out.push('\n');
+    }};
+}
+
+mod audit;
 mod calendar;
 mod case_log;
 mod file;
@@ -146,6 +155,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Build the read models anew beside those in service, and compare. Works beside a running server.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Check, test, explain, simulate and prove service levels.
     #[command(subcommand)]
     Sla(sla::SlaCommand),
@@ -236,6 +248,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Replay { case, as_of, step, format } => {
             replay::replay(&config, &case, as_of, step, format)
         }
+        Command::Audit(command) => audit::audit(&config, &command),
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Backup { target } => maintenance::backup(&config, &target),

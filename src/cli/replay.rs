@@ -81,14 +81,6 @@ fn text(step: &ReplayStep) -> Option<String> {
     }
 }
 
-/// Adds a line to a text, which cannot fail.
-macro_rules! line {
-    ($out:ident $(, $($argument:tt)+)?) => {{
-        $( let _ = write!($out, $($argument)+); )?
-        $out.push('\n');
-    }};
-}
-
 fn heading(found: &CaseLog, as_of: Option<Timestamp>) -> String {
     let mut out = String::new();
     line!(out, "Case {} ({})", found.id.reference(), found.id);

@@ -25,6 +25,7 @@ mod payload;
 pub mod permissions;
 mod plain_rows;
 mod reference_data;
+mod replay;
 mod root;
 pub mod scalar;
 mod scan;
