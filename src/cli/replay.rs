@@ -3,13 +3,14 @@
 //! It opens the log for reading only and takes no lock, so an auditor can replay beside a running server. Steps are written as they come,
 //! so that a long history takes no more memory than its events.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::sla::{Clock, ClockState};
 use parvandeh_projections::case_summary::CaseRow;
-use parvandeh_projections::case_timeline::TimelineEntry;
+use parvandeh_projections::case_timeline::{Change, TimelineEntry};
 use serde_json::{Value, json};
 
 use super::case_log::CaseLog;
@@ -69,16 +70,26 @@ fn subject(row: &CaseRow) -> &str {
     &row.subject
 }
 
-/// What was said at a step, or why it was done, in a person's words.
-fn text(step: &ReplayStep) -> Option<String> {
+/// How the event reads on the case's timeline.
+fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
     let (event, meta) = (&step.event, &step.event.meta);
     match &event.event {
-        DomainEvent::Case(id, said) => TimelineEntry::of(*id, said, &event.into(), meta).text,
-        DomainEvent::Clock(id, fact) => {
-            TimelineEntry::of_clock(*id, fact, &event.into(), meta)?.text
-        }
+        DomainEvent::Case(id, said) => Some(TimelineEntry::of(*id, said, &event.into(), meta)),
+        DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, &event.into(), meta),
         DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => None,
     }
+}
+
+/// What was said at a step, or why it was done, in a person's words.
+fn text(step: &ReplayStep) -> Option<String> {
+    entry(step)?.text
+}
+
+/// What events say beside the fields of the case.
+const DETAILS: [&str; 5] = ["answer_due_at", "activity", "resource", "group", "transition"];
+
+fn details(entry: &TimelineEntry) -> impl Iterator<Item = &Change> {
+    entry.changes.iter().filter(|change| DETAILS.contains(&change.field.as_str()))
 }
 
 fn heading(found: &CaseLog, as_of: Option<Timestamp>) -> String {
@@ -115,6 +126,14 @@ fn step_text(step: &ReplayStep) -> String {
         line!(out, "      recorded {}", meta.recorded_at);
     }
     line!(out, "      by {}", meta.actor.id);
+    if let Some(entry) = entry(step) {
+        if let (Some(direction), Some(channel)) = (entry.direction, entry.channel) {
+            line!(out, "      {direction} by {channel}");
+        }
+        for Change { field, value } in details(&entry) {
+            line!(out, "      {field}: {value}");
+        }
+    }
     let mut opened = None;
     for difference in &step.differences {
         if opened == Some(&difference.subject) || !is_shown(difference) {
@@ -258,6 +277,9 @@ fn step_json(step: &ReplayStep) -> Value {
             json!({ "subject": subject, "field": field, "before": before, "after": after })
         })
         .collect();
+    let entry = entry(step);
+    let details: BTreeMap<_, _> =
+        entry.iter().flat_map(details).map(|change| (&change.field, &change.value)).collect();
     json!({
         "number": step.number,
         "eventId": event.id,
@@ -269,6 +291,9 @@ fn step_json(step: &ReplayStep) -> Value {
         "recordedAt": meta.recorded_at,
         "actorKind": meta.actor.kind,
         "actorId": meta.actor.id,
+        "channel": entry.as_ref().and_then(|entry| entry.channel),
+        "direction": entry.as_ref().and_then(|entry| entry.direction),
+        "details": details,
         "text": text(step),
         "changes": differences,
         "after": state_json(&step.after),
