@@ -161,6 +161,10 @@ async fn asked(system: &System, case: Uuid) -> Vec<Value> {
         let page = answer["case"]["replay"].take();
         steps.extend(page["nodes"].as_array().unwrap().iter().cloned());
         if page["pageInfo"]["hasNextPage"] == false {
+            let numbers = steps.iter().map(|step| step["number"].as_u64().unwrap());
+            assert!(numbers.eq(1..=steps.len() as u64), "{steps:#?}");
+            let position = |step: &Value| step["position"].as_u64().unwrap();
+            assert!(steps.is_sorted_by(|one, next| position(one) < position(next)), "{steps:#?}");
             return steps;
         }
         after = page["pageInfo"]["endCursor"].clone();
