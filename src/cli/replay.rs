@@ -208,7 +208,12 @@ fn standing(clock: &Clock, verdict: ClockState) -> &'static str {
 /// A clock in one line: how it stands, and the policy, rule and calendar that say so.
 fn clock_text(found: &ReplayClock) -> String {
     let clock = &found.row.clock;
-    let due = clock.due_at.map_or("no due time while it waits".to_owned(), |due| due.to_string());
+    let due = match (clock.due_at, clock.stopped_at) {
+        (Some(due), _) => format!(", due {due}"),
+        (None, _) if clock.goal.is_none() => String::new(),
+        (None, Some(_)) => ", stopped while it waited".to_owned(),
+        (None, None) => ", no due time while it waits".to_owned(),
+    };
     let recorded = if found.row.breach_recorded { ", breach on record" } else { "" };
     let calendar = match (&clock.calendar_id, found.calendar_version) {
         (Some(id), Some(version)) => format!(", calendar {id} version {version}"),
@@ -216,7 +221,7 @@ fn clock_text(found: &ReplayClock) -> String {
         (None, _) => String::new(),
     };
     format!(
-        "{}, due {due}{recorded} (policy {} version {}, rule \"{}\"{calendar})",
+        "{}{due}{recorded} (policy {} version {}, rule \"{}\"{calendar})",
         standing(clock, found.verdict),
         clock.policy_id,
         clock.policy_version,
