@@ -400,6 +400,23 @@ async fn what_changes_the_promise_is_a_step_at_its_place_and_what_does_not_is_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_handed_on_to_another_unit_is_not_replayed_for_the_supervisor_who_did_it() {
+    let system = System::start().await;
+    let supervisor = system.caller_as(Role::Supervisor, None, &["care"]);
+    let fields = "case { id unit replay { nodes { number } pageInfo { hasNextPage } } }";
+    let open =
+        json!({ "kind": "REQUEST", "subject": "درخواست", "channel": "EMAIL", "unit": "care" });
+    let opened = supervisor.mutate("openCase", fields, open).await;
+    assert_eq!(opened["case"]["replay"]["nodes"], json!([{ "number": 1 }]));
+    let refer = json!({ "caseId": opened["case"]["id"], "unit": "technical", "reason": "فنی است" });
+    let referred = supervisor.mutate("referCase", fields, refer).await;
+    assert_eq!(referred["case"]["unit"], "technical");
+    let nothing = json!({ "nodes": [], "pageInfo": { "hasNextPage": false } });
+    assert_eq!(referred["case"]["replay"], nothing);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_line_tells_the_same_steps_and_one_of_them_in_full() {
     let directory = tempfile::tempdir().unwrap();
     let system = System::start_in(directory.path(), SystemClock).await;

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_projections::case_summary;
 use parvandeh_projections::page::{Anchor, Tie};
 use uuid::Uuid;
 
 use super::as_of;
-use super::context::{failure, refused};
+use super::context::{case_scope, failure, query_now, refused};
 use super::cursor::{Cursor, ListKey};
 use super::paging::PageArguments;
 use super::scalar::DateTime;
@@ -227,6 +228,11 @@ pub async fn of_case(
 ) -> async_graphql::Result<ReplayStepConnection> {
     let list = ListKey::of("replay", (case_id, as_of));
     let request = page.request(list).map_err(refused)?;
+    // A case may be in sight that is out of the caller's scope: of the one that they have just handed on they see what they did.
+    let scope = case_scope(ctx);
+    if query_now(ctx, |db| case_summary::case(db, &scope, case_id))?.is_none() {
+        return Ok(Connection::new(false, false));
+    }
     let evidence = as_of::evidence(ctx, case_id, as_of.unwrap_or(Timestamp::MAX)).await?;
     let after = request.after;
     // Every step evaluates the case's clocks: too much for a thread that answers others meanwhile.
