@@ -130,10 +130,12 @@ async fn written(log: &[LoggedEvent]) -> tempfile::TempDir {
 /// The same log but for one field of one event.
 fn changed(log: &[LoggedEvent], type_name: &str, field: &str, value: Value) -> Vec<LoggedEvent> {
     let mut log = log.to_vec();
-    let event = log.iter_mut().find(|event| &*event.type_name == type_name).unwrap();
-    let mut data: Value = serde_json::from_slice(&event.data).unwrap();
-    assert_ne!(data[field], value);
-    data[field] = value;
+    let of = |event: &LoggedEvent| serde_json::from_slice::<Value>(&event.data).unwrap();
+    let differs =
+        |event: &&mut LoggedEvent| &*event.type_name == type_name && of(event)[field] != value;
+    let event = log.iter_mut().find(differs).unwrap();
+    let mut data = of(event);
+    data[field] = value.clone();
     event.data = Bytes::from(data.to_string());
     log
 }
