@@ -13,6 +13,7 @@ use parvandeh::store::memory::MemoryStore;
 use parvandeh::store::{EventStore, Position, READ_EVENTS_MAX};
 use parvandeh::subscription::generation::Entry;
 use parvandeh::subscription::projector::entry;
+use parvandeh::vault::Keyring;
 use parvandeh_domain::calendar::{Calendar, CalendarCommand, PublishCalendar};
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::case::command::{AddNote, OpenCase};
@@ -33,7 +34,7 @@ use uuid::Uuid;
 use crate::as_of::{self, Evaluated, Raw};
 use crate::harness::System;
 use crate::harness::random::Random;
-use crate::harness::work::{case_command, envelope, numbered_case, on_case, stream};
+use crate::harness::work::{case_command, envelope, numbered_case, on_case, stream, vault};
 
 type Log = Vec<Recorded<DomainEvent>>;
 
@@ -242,7 +243,8 @@ async fn each_step_is_the_fold_of_the_log_up_to_it_and_the_last_is_what_is_serve
 async fn so_it_is_with_the_cases_of_the_demo() {
     let mut random = Random::printed();
     let directory = tempfile::tempdir().unwrap();
-    parvandeh::demo::fill(directory.path()).await.unwrap();
+    let keyring = Keyring::at(directory.path().join("keyring"));
+    parvandeh::demo::fill(directory.path(), keyring).await.unwrap();
     let system = System::start_in(directory.path(), SystemClock).await;
     println!("{} steps checked", check_all(&system).await);
     println!("{} steps compared", compare(&system, &mut random, 20).await);
@@ -262,7 +264,7 @@ impl Small {
     fn new() -> Self {
         let store: Arc<dyn EventStore> = Arc::new(MemoryStore::default());
         let clock = Arc::new(ManualClock::starting_at("2026-03-10T08:00:00Z".parse().unwrap()));
-        let commands = CommandHandler::new(store.clone(), clock.clone());
+        let commands = CommandHandler::new(store.clone(), vault(), clock.clone());
         Self { store, commands, clock }
     }
 

@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::sla::{Clock, ClockState};
-use parvandeh_projections::case_summary::CaseRow;
 use parvandeh_projections::case_timeline::{Change, TimelineEntry};
 use serde_json::{Value, json};
 
@@ -17,7 +16,7 @@ use super::case_log::CaseLog;
 use super::file;
 use super::{Exit, Failure, Format};
 use crate::config::Config;
-use crate::replay::{self, Difference, Replay, ReplayClock, ReplayState, ReplayStep};
+use crate::replay::{Difference, Replay, ReplayClock, ReplayState, ReplayStep};
 
 /// Prints the history of a case, or one step of it.
 pub fn replay(
@@ -65,39 +64,32 @@ pub fn replay(
     Ok(Exit::Done)
 }
 
-/// What the case is about, in the customer's words.
-fn subject(row: &CaseRow) -> &str {
-    &row.subject
-}
-
 /// How the event reads on the case's timeline.
 fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
-    let (event, meta) = (&step.event, &step.event.meta);
-    match &event.event {
-        DomainEvent::Case(id, said) => Some(TimelineEntry::of(*id, said, &event.into(), meta)),
-        DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, &event.into(), meta),
+    match &step.event.event {
+        DomainEvent::Case(id, said) => Some(TimelineEntry::of(*id, said, &step.event)),
+        DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, &step.event),
         DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => None,
     }
 }
 
-/// What was said at a step, or why it was done, in a person's words.
-fn text(step: &ReplayStep) -> Option<String> {
-    entry(step)?.text
+/// Which field of the event says what was said at a step, or why it was done. It is sealed: this command has no keys.
+fn text_field(step: &ReplayStep) -> Option<&'static str> {
+    entry(step)?.text_field
 }
 
 /// What events say beside the fields of the case.
 const DETAILS: [&str; 5] = ["answer_due_at", "activity", "resource", "group", "transition"];
 
-fn details(entry: &TimelineEntry) -> impl Iterator<Item = &Change> {
-    entry.changes.iter().filter(|change| DETAILS.contains(&change.field.as_str()))
+fn details(entry: &TimelineEntry) -> impl Iterator<Item = (&str, &str)> {
+    entry.changes.iter().filter_map(|Change { field, value }| {
+        DETAILS.contains(&field.as_str()).then_some((field.as_str(), value.as_deref()?))
+    })
 }
 
 fn heading(found: &CaseLog, as_of: Option<Timestamp>) -> String {
     let mut out = String::new();
     line!(out, "Case {} ({})", found.id.reference(), found.id);
-    if let Some(row) = replay::case_row(found.id, &found.events) {
-        line!(out, "{}", subject(&row));
-    }
     if let Some(moment) = as_of {
         line!(out, "as it was known at {moment}");
     }
@@ -130,7 +122,7 @@ fn step_text(step: &ReplayStep) -> String {
         if let (Some(direction), Some(channel)) = (entry.direction, entry.channel) {
             line!(out, "      {direction} by {channel}");
         }
-        for Change { field, value } in details(&entry) {
+        for (field, value) in details(&entry) {
             line!(out, "      {field}: {value}");
         }
     }
@@ -159,8 +151,8 @@ fn step_text(step: &ReplayStep) -> String {
             _ => line!(out, "      {}", difference_text(difference)),
         }
     }
-    for line in text(step).iter().flat_map(|text| text.lines()) {
-        line!(out, "      | {line}");
+    if let Some(field) = text_field(step) {
+        line!(out, "      | ({field} is sealed)");
     }
     line!(out, "      = {}", standing_text(&step.after));
     out
@@ -283,8 +275,7 @@ fn step_json(step: &ReplayStep) -> Value {
         })
         .collect();
     let entry = entry(step);
-    let details: BTreeMap<_, _> =
-        entry.iter().flat_map(details).map(|change| (&change.field, &change.value)).collect();
+    let details: BTreeMap<_, _> = entry.iter().flat_map(details).collect();
     json!({
         "number": step.number,
         "eventId": event.id,
@@ -299,7 +290,7 @@ fn step_json(step: &ReplayStep) -> Value {
         "channel": entry.as_ref().and_then(|entry| entry.channel),
         "direction": entry.as_ref().and_then(|entry| entry.direction),
         "details": details,
-        "text": text(step),
+        "textField": text_field(step),
         "changes": differences,
         "after": state_json(&step.after),
     })

@@ -112,8 +112,7 @@ fn case_fields(row: &CaseRow) -> Vec<Field> {
         id: _,
         reference: _,
         // These are a person's own words.
-        subject: _,
-        description: _,
+        opening: _,
         kind,
         customer_id,
         channel,

@@ -118,7 +118,10 @@ impl Replay {
         {
             match &mut self.case {
                 Some(row) => row.apply(case_event, &event.meta, event.revision),
-                None => self.case = CaseRow::opened(*id, case_event, &event.meta),
+                None => {
+                    self.case =
+                        CaseRow::opened(*id, case_event, &event.meta, event.envelope.as_ref())
+                }
             }
         }
         self.clocks.take_in(event);
