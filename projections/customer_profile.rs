@@ -238,13 +238,13 @@ impl ReadModel for CustomerProfile {
         ) WITHOUT ROWID"
     }
 
-    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
-        &[("customer_profile", "name"), ("customer_profile", "contact_points")]
-    }
-
     fn indexes(&self) -> &'static str {
         "CREATE INDEX customer_profile_registered ON customer_profile (registered_at, id);
          CREATE INDEX customer_profile_erasure ON customer_profile (id) WHERE erasure IS NOT NULL"
+    }
+
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("customer_profile", "name"), ("customer_profile", "contact_points")]
     }
 
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
