@@ -289,10 +289,6 @@ impl ReadModel for CaseSummary {
         ) WITHOUT ROWID"
     }
 
-    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
-        &[("case_summary", "opening")]
-    }
-
     fn indexes(&self) -> &'static str {
         "CREATE INDEX case_summary_opened ON case_summary (opened_at, id);
          CREATE INDEX case_summary_updated ON case_summary (updated_at, id);

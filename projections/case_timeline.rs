@@ -215,10 +215,6 @@ impl ReadModel for CaseTimeline {
         ) WITHOUT ROWID"
     }
 
-    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
-        &[("case_timeline", "envelope")]
-    }
-
     fn indexes(&self) -> &'static str {
         ""
     }

@@ -66,25 +66,25 @@ pub fn replay(
 
 /// How the event reads on the case's timeline.
 fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
-    match &step.event.event {
-        DomainEvent::Case(id, said) => Some(TimelineEntry::of(*id, said, &step.event)),
-        DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, &step.event),
+    let event = &step.event;
+    match &event.event {
+        DomainEvent::Case(id, said) => Some(TimelineEntry::of(*id, said, event)),
+        DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, event),
         DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => None,
     }
 }
 
-/// Which field of the event says what was said at a step, or why it was done. It is sealed: this command has no keys.
-fn text_field(step: &ReplayStep) -> Option<&'static str> {
+/// Which field says what was said at a step, or why it was done. Here it stays sealed: whoever may read it is answered by the API, which
+/// records that they did.
+fn sealed_field(step: &ReplayStep) -> Option<&'static str> {
     entry(step)?.text_field
 }
 
 /// What events say beside the fields of the case.
 const DETAILS: [&str; 5] = ["answer_due_at", "activity", "resource", "group", "transition"];
 
-fn details(entry: &TimelineEntry) -> impl Iterator<Item = (&str, &str)> {
-    entry.changes.iter().filter_map(|Change { field, value }| {
-        DETAILS.contains(&field.as_str()).then_some((field.as_str(), value.as_deref()?))
-    })
+fn details(entry: &TimelineEntry) -> impl Iterator<Item = &Change> {
+    entry.changes.iter().filter(|change| DETAILS.contains(&change.field.as_str()))
 }
 
 fn heading(found: &CaseLog, as_of: Option<Timestamp>) -> String {
@@ -122,8 +122,8 @@ fn step_text(step: &ReplayStep) -> String {
         if let (Some(direction), Some(channel)) = (entry.direction, entry.channel) {
             line!(out, "      {direction} by {channel}");
         }
-        for (field, value) in details(&entry) {
-            line!(out, "      {field}: {value}");
+        for Change { field, value } in details(&entry) {
+            line!(out, "      {field}: {}", value.as_deref().unwrap_or("sealed"));
         }
     }
     let mut opened = None;
@@ -151,8 +151,8 @@ fn step_text(step: &ReplayStep) -> String {
             _ => line!(out, "      {}", difference_text(difference)),
         }
     }
-    if let Some(field) = text_field(step) {
-        line!(out, "      | ({field} is sealed)");
+    if let Some(field) = sealed_field(step) {
+        line!(out, "      | the {field} is sealed");
     }
     line!(out, "      = {}", standing_text(&step.after));
     out
@@ -275,7 +275,8 @@ fn step_json(step: &ReplayStep) -> Value {
         })
         .collect();
     let entry = entry(step);
-    let details: BTreeMap<_, _> = entry.iter().flat_map(details).collect();
+    let details: BTreeMap<_, _> =
+        entry.iter().flat_map(details).map(|change| (&change.field, &change.value)).collect();
     json!({
         "number": step.number,
         "eventId": event.id,
@@ -290,7 +291,7 @@ fn step_json(step: &ReplayStep) -> Value {
         "channel": entry.as_ref().and_then(|entry| entry.channel),
         "direction": entry.as_ref().and_then(|entry| entry.direction),
         "details": details,
-        "textField": text_field(step),
+        "sealed": sealed_field(step),
         "changes": differences,
         "after": state_json(&step.after),
     })

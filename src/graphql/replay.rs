@@ -197,7 +197,7 @@ impl From<replay::ReplayStep> for ReplayStep {
             before: difference.before,
             after: difference.after,
         });
-        let Recorded { id, revision, position, meta, event, envelope: _ } = step.event;
+        let Recorded { id, revision, position, meta, event, .. } = step.event;
         Self {
             number: step.number,
             event_id: ID(id.to_string()),

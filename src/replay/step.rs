@@ -119,8 +119,8 @@ impl Replay {
             match &mut self.case {
                 Some(row) => row.apply(case_event, &event.meta, event.revision),
                 None => {
-                    self.case =
-                        CaseRow::opened(*id, case_event, &event.meta, event.envelope.as_ref())
+                    let envelope = event.envelope.as_ref();
+                    self.case = CaseRow::opened(*id, case_event, &event.meta, envelope);
                 }
             }
         }
