@@ -19,6 +19,7 @@ use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::graphql::validated::ValidatingOnce;
 use crate::graphql::{self, Services};
+use crate::proof::service::Proof;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::projector::ProjectorError;
@@ -53,9 +54,13 @@ pub struct App {
     pub read_models: Arc<ReadModels>,
     /// Tells the time, never backwards.
     pub clock: Arc<dyn Clock>,
+    /// Proves what is in the log.
+    pub proof: Arc<Proof>,
     directory: PathBuf,
     stop: watch::Sender<bool>,
     monitor: Option<JoinHandle<()>>,
+    stop_proof: watch::Sender<bool>,
+    proof_builder: Option<std::thread::JoinHandle<()>>,
 }
 
 impl App {
@@ -81,12 +86,15 @@ impl App {
         Ok(Self {
             read_models: ReadModels::new(directory, port),
             merges: Merges::new(commands.clone()),
+            proof: Arc::new(Proof::new(store.clone(), directory)),
             store,
             commands,
             clock,
             directory: directory.to_owned(),
             stop: watch::channel(false).0,
             monitor: None,
+            stop_proof: watch::channel(false).0,
+            proof_builder: None,
         })
     }
 
@@ -111,6 +119,12 @@ impl App {
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
     }
 
+    /// Lets a thread follow the log and sign checkpoints of it, with the key of this keyring directory.
+    pub fn start_proof(&mut self, keyring: &Path) -> std::io::Result<()> {
+        self.proof_builder = Some(self.proof.start(keyring, self.stop_proof.subscribe())?);
+        Ok(())
+    }
+
     /// The GraphQL schema over this system.
     pub fn schema(&self) -> ValidatingOnce {
         graphql::schema(Services {
@@ -120,6 +134,7 @@ impl App {
             idempotency: Idempotency::new(self.read_models.clone()),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
+            proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
         })
     }
@@ -129,7 +144,7 @@ impl App {
         &self.directory
     }
 
-    /// Ends the monitor and the read models, and closes the log unless somebody still reads it.
+    /// Ends the monitor, the read models and the proof's thread, and closes the log unless somebody still reads it.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if let Some(monitor) = self.monitor.take()
@@ -138,8 +153,15 @@ impl App {
             tracing::error!(%error, "the SLA monitor ended badly");
         }
         self.read_models.stop().await;
-        let Self { store, commands, read_models, .. } = self;
-        drop((commands, read_models));
+        // Last of those that follow the log, so that a checkpoint covers what the others have written.
+        self.stop_proof.send_replace(true);
+        if let Some(builder) = self.proof_builder.take()
+            && !matches!(tokio::task::spawn_blocking(move || builder.join()).await, Ok(Ok(())))
+        {
+            tracing::error!("the thread of the proof ended badly");
+        }
+        let Self { store, commands, merges, read_models, proof, .. } = self;
+        drop((commands, merges, read_models, proof));
         match Arc::into_inner(store) {
             // Closing waits for the store's threads.
             Some(store) => {

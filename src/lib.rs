@@ -18,6 +18,7 @@ pub mod import;
 pub mod local_time;
 pub mod metrics;
 pub mod principal;
+pub mod proof;
 pub mod replay;
 pub mod store;
 pub mod subscription;

@@ -1,0 +1,137 @@
+//! Reading a log that may have been tampered with: whatever stands there is handed out, with what is wrong with it.
+//!
+//! The other readers stop at the first thing that is wrong, as they should: nobody must work with it. Whoever verifies a log wants to know
+//! what else there is.
+
+use bytes::Bytes;
+use rusqlite::types::{Value, ValueRef};
+
+use super::log::{self, StoredEvent};
+use super::log_reader::LogReader;
+use crate::store::{LoggedEvent, Position, ReadError, StreamId};
+
+const SELECT_ROWS: &str = "SELECT position, stream, revision, events, checksum FROM log
+    WHERE position > ?1 ORDER BY position LIMIT ?2";
+
+/// A row of the log as it stands there.
+#[derive(Debug)]
+pub struct AuditedRow {
+    /// Where the row says that its first event stands.
+    pub position: i64,
+    /// The events that can be read, from the row's beginning up to the first that cannot.
+    pub events: Vec<LoggedEvent>,
+    /// Why not all of the row can be read.
+    pub unreadable: Option<String>,
+    /// What is wrong with a row that can be read.
+    pub problem: Option<&'static str>,
+}
+
+/// Some rows in the order of their positions.
+#[derive(Debug)]
+pub struct AuditedPage {
+    /// The rows.
+    pub rows: Vec<AuditedRow>,
+    /// Why there are no more, where that is not the end of the log.
+    pub failure: Option<ReadError>,
+}
+
+impl LogReader {
+    /// At most `limit` rows whose position is greater than `after`. None, without a failure, means that the log ends there.
+    pub fn audit(&self, after: i64, limit: u32) -> AuditedPage {
+        let mut page = AuditedPage { rows: Vec::new(), failure: None };
+        let reached = |page: &AuditedPage| {
+            page.rows.last().map_or(after, |row| row.position).max(0).cast_unsigned()
+        };
+        let outcome = (|| {
+            let mut statement = self.log.prepare_cached(SELECT_ROWS)?;
+            let mut rows = statement.query((after, limit))?;
+            while let Some(row) = rows.next()? {
+                page.rows.push(self.audited(row)?);
+            }
+            Ok(())
+        })();
+        if let Err(error) = outcome {
+            page.failure = Some(log::failed(reached(&page) + 1, error));
+        }
+        page
+    }
+
+    fn audited(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<AuditedRow> {
+        let position = row.get(0)?;
+        let mut found = AuditedRow { position, events: Vec::new(), unreadable: None, problem: None };
+        let (ValueRef::Text(stream), ValueRef::Integer(revision), ValueRef::Text(events)) =
+            (row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?)
+        else {
+            found.unreadable = Some("a column has the wrong kind of value".to_owned());
+            return Ok(found);
+        };
+        let stream = match str::from_utf8(stream).ok().map(StreamId::new) {
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) => {
+                found.unreadable = Some(error.to_string());
+                return Ok(found);
+            }
+            None => {
+                found.unreadable = Some("the stream's name is not UTF-8".to_owned());
+                return Ok(found);
+            }
+        };
+        let checksum: Value = row.get(4)?;
+        if checksum != Value::Integer(log::checksum(stream.as_str(), events).into()) {
+            found.problem = Some("the checksum of the append does not match");
+        }
+        let bytes = Bytes::copy_from_slice(events);
+        let mut canonical = Vec::with_capacity(events.len());
+        found.unreadable = self.events(&stream, position, revision, &bytes, &mut found.events);
+        for event in &found.events {
+            let (metadata, data) = (&event.metadata, &event.data);
+            log::lay_out(&mut canonical, event.id, &event.type_name, event.version, metadata, data);
+        }
+        canonical.push(b']');
+        if found.unreadable.is_none() && found.problem.is_none() && canonical != events {
+            found.problem = Some("the append holds bytes that belong to none of its events");
+        }
+        Ok(found)
+    }
+
+    /// Decodes the events one by one; answers why it could not go on.
+    fn events(
+        &self,
+        stream: &StreamId,
+        position: i64,
+        revision: i64,
+        row: &Bytes,
+        into: &mut Vec<LoggedEvent>,
+    ) -> Option<String> {
+        let mut rest: &[u8] = row;
+        let (mut position, mut revision) = (position.cast_unsigned(), revision.cast_unsigned());
+        let mut opening = b'[';
+        loop {
+            rest = match rest.split_first() {
+                Some((b']', [])) if opening == b',' => return None,
+                Some((sign, after)) if *sign == opening => after,
+                _ => return Some("the append is not an array of events".to_owned()),
+            };
+            let mut elements =
+                serde_json::Deserializer::from_slice(rest).into_iter::<StoredEvent<'_>>();
+            let event = match elements.next() {
+                Some(Ok(event)) => event,
+                Some(Err(error)) => return Some(format!("not an event: {error}")),
+                None => return Some("the append ends in the middle".to_owned()),
+            };
+            rest = &rest[elements.byte_offset()..];
+            into.push(LoggedEvent {
+                position: Position(position),
+                stream: stream.clone(),
+                revision,
+                id: event.id,
+                type_name: self.type_names.shared(event.type_name),
+                version: event.version,
+                metadata: row.slice_ref(event.metadata.get().as_bytes()),
+                data: row.slice_ref(event.data.get().as_bytes()),
+            });
+            opening = b',';
+            (position, revision) = (position.wrapping_add(1), revision.wrapping_add(1));
+        }
+    }
+}
