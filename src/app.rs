@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, MonotoneClock, SystemClock};
+use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
@@ -24,6 +25,7 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::projector::ProjectorError;
 use crate::subscription::read_models::ReadModels;
+use crate::vault::{Keyring, Vault, VaultError};
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +36,15 @@ pub enum StartError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The keys of personal data could not be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The read models could not be built.
     #[error("building the read models")]
     Project(#[from] ProjectorError),
+    /// An erasure that was under way could not be carried out.
+    #[error("going on with an erasure")]
+    Erasure(#[from] ErasureError),
     /// The first policy could not be published.
     #[error("publishing the first policy")]
     FirstPolicy(#[from] CommandError<PolicyRefusal>),
@@ -46,6 +54,8 @@ pub enum StartError {
 pub struct App {
     /// The log.
     pub store: Arc<SqliteStore>,
+    /// Seals and opens personal data.
+    pub vault: Arc<Vault>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
@@ -57,6 +67,7 @@ pub struct App {
     /// Proves what is in the log.
     pub proof: Arc<Proof>,
     directory: PathBuf,
+    keyring: Keyring,
     stop: watch::Sender<bool>,
     monitor: Option<JoinHandle<()>>,
     stop_proof: watch::Sender<bool>,
@@ -69,17 +80,27 @@ impl App {
         Self::open_with_clock(directory, SystemClock).await
     }
 
-    /// Opens a data directory with another clock. The read models are not started yet.
+    /// Opens a data directory with another clock.
     pub async fn open_with_clock(directory: &Path, clock: impl Clock) -> Result<Self, StartError> {
+        Self::open_with(directory, Keyring::at(directory.join("keyring")), clock).await
+    }
+
+    /// Opens a data directory whose keyring stands elsewhere. The read models are not started yet.
+    pub async fn open_with(
+        directory: &Path,
+        keyring: Keyring,
+        clock: impl Clock,
+    ) -> Result<Self, StartError> {
         let path = directory.to_owned();
         let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
             .await
             .expect("opening does not panic")?;
         let store = Arc::new(store);
+        let vault = open_vault(directory, keyring.clone()).await?;
         let port: Arc<dyn EventStore> = store.clone();
         let floor = latest_recorded_at(&port).await?;
         let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
-        let commands = Arc::new(CommandHandler::new(port.clone(), clock.clone()));
+        let commands = Arc::new(CommandHandler::new(port.clone(), vault.clone(), clock.clone()));
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
@@ -88,9 +109,11 @@ impl App {
             merges: Merges::new(commands.clone()),
             proof: Arc::new(Proof::new(store.clone(), directory)),
             store,
+            vault,
             commands,
             clock,
             directory: directory.to_owned(),
+            keyring,
             stop: watch::channel(false).0,
             monitor: None,
             stop_proof: watch::channel(false).0,
@@ -98,13 +121,29 @@ impl App {
         })
     }
 
-    /// Brings the read models up to the log's head, building them where there are none; then they follow the log. `progress` is told
-    /// each position reached on the way.
+    /// Brings the read models up to the log's head, building them where there are none; then they follow the log, and erasures that
+    /// were under way are carried out. `progress` is told each position reached on the way.
     pub async fn start_read_models(
         &self,
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), StartError> {
-        Ok(self.read_models.start(progress).await?)
+        self.read_models.start(progress).await?;
+        let resumed = self.eraser().resume().await?;
+        if resumed > 0 {
+            tracing::info!(resumed, "erasures that were under way are done");
+        }
+        Ok(())
+    }
+
+    /// What carries erasures out over this system.
+    pub fn eraser(&self) -> Eraser {
+        Eraser {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// Lets the SLA monitor record what falls due.
@@ -119,9 +158,9 @@ impl App {
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
     }
 
-    /// Lets a thread follow the log and sign checkpoints of it, with the key of this keyring directory.
-    pub fn start_proof(&mut self, keyring: &Path) -> std::io::Result<()> {
-        self.proof_builder = Some(self.proof.start(keyring, self.stop_proof.subscribe())?);
+    /// Lets a thread follow the log and sign checkpoints of it.
+    pub fn start_proof(&mut self) -> std::io::Result<()> {
+        self.proof_builder = Some(self.proof.start(&self.keyring, self.stop_proof.subscribe())?);
         Ok(())
     }
 
@@ -129,9 +168,11 @@ impl App {
     pub fn schema(&self) -> ValidatingOnce {
         graphql::schema(Services {
             store: self.store.clone(),
+            vault: self.vault.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
-            idempotency: Idempotency::new(self.read_models.clone()),
+            eraser: self.eraser(),
+            idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
@@ -174,6 +215,15 @@ impl App {
     }
 }
 
+/// Opens the vault beside the log.
+async fn open_vault(directory: &Path, keyring: Keyring) -> Result<Arc<Vault>, VaultError> {
+    let directory = directory.to_owned();
+    let vault = tokio::task::spawn_blocking(move || Vault::open(&directory, keyring))
+        .await
+        .expect("opening does not panic")?;
+    Ok(Arc::new(vault))
+}
+
 /// When the last event of the log was recorded.
 async fn latest_recorded_at(store: &Arc<dyn EventStore>) -> Result<Timestamp, ReadError> {
     let Some(head) = store.head() else { return Ok(Timestamp::UNIX_EPOCH) };
@@ -205,6 +255,7 @@ async fn publish_first_policy(
         actor: Actor { kind: ActorKind::System, id: "setup".to_owned() },
         occurred_at: None,
         correlation_id: command_id.0,
+        subject: None,
     };
     let stream = StreamId::new(&format!("policy-{DEFAULT_POLICY}"))
         .expect("a code of ASCII letters is a well-formed stream id");

@@ -9,11 +9,13 @@ mod file;
 mod import;
 mod maintenance;
 mod progress;
+mod proof;
 mod replay;
 mod schema;
 mod serve;
 mod sla;
 mod token;
+mod verify;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -29,7 +31,7 @@ use crate::error::chain;
 use crate::store::sqlite::OpenError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
-stand, a certificate that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
+stand, a certificate or a log that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
 file differs); 4 the data directory is in use by another process; 5 the configuration cannot be used; 6 not found.";
 
 /// How a command ended.
@@ -146,6 +148,12 @@ enum Command {
     /// Check, test, explain, simulate and prove service levels.
     #[command(subcommand)]
     Sla(sla::SlaCommand),
+    /// The signed checkpoint of the log, and proofs about its events. Works beside a running server.
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
+    /// Verify that nothing in the log was changed, dropped, added or moved: of a data directory (beside a running server too), of a bundle
+    /// (offline), or of a server.
+    Verify(verify::VerifyArguments),
     /// Build the read models anew from the log.
     Rebuild,
     /// Copy the log into a new directory. Works beside a running server.
@@ -232,6 +240,8 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Calendar(command) => calendar::calendar(&command),
         Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
         Command::Sla(command) => sla::sla(&config, &command),
+        Command::Proof(command) => proof::proof(&config, &command),
+        Command::Verify(arguments) => verify::verify(&config, &arguments),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Backup { target } => maintenance::backup(&config, &target),
         Command::Schema { check, directory } => schema::schema(&directory, check),

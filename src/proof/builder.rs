@@ -23,6 +23,7 @@ use super::service::{Signed, Status};
 use super::tree::{NewLeaf, Tree, TreeError, TreeWriter};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{EventStore, LoggedEvent, Position, ReadError};
+use crate::vault::{Keyring, KeyringError};
 
 /// Events that become leaves at once.
 const BATCH_EVENTS: usize = 1_024;
@@ -80,7 +81,7 @@ impl BuildError {
     fn is_final(&self) -> bool {
         match self {
             Self::Disagrees(_) | Self::Folder(FolderError::Content { .. }) => true,
-            Self::Key(error) => !matches!(error, KeyError::File { .. }),
+            Self::Key(error) => !matches!(error, KeyError::Keyring(KeyringError::File { .. })),
             Self::Read(error) => matches!(error, ReadError::Corrupt { .. }),
             Self::Tree(_) | Self::Folder(FolderError::File { .. }) => false,
         }
@@ -103,7 +104,7 @@ impl<'a, S: Source> Builder<'a, S> {
     pub fn open(
         source: &'a S,
         data_directory: &Path,
-        keyring: &Path,
+        keyring: &Keyring,
         key_variable: Option<&str>,
     ) -> Result<Self, BuildError> {
         let folder = Folder::of(data_directory);
@@ -246,7 +247,7 @@ fn reopen(folder: &Folder, promised: &Checkpoint) -> Result<TreeWriter, TreeErro
 pub(super) struct Setup {
     pub(super) store: Arc<SqliteStore>,
     pub(super) data_directory: PathBuf,
-    pub(super) keyring: PathBuf,
+    pub(super) keyring: Keyring,
     pub(super) status: Arc<Status>,
     pub(super) stop: watch::Receiver<bool>,
 }

@@ -343,6 +343,7 @@ impl Reading {
             version: event.version,
             metadata: Bytes::copy_from_slice(event.metadata.get().as_bytes()),
             data: Bytes::copy_from_slice(event.data.get().as_bytes()),
+            envelope: None,
         };
         let hash = self.leaves.hash(&logged);
         if leaf_hash.is_some_and(|stated| stated != base64(&hash)) {

@@ -1,15 +1,14 @@
 //! The private key of checkpoints, in the keyring.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use zeroize::Zeroizing;
 
 use super::note::{KeyKind, NoteError, SignerKey};
+use crate::vault::{Keyring, KeyringError};
 
 /// The environment variable that may hold the key in place of the file.
 pub const KEY_VARIABLE: &str = "PARVANDEH_CHECKPOINT_KEY";
@@ -18,14 +17,9 @@ const KEY_FILE: &str = "checkpoint.key";
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file cannot be read or written.
-    #[error("the key of checkpoints {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    /// The file cannot be read or written, or must not be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// What should be the key is none.
     #[error("{0} must be the base64 of 32 bytes")]
     Malformed(String),
@@ -42,48 +36,35 @@ pub enum KeyError {
     Random,
 }
 
-/// The key for checkpoints of this origin: the variable's text where there is one, else the file of the keyring directory. Where there is
-/// none, a new one is drawn, if it may be.
+/// The key for checkpoints of this origin: the variable's text where there is one, else the file of the keyring. Where there is none, a new
+/// one is drawn, if it may be.
 pub fn signer(
-    keyring: &Path,
+    keyring: &Keyring,
     variable: Option<&str>,
     origin: &str,
     may_create: bool,
 ) -> Result<SignerKey, KeyError> {
-    let path = keyring.join(KEY_FILE);
-    let failed = |source| KeyError::File { path: path.clone(), source };
+    let path = keyring.directory().join(KEY_FILE);
     let (source, text) = match variable {
-        Some(text) => (KEY_VARIABLE.to_owned(), text.to_owned()),
-        None => match fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && may_create => {
-                create(keyring, &path)?;
-                (path.display().to_string(), fs::read_to_string(&path).map_err(failed)?)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(KeyError::Missing(path));
-            }
-            text => (path.display().to_string(), text.map_err(failed)?),
+        Some(text) => (KEY_VARIABLE.to_owned(), Zeroizing::new(text.to_owned())),
+        None => match keyring.read_secret(KEY_FILE)? {
+            Some(text) => (path.display().to_string(), text),
+            None if may_create => (path.display().to_string(), create(keyring)?),
+            None => return Err(KeyError::Missing(path)),
         },
     };
-    let seed = BASE64.decode(text.trim()).ok().and_then(|seed| <[u8; 32]>::try_from(seed).ok());
-    let seed = seed.ok_or(KeyError::Malformed(source))?;
-    Ok(SignerKey::from_seed(origin, KeyKind::Ed25519, &seed)?)
+    let mut seed = Zeroizing::new([0; 32]);
+    match BASE64.decode_slice(text.trim(), &mut *seed) {
+        Ok(32) => Ok(SignerKey::from_seed(origin, KeyKind::Ed25519, &seed)?),
+        _ => Err(KeyError::Malformed(source)),
+    }
 }
 
-/// Draws a key. The file gets its name when it is whole and durable: a crash leaves a key or none.
-fn create(keyring: &Path, path: &Path) -> Result<(), KeyError> {
-    let mut seed = [0; 32];
-    rand::fill(&mut seed).map_err(|_| KeyError::Random)?;
-    let new = keyring.join(format!("{KEY_FILE}.new"));
-    let write = || {
-        DirBuilder::new().recursive(true).mode(0o700).create(keyring)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&new)?;
-        writeln!(file, "{}", BASE64.encode(seed))?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        File::open(keyring)?.sync_all()
-    };
-    write().map_err(|source| KeyError::File { path: path.to_owned(), source })
+/// Draws a key and writes it durably; answers its text.
+fn create(keyring: &Keyring) -> Result<Zeroizing<String>, KeyError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    rand::fill(&mut *seed).map_err(|_| KeyError::Random)?;
+    let text = Zeroizing::new(format!("{}\n", BASE64.encode(&*seed)));
+    keyring.write_secret(KEY_FILE, &text)?;
+    Ok(text)
 }

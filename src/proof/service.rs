@@ -17,6 +17,7 @@ use super::note::VerifierKey;
 use super::tree::{Tree, TreeError};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{EventStore, LoggedEvent, Position, ReadError};
+use crate::vault::Keyring;
 
 /// The last checkpoint of a running system.
 #[derive(Debug)]
@@ -137,13 +138,13 @@ impl Proof {
     /// Starts the thread that builds and signs, until `stop` becomes true.
     pub fn start(
         &self,
-        keyring: &Path,
+        keyring: &Keyring,
         stop: watch::Receiver<bool>,
     ) -> std::io::Result<JoinHandle<()>> {
         builder::start(Setup {
             store: self.store.clone(),
             data_directory: self.data_directory.clone(),
-            keyring: keyring.to_owned(),
+            keyring: keyring.clone(),
             status: self.status.clone(),
             stop,
         })

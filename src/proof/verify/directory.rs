@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::files::{self, Files};
+use super::vault::Envelopes;
 use super::{Known, Part, Report, Roots, Trust};
 use crate::proof::checkpoint::{Folder, origin};
 use crate::proof::leaf::Leaves;
@@ -58,6 +59,7 @@ pub fn verify(directory: &Path, trust: &Trust, progress: impl Fn(u64, u64)) -> R
         (found, files.join())
     });
     report.events = found.events;
+    found.envelopes.judge(directory, found.end, &mut report);
     let files = match files {
         Ok(Ok(files)) => files,
         Ok(Err(error)) => {
@@ -117,18 +119,26 @@ fn signed(folder: &Folder, trust: &Trust, report: &mut Report) -> Vec<Known> {
 }
 
 /// Reads the log to its end, as it was when the verification began.
-fn read(log: &LogReader, end: u64, pages: &std::sync::mpsc::SyncSender<AuditedPage>) {
-    let mut after = i64::MIN;
+fn read(log: &LogReader, end: u64, pages: &SyncSender<AuditedPage>) {
+    let (mut after, mut enveloped) = (i64::MIN, i64::MIN);
     loop {
         let mut page = log.audit(after, ROWS_PER_READ);
-        let Some(last) = page.rows.last() else {
-            let _ = pages.send(page);
-            return;
-        };
-        after = last.position;
         // Appends that came meanwhile are left out.
-        page.rows.retain(|row| u64::try_from(row.position).map_or(true, |position| position <= end));
-        let ended = page.failure.is_some() || u64::try_from(after).is_ok_and(|after| after > end);
+        let beyond = |row: &AuditedRow| u64::try_from(row.position).is_ok_and(|at| at > end);
+        let ended = page.rows.last().is_none_or(beyond) || page.failure.is_some();
+        after = page.rows.last().map_or(after, |row| row.position);
+        page.rows.retain(|row| !beyond(row));
+        let last_event = page.rows.iter().filter_map(|row| row.events.last()).next_back();
+        let to = match last_event {
+            _ if ended => end.min(i64::MAX.cast_unsigned()).cast_signed(),
+            Some(event) => event.position.0.cast_signed(),
+            None => enveloped,
+        };
+        match log.audit_envelopes(enveloped, to) {
+            Ok(envelopes) => page.envelopes = envelopes,
+            Err(error) => page.failure = page.failure.or(Some(error)),
+        }
+        enveloped = enveloped.max(to);
         if pages.send(page).is_err() || ended {
             return;
         }
@@ -142,6 +152,8 @@ struct Found {
     end: Option<u64>,
     /// The roots that it gives at the known sizes; none where events are missing.
     roots: Roots,
+    /// What the vault holds.
+    envelopes: Envelopes,
     /// Events that are not those in `level-0`: the position and what stands there.
     different: Vec<(u64, String)>,
     different_more: u64,
@@ -170,6 +182,7 @@ impl<'a> Comparison<'a> {
             events: 0,
             end: Some(0),
             roots: Roots::at(known),
+            envelopes: Envelopes::default(),
             different: Vec::new(),
             different_more: 0,
         };
@@ -184,9 +197,11 @@ impl<'a> Comparison<'a> {
         progress: impl Fn(u64),
     ) -> Found {
         for page in pages {
-            for row in page.rows {
-                self.row(&row, report);
+            for row in &page.rows {
+                self.row(row, report);
             }
+            let events = page.rows.iter().flat_map(|row| &row.events);
+            self.found.envelopes.take_in(events, &page.envelopes, report);
             progress(self.found.events);
             if let Some(error) = page.failure {
                 self.dense = false;

@@ -8,6 +8,7 @@
 pub mod directory;
 mod files;
 pub mod remote;
+mod vault;
 
 use serde::Serialize;
 

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use rusqlite::types::{Value, ValueRef};
+use sha2::{Digest, Sha256};
 
 use super::log::{self, StoredEvent};
 use super::log_reader::LogReader;
@@ -12,6 +13,9 @@ use crate::store::{LoggedEvent, Position, ReadError, StreamId};
 
 const SELECT_ROWS: &str = "SELECT position, stream, revision, events, checksum FROM log
     WHERE position > ?1 ORDER BY position LIMIT ?2";
+
+const SELECT_ENVELOPES: &str = "SELECT position, envelope FROM vault
+    WHERE position > ?1 AND position <= ?2 ORDER BY position";
 
 /// A row of the log as it stands there.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub struct AuditedRow {
 pub struct AuditedPage {
     /// The rows.
     pub rows: Vec<AuditedRow>,
+    /// The envelopes at their positions, by SHA-256; see [`LogReader::audit_envelopes`].
+    pub envelopes: Vec<(i64, [u8; 32])>,
     /// Why there are no more, where that is not the end of the log.
     pub failure: Option<ReadError>,
 }
@@ -38,7 +44,7 @@ pub struct AuditedPage {
 impl LogReader {
     /// At most `limit` rows whose position is greater than `after`. None, without a failure, means that the log ends there.
     pub fn audit(&self, after: i64, limit: u32) -> AuditedPage {
-        let mut page = AuditedPage { rows: Vec::new(), failure: None };
+        let mut page = AuditedPage { rows: Vec::new(), envelopes: Vec::new(), failure: None };
         let reached = |page: &AuditedPage| {
             page.rows.last().map_or(after, |row| row.position).max(0).cast_unsigned()
         };
@@ -54,6 +60,44 @@ impl LogReader {
             page.failure = Some(log::failed(reached(&page) + 1, error));
         }
         page
+    }
+
+    /// The SHA-256 of each envelope that stands after a position and up to another one, in order.
+    pub fn audit_envelopes(&self, after: i64, to: i64) -> Result<Vec<(i64, [u8; 32])>, ReadError> {
+        let failed = |error| log::failed(after.max(0).cast_unsigned(), error);
+        if !self.has_vault().map_err(failed)? {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.log.prepare_cached(SELECT_ENVELOPES).map_err(failed)?;
+        let envelope = |row: &rusqlite::Row<'_>| {
+            let bytes = match row.get_ref(1)? {
+                ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes,
+                _ => &[],
+            };
+            Ok((row.get(0)?, Sha256::digest(bytes).into()))
+        };
+        let rows = statement.query_map((after, to), envelope).map_err(failed)?;
+        rows.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// Positions behind the log's end, at that moment, at which an envelope stands; a few of them.
+    pub fn envelopes_behind_end(&self) -> Result<Vec<i64>, ReadError> {
+        let failed = |error| log::failed(0, error);
+        if !self.has_vault().map_err(failed)? {
+            return Ok(Vec::new());
+        }
+        // One moment for both: an append writes its row and its envelopes at once.
+        let transaction = self.log.unchecked_transaction().map_err(failed)?;
+        let head = self.head()?.map_or(0, |head| head.0.cast_signed());
+        let mut statement = transaction
+            .prepare("SELECT position FROM vault WHERE position > ?1 ORDER BY position LIMIT 20")
+            .map_err(failed)?;
+        let rows = statement.query_map([head], |row| row.get(0)).map_err(failed)?;
+        rows.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn has_vault(&self) -> rusqlite::Result<bool> {
+        self.log.table_exists(None, "vault")
     }
 
     fn audited(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<AuditedRow> {
@@ -129,6 +173,7 @@ impl LogReader {
                 version: event.version,
                 metadata: row.slice_ref(event.metadata.get().as_bytes()),
                 data: row.slice_ref(event.data.get().as_bytes()),
+                envelope: None,
             });
             opening = b',';
             (position, revision) = (position.wrapping_add(1), revision.wrapping_add(1));
