@@ -25,6 +25,7 @@ mod payload;
 pub mod permissions;
 mod personal;
 mod plain_rows;
+mod proof;
 mod privacy_mutations;
 mod reference_data;
 mod root;
