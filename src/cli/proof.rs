@@ -171,7 +171,8 @@ fn inclusion(
     let hashes = merkle::inclusion_proof(&opened.tree, index, size)?;
     if !merkle::verify_inclusion(&hash, index, size, &hashes, &root) {
         let message = format!(
-            "the event at position {} is not the one under the checkpoint: run `parvandeh verify`", event.position
+            "the event at position {} is not the one under the checkpoint: run `parvandeh verify`",
+            event.position
         );
         return Err(Failure::new(Exit::Failed, message));
     }
@@ -235,7 +236,9 @@ fn cosign(opened: &Opened, arguments: &CosignArguments) -> Result<(), Failure> {
     witnessed.verify(&opened.key)?;
     let size = witnessed.checkpoint.size;
     if opened.root(opened.size(Some(size))?)? != witnessed.checkpoint.root {
-        return refused(format!("the note's root over {size} events is not this log's: run `parvandeh verify`"));
+        return refused(format!(
+            "the note's root over {size} events is not this log's: run `parvandeh verify`"
+        ));
     }
     if let Some(text) = &arguments.witness_key {
         key(text)?.verify(&witnessed.note)?;
@@ -248,7 +251,8 @@ fn cosign(opened: &Opened, arguments: &CosignArguments) -> Result<(), Failure> {
         }
         if known.note.text == witnessed.note.text {
             let lines = witnessed.note.signatures.iter().cloned();
-            let fresh: Vec<_> = lines.filter(|line| !known.note.signatures.contains(line)).collect();
+            let fresh: Vec<_> =
+                lines.filter(|line| !known.note.signatures.contains(line)).collect();
             witnessed.note.signatures = [known.note.signatures, fresh].concat();
         }
     }
@@ -261,7 +265,10 @@ fn cosign(opened: &Opened, arguments: &CosignArguments) -> Result<(), Failure> {
         return refused("the note has no signature but this log's own".to_owned());
     };
     opened.folder.store_witnessed(&witnessed.note)?;
-    file::answer(&format!("The signature of {} is kept for the checkpoint of {size} events.\n", last.name))
+    file::answer(&format!(
+        "The signature of {} is kept for the checkpoint of {size} events.\n",
+        last.name
+    ))
 }
 
 fn texts(hashes: &[Hash]) -> Vec<String> {

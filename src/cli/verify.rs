@@ -9,10 +9,10 @@ use clap::Args;
 use super::progress::bar;
 use super::{Exit, Failure, Format, file};
 use crate::config::Config;
+use crate::proof::bundle;
 use crate::proof::checkpoint::SignedCheckpoint;
 use crate::proof::note::VerifierKey;
 use crate::proof::verify::{Finding, Report, Trust, directory, remote};
-use crate::proof::bundle;
 
 /// What to verify, and against what.
 #[derive(Args)]
@@ -117,7 +117,10 @@ fn text(report: &Report) -> String {
     line("compared", format!("{} events, {} envelopes", report.events, report.envelopes));
     if report.events_not_covered > 0 {
         let count = report.events_not_covered;
-        line("not covered", format!("{count} events after the checkpoint: in order, but not signed yet"));
+        line(
+            "not covered",
+            format!("{count} events after the checkpoint: in order, but not signed yet"),
+        );
     }
     for remark in &report.remarks {
         line("note", remark.clone());

@@ -357,11 +357,7 @@ pub const FIELDS: FieldTable = &[
         &["id", "version", "effectiveFrom", "publishedAt", "document"],
     ),
     // Proof
-    (
-        "ProofCheckpoint",
-        PROVERS,
-        &["note", "origin", "size", "root", "verifierKey", "storedAt"],
-    ),
+    ("ProofCheckpoint", PROVERS, &["note", "origin", "size", "root", "verifierKey", "storedAt"]),
     (
         "InclusionProof",
         PROVERS,

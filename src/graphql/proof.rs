@@ -94,7 +94,8 @@ pub async fn inclusion(
     tree_size: Option<u64>,
 ) -> async_graphql::Result<Option<InclusionProof>> {
     let bad = |field, problem| refused(RequestError::bad_input(field, problem));
-    let id = event_id.map(|id| id.parse::<Uuid>().map_err(|_| bad("eventId", "is not an event's id")));
+    let id =
+        event_id.map(|id| id.parse::<Uuid>().map_err(|_| bad("eventId", "is not an event's id")));
     let id = id.transpose()?;
     if id.is_some() == position.is_some() {
         return Err(bad("eventId", "name the event by its id or by its position"));
@@ -132,12 +133,11 @@ pub async fn consistency(
 ) -> async_graphql::Result<Option<ConsistencyProof>> {
     let proof = services(ctx).proof.clone();
     let Some(signed) = proof.signed() else { return Ok(None) };
-    let (to, hashes, [from_root, to_root]) =
-        blocking({
-            let to = to.or(Some(signed.size()));
-            move || proof.consistency(from, to)
-        })
-        .await?;
+    let (to, hashes, [from_root, to_root]) = blocking({
+        let to = to.or(Some(signed.size()));
+        move || proof.consistency(from, to)
+    })
+    .await?;
     Ok(Some(ConsistencyProof {
         from,
         to,

@@ -7,8 +7,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::proof::service::Proof;
 use crate::metrics::{BREACH_DELAY, COMMANDS, EVENTS_SKIPPED, READ_MODEL_FAILURES};
+use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::read_models::ReadModels;
 
@@ -68,11 +68,7 @@ impl Collector for Positions {
                 "Events that the read models have not seen yet",
                 self.read_models.lag(),
             ),
-            (
-                "proof_lag_events",
-                "Events that no signed checkpoint covers yet",
-                self.proof.lag(),
-            ),
+            ("proof_lag_events", "Events that no signed checkpoint covers yet", self.proof.lag()),
             (
                 "proof_checkpoint_age_seconds",
                 "Time since the last checkpoint was signed; it grows while nothing is written, too",

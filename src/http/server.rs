@@ -79,11 +79,8 @@ pub fn server(
         },
         draining,
     );
-    let registry = Arc::new(metrics::registry(
-        app.store.clone(),
-        app.read_models.clone(),
-        app.proof.clone(),
-    ));
+    let registry =
+        Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
     let readiness = readiness(app);
     let proof = app.proof.clone();
     let server = HttpServer::new(move || {

@@ -178,7 +178,8 @@ impl<'a, S: Source> Builder<'a, S> {
             && promised.root != self.tree.root()
         {
             let reason = format!(
-                "the first {} events of the log have another root than the stored checkpoint; {ADVICE}", promised.size
+                "the first {} events of the log have another root than the stored checkpoint; {ADVICE}",
+                promised.size
             );
             return Err(BuildError::Disagrees(reason));
         }
@@ -236,7 +237,9 @@ fn binds(
 fn reopen(folder: &Folder, promised: &Checkpoint) -> Result<TreeWriter, TreeError> {
     let tree = TreeWriter::open(folder.path(), promised.size)?;
     Tree::of(folder.path()).check(promised.size)?;
-    if tree.root() != promised.root || merkle::root(&Tree::of(folder.path()), promised.size)? != promised.root {
+    if tree.root() != promised.root
+        || merkle::root(&Tree::of(folder.path()), promised.size)? != promised.root
+    {
         let reason = "they do not give the root of the stored checkpoint".to_owned();
         return Err(TreeError::Damaged { folder: folder.path().to_owned(), reason });
     }
@@ -260,9 +263,8 @@ pub(super) fn start(setup: Setup) -> std::io::Result<JoinHandle<()>> {
         let variable = std::env::var(KEY_VARIABLE).ok();
         loop {
             let built = Builder::open(&*store, &data_directory, &keyring, variable.as_deref());
-            let ended = built.and_then(|mut builder| {
-                follow(&mut builder, &store, &status, &mut stop, &runtime)
-            });
+            let ended = built
+                .and_then(|mut builder| follow(&mut builder, &store, &status, &mut stop, &runtime));
             let Err(error) = ended else { return };
             if error.is_final() {
                 tracing::error!(%error, "no checkpoints are signed any more");
@@ -304,7 +306,11 @@ fn follow(
         let due_at = signed_at.map(|at| at + SIGNING_INTERVAL);
         if builder.is_unsigned() && (stopping || due_at.is_none_or(|due| due <= Instant::now())) {
             let signed = builder.sign()?.clone();
-            status.signed(Signed::new(signed, builder.signer.verifier().clone(), SystemTime::now()));
+            status.signed(Signed::new(
+                signed,
+                builder.signer.verifier().clone(),
+                SystemTime::now(),
+            ));
             signed_at = Some(Instant::now());
             announced = true;
         }

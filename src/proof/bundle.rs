@@ -70,7 +70,9 @@ pub enum WriteError {
     #[error("the event at position {0} cannot stand in a bundle: its JSON has line breaks")]
     LineBreak(u64),
     /// The events came out of their order.
-    #[error("the events of a bundle must come in the order of the log, but {0} came after a later one")]
+    #[error(
+        "the events of a bundle must come in the order of the log, but {0} came after a later one"
+    )]
     Order(u64),
     /// What was written does not give the checkpoint's root.
     #[error("the log or the tree's files do not give the signed root: run `parvandeh verify`")]
@@ -232,7 +234,9 @@ pub fn verify(
     let mut report = Report::about(name);
     let mut line = Vec::new();
     let header = match next_line(&mut input, &mut line) {
-        Ok(true) => serde_json::from_slice::<HeaderLine<'_>>(&line).map_err(|error| error.to_string()),
+        Ok(true) => {
+            serde_json::from_slice::<HeaderLine<'_>>(&line).map_err(|error| error.to_string())
+        }
         Ok(false) => Err("it is empty".to_owned()),
         Err(error) => Err(error.to_string()),
     };
@@ -240,13 +244,17 @@ pub fn verify(
         if header.bundle != VERSION {
             return Err(format!("its version {} is not known here", header.bundle));
         }
-        let signed = SignedCheckpoint::parse(&header.checkpoint).map_err(|error| error.to_string())?;
+        let signed =
+            SignedCheckpoint::parse(&header.checkpoint).map_err(|error| error.to_string())?;
         Ok((header, signed))
     });
     let (header, signed) = match signed {
         Ok(read) => read,
         Err(problem) => {
-            report.general(Part::Bundle, format!("the first line is not that of a bundle: {problem}"));
+            report.general(
+                Part::Bundle,
+                format!("the first line is not that of a bundle: {problem}"),
+            );
             return report;
         }
     };
@@ -257,7 +265,10 @@ pub fn verify(
         || *header.origin != checkpoint.origin
         || origin(header.store) != checkpoint.origin
     {
-        report.general(Part::Bundle, "the first line and its checkpoint are not about the same log and size");
+        report.general(
+            Part::Bundle,
+            "the first line and its checkpoint are not about the same log and size",
+        );
     }
     for witness in &trust.witnesses {
         if let Err(error) = witness.verify(&signed.note) {
@@ -329,7 +340,8 @@ impl Reading {
         let next = self.next();
         if event.index != next || event.position != next + 1 || next >= self.size {
             let problem = format!(
-                "the bundle goes on with the event at position {}: events were dropped, added or moved", event.position
+                "the bundle goes on with the event at position {}: events were dropped, added or moved",
+                event.position
             );
             return Err((next + 1, problem));
         }
@@ -363,13 +375,16 @@ impl Reading {
         let here = |problem: &str| (next + 1, problem.to_owned());
         let to = gap.from.checked_add(gap.count).filter(|to| *to <= self.size);
         let Some(to) = to.filter(|_| gap.from == next && gap.count > 0) else {
-            return Err(here("the gap does not begin or end where it should: events were dropped, added or moved"));
+            return Err(here(
+                "the gap does not begin or end where it should: events were dropped, added or moved",
+            ));
         };
         let mut hashes = gap.hashes.iter();
         for piece in pieces(next, to) {
             let hash = hashes.next().and_then(|text| BASE64.decode(text).ok());
             let hash = hash.and_then(|hash| Hash::try_from(hash).ok());
-            let hash = hash.ok_or_else(|| here("the gap has not the hashes that its length asks for"))?;
+            let hash =
+                hash.ok_or_else(|| here("the gap has not the hashes that its length asks for"))?;
             self.roots.push_over(piece.level, hash);
         }
         if hashes.next().is_some() {
@@ -381,7 +396,10 @@ impl Reading {
     fn end(&self, known: &[Known], report: &mut Report) {
         let reached = self.next();
         if reached < self.size && report.holds() {
-            let problem = format!("the bundle ends at position {reached} of {}: the rest is cut off", self.size);
+            let problem = format!(
+                "the bundle ends at position {reached} of {}: the rest is cut off",
+                self.size
+            );
             report.between(Part::Bundle, Some(reached + 1), Some(self.size), problem);
         }
         for Known { said_by, size, root } in known {
@@ -420,7 +438,8 @@ fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     }
     if line.pop_if(|byte| *byte == b'\n').is_none() {
         let long = read as u64 == LINE_BYTES_MAX;
-        let problem = if long { "the line is longer than 16 MiB" } else { "the last line is cut off" };
+        let problem =
+            if long { "the line is longer than 16 MiB" } else { "the last line is cut off" };
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     }
     Ok(true)

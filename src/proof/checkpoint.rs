@@ -48,7 +48,8 @@ impl Checkpoint {
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         let wrong = NoteError::Note("its text is not a checkpoint: origin, size, root");
         let mut lines = text.lines();
-        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next())
+        else {
             return Err(wrong);
         };
         let number = size.parse::<u64>().ok().filter(|number| number.to_string() == size);

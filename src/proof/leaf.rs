@@ -102,9 +102,8 @@ fn write(store: Uuid, event: &LoggedEvent, mut out: &mut Vec<u8>) -> std::io::Re
 
 /// A JSON string as it stands in the metadata.
 fn text(out: &mut Vec<u8>, said: Option<&RawValue>) {
-    let usual = said
-        .map(RawValue::get)
-        .filter(|raw| raw.starts_with('"') && raw.len() <= TEXT_BYTES_MAX);
+    let usual =
+        said.map(RawValue::get).filter(|raw| raw.starts_with('"') && raw.len() <= TEXT_BYTES_MAX);
     out.extend_from_slice(usual.unwrap_or("null").as_bytes());
 }
 

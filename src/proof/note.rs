@@ -104,7 +104,8 @@ impl FromStr for Note {
         let (text, lines) = (&note[..=end], &note[end + 2..]);
         let lines =
             lines.strip_suffix('\n').ok_or(NoteError::Note("its last line is not ended"))?;
-        let signatures: Vec<Signature> = lines.split('\n').map(str::parse).collect::<Result<_, _>>()?;
+        let signatures: Vec<Signature> =
+            lines.split('\n').map(str::parse).collect::<Result<_, _>>()?;
         if signatures.len() > SIGNATURES_MAX {
             return Err(NoteError::Note("it has more than 64 signatures"));
         }
@@ -204,7 +205,8 @@ impl FromStr for VerifierKey {
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
         let mut parts = text.trim_end().splitn(3, '+');
-        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(NoteError::Key("it has not three parts"));
         };
         let bytes = BASE64.decode(encoded).map_err(|_| NoteError::Key("its end is not base64"))?;

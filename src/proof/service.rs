@@ -31,7 +31,11 @@ pub struct Signed {
 }
 
 impl Signed {
-    pub(super) fn new(checkpoint: SignedCheckpoint, key: VerifierKey, stored_at: SystemTime) -> Self {
+    pub(super) fn new(
+        checkpoint: SignedCheckpoint,
+        key: VerifierKey,
+        stored_at: SystemTime,
+    ) -> Self {
         Self { checkpoint, key, stored_at }
     }
 

@@ -78,7 +78,12 @@ impl fmt::Display for TilePath {
         for group in 0..groups {
             let last = group + 1 == groups;
             let text = &digits[group * 3..group * 3 + 3];
-            write!(formatter, "{}{text}{}", if last { "" } else { "x" }, if last { "" } else { "/" })?;
+            write!(
+                formatter,
+                "{}{text}{}",
+                if last { "" } else { "x" },
+                if last { "" } else { "/" }
+            )?;
         }
         if usize::from(self.width) < TILE_HASHES {
             write!(formatter, ".p/{}", self.width)?;

@@ -88,9 +88,10 @@ impl Tree {
         let file = self.level(level)?;
         let read = file.read_exact_at(hashes.as_flattened_mut(), first * HASH_BYTES);
         read.map_err(|source| match source.kind() {
-            ErrorKind::UnexpectedEof => {
-                damaged(&self.folder, format!("level-{level} ends before its entry {}", first + count as u64))
-            }
+            ErrorKind::UnexpectedEof => damaged(
+                &self.folder,
+                format!("level-{level} ends before its entry {}", first + count as u64),
+            ),
             _ => TreeError::File { path: level_path(&self.folder, level), source },
         })?;
         Ok(hashes)
@@ -122,7 +123,10 @@ impl Tree {
             let count = usize::try_from(size - first).unwrap_or(usize::MAX).min(IDS_PER_READ);
             let part = &mut buffer[..count];
             file.read_exact_at(part.as_flattened_mut(), first * ID_BYTES as u64).map_err(failed)?;
-            let equal = part.iter().zip(first..).filter(|(known, _)| known[..] == id.as_bytes()[..ID_BYTES]);
+            let equal = part
+                .iter()
+                .zip(first..)
+                .filter(|(known, _)| known[..] == id.as_bytes()[..ID_BYTES]);
             found.extend(equal.map(|(_, index)| index));
             first += count as u64;
         }
@@ -141,7 +145,10 @@ impl Tree {
                 let above = self.hashes(level + 1, group, count)?;
                 for (entry, (tile, root)) in (group..).zip(below.chunks(TILE_HASHES).zip(above)) {
                     if perfect_root(tile) != root {
-                        let reason = format!("entry {entry} of level-{} is not the root of what is below it", level + 1);
+                        let reason = format!(
+                            "entry {entry} of level-{} is not the root of what is below it",
+                            level + 1
+                        );
                         return Err(damaged(&self.folder, reason));
                     }
                 }
@@ -200,9 +207,8 @@ impl TreeWriter {
         let ids = open(&folder.join(IDS_FILE), size * ID_BYTES as u64, folder)?;
         let mut writer = Self { folder: folder.to_owned(), levels: Vec::new(), ids, size };
         // No level is left out, also where only a higher one is there: an index is a level.
-        let wanted = |level: &usize| {
-            level_count(*level, size) > 0 || level_path(folder, *level).exists()
-        };
+        let wanted =
+            |level: &usize| level_count(*level, size) > 0 || level_path(folder, *level).exists();
         let levels = (0..LEVELS_MAX).rev().find(wanted).map_or(0, |highest| highest + 1);
         for level in 0..levels {
             writer.open_level(level, level_count(level, size))?;

@@ -44,7 +44,8 @@ pub fn verify(directory: &Path, trust: &Trust, progress: impl Fn(u64, u64)) -> R
     };
     let (store, log) = log;
     if let Some(signed_origin) = report.origin.clone().filter(|it| *it != origin(store)) {
-        let problem = format!("the checkpoint is about {signed_origin}, and the log is {}", origin(store));
+        let problem =
+            format!("the checkpoint is about {signed_origin}, and the log is {}", origin(store));
         report.general(Part::Log, problem);
     }
     // A log whose end cannot be read is read up to its damage.
@@ -103,15 +104,23 @@ fn signed(folder: &Folder, trust: &Trust, report: &mut Report) -> Vec<Known> {
                 match verified {
                     Some(Ok(_)) => {}
                     Some(Err(error)) => {
-                        report.general(Part::Checkpoint, format!("the witnessed checkpoint: {error}"));
+                        report.general(
+                            Part::Checkpoint,
+                            format!("the witnessed checkpoint: {error}"),
+                        );
                     }
                     None => {
                         let name = witness.name();
-                        report.general(Part::Checkpoint, format!("no checkpoint is witnessed by {name}"));
+                        report.general(
+                            Part::Checkpoint,
+                            format!("no checkpoint is witnessed by {name}"),
+                        );
                     }
                 }
             }
-            known.extend(witnessed.iter().map(|signed| Known::of("the witnessed checkpoint", signed)));
+            known.extend(
+                witnessed.iter().map(|signed| Known::of("the witnessed checkpoint", signed)),
+            );
         }
         Err(error) => report.general(Part::Checkpoint, error.to_string()),
     }
@@ -208,7 +217,11 @@ impl<'a> Comparison<'a> {
                 self.found.end = None;
                 match error {
                     ReadError::Corrupt { position, reason } => {
-                        report.at(Part::Log, position.0, format!("the log's file is damaged: {reason}"));
+                        report.at(
+                            Part::Log,
+                            position.0,
+                            format!("the log's file is damaged: {reason}"),
+                        );
                     }
                     error => report.general(Part::Log, error.to_string()),
                 }
@@ -325,13 +338,33 @@ fn judge(found: &Found, files: &Files, known: &[Known], report: &mut Report) {
 
     for (position, standing) in &found.different {
         let (part, problem) = if *position > signed_size {
-            (Part::Log, format!("the event ({standing}) is not the one in the tree; no checkpoint covers it yet"))
+            (
+                Part::Log,
+                format!(
+                    "the event ({standing}) is not the one in the tree; no checkpoint covers it yet"
+                ),
+            )
         } else if log_agrees {
-            (Part::Tree, format!("level-0 has another hash for the event ({standing}); the log agrees with the signed root, the tree's files do not"))
+            (
+                Part::Tree,
+                format!(
+                    "level-0 has another hash for the event ({standing}); the log agrees with the signed root, the tree's files do not"
+                ),
+            )
         } else if files_agree {
-            (Part::Log, format!("the event ({standing}) is not the one that was signed; the tree's files agree with the signed root, the log does not"))
+            (
+                Part::Log,
+                format!(
+                    "the event ({standing}) is not the one that was signed; the tree's files agree with the signed root, the log does not"
+                ),
+            )
         } else {
-            (Part::Log, format!("the event ({standing}) is not the one in the tree, and neither gives the signed root"))
+            (
+                Part::Log,
+                format!(
+                    "the event ({standing}) is not the one in the tree, and neither gives the signed root"
+                ),
+            )
         };
         report.at(part, *position, problem);
     }
@@ -343,16 +376,22 @@ fn judge(found: &Found, files: &Files, known: &[Known], report: &mut Report) {
         if found.different.iter().any(|(position, _)| (first..=last).contains(position)) {
             continue;
         }
-        let problem = format!("entry {entry} of level-{level} is not the root of the hashes below it");
+        let problem =
+            format!("entry {entry} of level-{level} is not the root of the hashes below it");
         report.between(Part::Tree, Some(first), Some(last), problem);
     }
     report.findings_more += files.wrong_more;
-    for (level, count, short) in files::misfitting(&files.stored, signed_size, end.unwrap_or(u64::MAX)) {
-        let (first, _) = files::positions(level, if short { count } else { count.saturating_sub(1) });
+    for (level, count, short) in
+        files::misfitting(&files.stored, signed_size, end.unwrap_or(u64::MAX))
+    {
+        let (first, _) =
+            files::positions(level, if short { count } else { count.saturating_sub(1) });
         let problem = if short {
             format!("level-{level} ends after {count} entries, before the signed size")
         } else {
-            format!("level-{level} has {count} entries, more than the log's events give: the log was cut, or the file was added to")
+            format!(
+                "level-{level} has {count} entries, more than the log's events give: the log was cut, or the file was added to"
+            )
         };
         // Where the log was cut, the first event that is missing is the one after its end.
         let position = if short { first } else { end.map_or(first, |end| end + 1) };

@@ -48,6 +48,7 @@ pub enum Part {
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// Where it was met.
     pub part: Part,
@@ -61,6 +62,7 @@ pub struct Finding {
 
 /// What was compared, and what differs.
 #[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// What was verified.
     pub target: String,
@@ -139,7 +141,12 @@ impl Report {
     }
 
     /// Verifies a checkpoint's signatures as far as they can be, and says how far that is.
-    pub(super) fn judge(&mut self, signed: &SignedCheckpoint, trust: &Trust, beside: Option<&VerifierKey>) {
+    pub(super) fn judge(
+        &mut self,
+        signed: &SignedCheckpoint,
+        trust: &Trust,
+        beside: Option<&VerifierKey>,
+    ) {
         let checkpoint = &signed.checkpoint;
         self.origin = Some(checkpoint.origin.clone());
         self.checkpoint_size = Some(checkpoint.size);
@@ -170,7 +177,8 @@ impl Report {
             if earlier.checkpoint.size > checkpoint.size {
                 let (before, now) = (earlier.checkpoint.size, checkpoint.size);
                 let problem = format!(
-                    "the checkpoint from before is over {before} events, the present one over {now} only: events {} to {before} are gone", now + 1
+                    "the checkpoint from before is over {before} events, the present one over {now} only: events {} to {before} are gone",
+                    now + 1
                 );
                 self.between(Part::Checkpoint, Some(now + 1), Some(before), problem);
             }

@@ -127,7 +127,8 @@ pub async fn verify(
     known.extend(trust.earlier.iter().map(|it| Known::of("the checkpoint from before", it)));
     let store = signed.checkpoint.origin.strip_prefix("parvandeh/").unwrap_or_default();
 
-    let mut leaves = Leaves { roots: Roots::at(&known), streams: HashMap::new(), groups: Vec::new() };
+    let mut leaves =
+        Leaves { roots: Roots::at(&known), streams: HashMap::new(), groups: Vec::new() };
     let fetched = TilePath::all(TileKind::Entries, size).map(|entries| {
         let remote = remote.clone();
         async move {
@@ -158,7 +159,8 @@ pub async fn verify(
                 report.at(Part::Tree, path.first() * span + 1, problem);
             }
         }
-        groups = groups.as_chunks::<TILE_HASHES>().0.iter().map(|tile| perfect_root(tile)).collect();
+        groups =
+            groups.as_chunks::<TILE_HASHES>().0.iter().map(|tile| perfect_root(tile)).collect();
     }
     for Known { said_by, size, root } in &known {
         match leaves.roots.of(*size) {
@@ -197,7 +199,11 @@ impl Leaves {
         let width = usize::from(path.width);
         let leaves = tiles::entries(entries).filter(|leaves| leaves.len() == width);
         let Some(leaves) = leaves else {
-            report.at(Part::Tree, path.first() + 1, format!("tile {path} does not hold {width} leaves"));
+            report.at(
+                Part::Tree,
+                path.first() + 1,
+                format!("tile {path} does not hold {width} leaves"),
+            );
             return false;
         };
         let computed: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
@@ -212,7 +218,11 @@ impl Leaves {
             report.events += 1;
         }
         if hashes.len() != width * 32 {
-            report.at(Part::Tree, path.first() + 1, format!("the tile of hashes {path} has not its length"));
+            report.at(
+                Part::Tree,
+                path.first() + 1,
+                format!("the tile of hashes {path} has not its length"),
+            );
         }
         if width == TILE_HASHES {
             self.groups.push(perfect_root(&computed));
@@ -233,7 +243,8 @@ impl Leaves {
         }
         let next = self.streams.get(&*leaf.stream).copied().unwrap_or(0);
         if leaf.revision != next {
-            let problem = format!("{} goes on with revision {}, not {next}", leaf.stream, leaf.revision);
+            let problem =
+                format!("{} goes on with revision {}, not {next}", leaf.stream, leaf.revision);
             report.at(Part::Log, position, problem);
         }
         self.streams.insert((*leaf.stream).into(), leaf.revision.saturating_add(1));

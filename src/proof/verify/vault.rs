@@ -108,8 +108,9 @@ impl Envelopes {
                 1 => String::new(),
                 _ => format!(", like {} more of the same subject", count - 1),
             };
-            let problem =
-                format!("the envelope of the event's personal fields is missing{others}, and {subject} was not erased");
+            let problem = format!(
+                "the envelope of the event's personal fields is missing{others}, and {subject} was not erased"
+            );
             report.at(Part::Vault, *position, problem);
         }
     }

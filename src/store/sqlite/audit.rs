@@ -102,7 +102,8 @@ impl LogReader {
 
     fn audited(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<AuditedRow> {
         let position = row.get(0)?;
-        let mut found = AuditedRow { position, events: Vec::new(), unreadable: None, problem: None };
+        let mut found =
+            AuditedRow { position, events: Vec::new(), unreadable: None, problem: None };
         let (ValueRef::Text(stream), ValueRef::Integer(revision), ValueRef::Text(events)) =
             (row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?)
         else {
