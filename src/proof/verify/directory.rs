@@ -98,29 +98,19 @@ fn signed(folder: &Folder, trust: &Trust, report: &mut Report) -> Vec<Known> {
         known.push(Known::of("the checkpoint from before", earlier));
     }
     match folder.witnessed() {
-        Ok(witnessed) => {
-            for witness in &trust.witnesses {
-                let verified = witnessed.as_ref().map(|signed| witness.verify(&signed.note));
-                match verified {
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => {
-                        report.general(
-                            Part::Checkpoint,
-                            format!("the witnessed checkpoint: {error}"),
-                        );
-                    }
-                    None => {
-                        let name = witness.name();
-                        report.general(
-                            Part::Checkpoint,
-                            format!("no checkpoint is witnessed by {name}"),
-                        );
-                    }
+        Ok(Some(signed)) => {
+            let keys = trust.key.iter().chain(beside.as_ref().filter(|_| trust.key.is_none()));
+            for key in keys.chain(&trust.witnesses) {
+                if let Err(error) = key.verify(&signed.note) {
+                    report.general(Part::Checkpoint, format!("the witnessed checkpoint: {error}"));
                 }
             }
-            known.extend(
-                witnessed.iter().map(|signed| Known::of("the witnessed checkpoint", signed)),
-            );
+            known.push(Known::of("the witnessed checkpoint", &signed));
+        }
+        Ok(None) => {
+            for name in trust.witnesses.iter().map(|witness| witness.name()) {
+                report.general(Part::Checkpoint, format!("no checkpoint is witnessed by {name}"));
+            }
         }
         Err(error) => report.general(Part::Checkpoint, error.to_string()),
     }
@@ -255,9 +245,10 @@ impl<'a> Comparison<'a> {
         for event in &row.events {
             self.event(event);
         }
-        let end = position + count;
-        if let Some(reason) = &row.unreadable {
-            report.at(Part::Log, end, format!("the append cannot be read from here on: {reason}"));
+        let end = position.saturating_add(count);
+        if let Some((event, reason)) = &row.unreadable {
+            let problem = format!("the append cannot be read from here on: {reason}");
+            report.at(Part::Log, position.saturating_add(*event), problem);
             self.dense = false;
             self.next = None;
             self.found.end = None;

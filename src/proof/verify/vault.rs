@@ -13,8 +13,8 @@ use crate::proof::merkle::Hash;
 use crate::store::sqlite::LogReader;
 use crate::store::{LoggedEvent, Position};
 
-/// The event by which a subject is erased, in the subject's own stream.
-const ERASED: &str = "CustomerErased";
+/// The events by which it is decided that a subject is erased, and that it is done, in the subject's own stream.
+const ERASED: [&str; 2] = ["CustomerErasureOrdered", "CustomerErased"];
 const PAGE_SIZE: usize = 1_000;
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ impl Envelopes {
     ) {
         let mut named = vec![false; envelopes.len()];
         for event in events {
-            if &*event.type_name == ERASED {
+            if ERASED.contains(&&*event.type_name) {
                 self.erased.insert(event.stream.as_str().to_owned());
             }
             let metadata = str::from_utf8(&event.metadata).unwrap_or_default();
@@ -121,7 +121,7 @@ fn erased_after(log: &LogReader, end: u64) -> HashSet<String> {
     while let Ok(page) = log.read_all((after > 0).then_some(Position(after)), PAGE_SIZE) {
         let Some(last) = page.last() else { break };
         after = last.position.0;
-        let subjects = page.iter().filter(|event| &*event.type_name == ERASED);
+        let subjects = page.iter().filter(|event| ERASED.contains(&&*event.type_name));
         erased.extend(subjects.map(|event| event.stream.as_str().to_owned()));
     }
     erased

@@ -24,8 +24,8 @@ pub struct AuditedRow {
     pub position: i64,
     /// The events that can be read, from the row's beginning up to the first that cannot.
     pub events: Vec<LoggedEvent>,
-    /// Why not all of the row can be read.
-    pub unreadable: Option<String>,
+    /// Which event of the row, from 0, is the first that cannot be read, and why.
+    pub unreadable: Option<(u64, String)>,
     /// What is wrong with a row that can be read.
     pub problem: Option<&'static str>,
 }
@@ -107,17 +107,17 @@ impl LogReader {
         let (ValueRef::Text(stream), ValueRef::Integer(revision), ValueRef::Text(events)) =
             (row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?)
         else {
-            found.unreadable = Some("a column has the wrong kind of value".to_owned());
+            found.unreadable = Some((0, "a column has the wrong kind of value".to_owned()));
             return Ok(found);
         };
         let stream = match str::from_utf8(stream).ok().map(StreamId::new) {
             Some(Ok(stream)) => stream,
             Some(Err(error)) => {
-                found.unreadable = Some(error.to_string());
+                found.unreadable = Some((0, error.to_string()));
                 return Ok(found);
             }
             None => {
-                found.unreadable = Some("the stream's name is not UTF-8".to_owned());
+                found.unreadable = Some((0, "the stream's name is not UTF-8".to_owned()));
                 return Ok(found);
             }
         };
@@ -147,7 +147,7 @@ impl LogReader {
         revision: i64,
         row: &Bytes,
         into: &mut Vec<LoggedEvent>,
-    ) -> Option<String> {
+    ) -> Option<(u64, String)> {
         let mut rest: &[u8] = row;
         let (mut position, mut revision) = (position.cast_unsigned(), revision.cast_unsigned());
         let mut opening = b'[';
@@ -155,14 +155,20 @@ impl LogReader {
             rest = match rest.split_first() {
                 Some((b']', [])) if opening == b',' => return None,
                 Some((sign, after)) if *sign == opening => after,
-                _ => return Some("the append is not an array of events".to_owned()),
+                // What stands between two events belongs to the one before.
+                _ => {
+                    let event = into.len().saturating_sub(1) as u64;
+                    return Some((event, "the append is not an array of events".to_owned()));
+                }
             };
             let mut elements =
                 serde_json::Deserializer::from_slice(rest).into_iter::<StoredEvent<'_>>();
             let event = match elements.next() {
                 Some(Ok(event)) => event,
-                Some(Err(error)) => return Some(format!("not an event: {error}")),
-                None => return Some("the append ends in the middle".to_owned()),
+                Some(Err(error)) => {
+                    return Some((into.len() as u64, format!("not an event: {error}")));
+                }
+                None => return Some((into.len() as u64, "the append ends in the middle".to_owned())),
             };
             rest = &rest[elements.byte_offset()..];
             into.push(LoggedEvent {
