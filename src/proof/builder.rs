@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -257,7 +257,8 @@ pub(super) struct Setup {
 
 /// Starts the thread. It ends when `stop` becomes true, or when what was signed and what is stored do not agree.
 pub(super) fn start(setup: Setup) -> std::io::Result<JoinHandle<()>> {
-    let runtime = Handle::current();
+    // Of its own, so that the thread may outlive the one that started it; it only waits.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     std::thread::Builder::new().name("proof-builder".into()).spawn(move || {
         let Setup { store, data_directory, keyring, status, mut stop } = setup;
         let variable = std::env::var(KEY_VARIABLE).ok();
@@ -286,7 +287,7 @@ fn follow(
     store: &SqliteStore,
     status: &Status,
     stop: &mut watch::Receiver<bool>,
-    runtime: &Handle,
+    runtime: &Runtime,
 ) -> Result<(), BuildError> {
     let mut head = store.head_changes();
     let mut announced = false;
@@ -302,7 +303,8 @@ fn follow(
         head.borrow_and_update();
         let taken = builder.advance(BATCH_EVENTS)?;
         status.built(builder.size());
-        let stopping = *stop.borrow();
+        // Also where nobody is left who could say it.
+        let stopping = *stop.borrow() || stop.has_changed().is_err();
         let due_at = signed_at.map(|at| at + SIGNING_INTERVAL);
         if builder.is_unsigned() && (stopping || due_at.is_none_or(|due| due <= Instant::now())) {
             let signed = builder.sign()?.clone();

@@ -168,7 +168,9 @@ impl LogReader {
                 Some(Err(error)) => {
                     return Some((into.len() as u64, format!("not an event: {error}")));
                 }
-                None => return Some((into.len() as u64, "the append ends in the middle".to_owned())),
+                None => {
+                    return Some((into.len() as u64, "the append ends in the middle".to_owned()));
+                }
             };
             rest = &rest[elements.byte_offset()..];
             into.push(LoggedEvent {
