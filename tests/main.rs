@@ -13,7 +13,7 @@ mod import;
 mod merges;
 mod plain_rows;
 mod projections;
-// mod proof;
+mod proof;
 mod sla_cli;
 mod sla_drafts;
 mod sla_facts;

@@ -85,7 +85,7 @@ impl Original {
         let commands = system.app.commands.clone();
         let mut random = Random::of(7);
         let begin = Timestamp::now() - SignedDuration::from_hours(2_000);
-        for number in 0..40_u8 {
+        for number in 0..30_u8 {
             let id = numbered_case(number);
             let at = |step: i64| begin + SignedDuration::from_hours(step + i64::from(number));
             let mut batches = vec![vec![open_case(number, at(0))]];
@@ -106,7 +106,7 @@ impl Original {
         }
         let mut customers = Vec::new();
         for name in ["مریم", "Sara", "علی"] {
-            let input = json!({ "kind": "INDIVIDUAL", "name": name, "language": "FA" });
+            let input = json!({ "kind": "INDIVIDUAL", "name": name, "language": "PERSIAN" });
             let done = system
                 .caller(Role::Agent)
                 .mutate("registerCustomer", "customer { id }", input)
@@ -118,6 +118,7 @@ impl Original {
             .caller(Role::PrivacyOfficer)
             .mutate("eraseCustomer", "userErrors { code }", input)
             .await;
+        drop(commands);
         system.stop().await;
         // Started once more, for the checkpoint over the very end.
         let system = System::start_in(directory.path(), SystemClock).await;

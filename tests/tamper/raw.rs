@@ -109,7 +109,13 @@ pub fn bytes_flipped(original: &Original, random: &mut Random) {
         }
         telling += 1;
         let report = copy.verify();
-        assert!(!report.holds(), "{what}");
+        if report.holds() {
+            let row = good.rows.iter().zip(&bad.rows).find(|(good, bad)| good != bad);
+            let envelope =
+                good.envelopes.iter().zip(&bad.envelopes).find(|(good, bad)| good != bad);
+            let counts = (bad.rows.len(), bad.envelopes.len(), bad.is_whole, &bad.id);
+            panic!("{what}: not found: {row:?} {envelope:?} {counts:?}");
+        }
         if let Some((first, last)) =
             first_difference(&good, &bad).filter(|_| bad.is_whole && bad.id == good.id)
         {

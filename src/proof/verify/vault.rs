@@ -119,8 +119,12 @@ impl Envelopes {
 fn erased_after(log: &LogReader, end: u64) -> HashSet<String> {
     let (mut erased, mut after) = (HashSet::new(), end);
     while let Ok(page) = log.read_all((after > 0).then_some(Position(after)), PAGE_SIZE) {
-        let Some(last) = page.last() else { break };
-        after = last.position.0;
+        let last = page.last().map_or(0, |last| last.position.0);
+        // In a damaged file the tree of rows may lead in a circle.
+        if last <= after {
+            break;
+        }
+        after = last;
         let subjects = page.iter().filter(|event| ERASED.contains(&&*event.type_name));
         erased.extend(subjects.map(|event| event.stream.as_str().to_owned()));
     }

@@ -51,8 +51,18 @@ impl LogReader {
         let outcome = (|| {
             let mut statement = self.log.prepare_cached(SELECT_ROWS)?;
             let mut rows = statement.query((after, limit))?;
+            let mut previous = after;
             while let Some(row) = rows.next()? {
-                page.rows.push(self.audited(row)?);
+                let row = self.audited(row)?;
+                // In a damaged file the tree of rows may lead in a circle.
+                if row.position <= previous {
+                    let reason = "the rows do not stand in the order of their positions";
+                    let position = previous.max(0).cast_unsigned() + 1;
+                    page.failure = Some(log::corrupt(position, reason));
+                    break;
+                }
+                previous = row.position;
+                page.rows.push(row);
             }
             Ok(())
         })();
@@ -70,11 +80,12 @@ impl LogReader {
         }
         let mut statement = self.log.prepare_cached(SELECT_ENVELOPES).map_err(failed)?;
         let envelope = |row: &rusqlite::Row<'_>| {
-            let bytes = match row.get_ref(1)? {
-                ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes,
-                _ => &[],
+            let hash = match row.get_ref(1)? {
+                ValueRef::Blob(bytes) => Sha256::digest(bytes).into(),
+                // No envelope at all: it has no hash that an event could name.
+                _ => [0; 32],
             };
-            Ok((row.get(0)?, Sha256::digest(bytes).into()))
+            Ok((row.get(0)?, hash))
         };
         let rows = statement.query_map((after, to), envelope).map_err(failed)?;
         rows.collect::<Result<_, _>>().map_err(failed)
