@@ -97,8 +97,13 @@ fn building(runtime: &Runtime, appends: usize) {
     }
     built.end();
     let (ours, theirs) = (median(ours), median(theirs));
-    println!("{WRITERS} writers, {appends} appends of one event a round; medians of {ROUNDS} alternating rounds");
-    println!("appends beside the proof     {ours:>9.0} events/s, most events not in the tree {:.0}", median(lags));
+    println!(
+        "{WRITERS} writers, {appends} appends of one event a round; medians of {ROUNDS} alternating rounds"
+    );
+    println!(
+        "appends beside the proof     {ours:>9.0} events/s, most events not in the tree {:.0}",
+        median(lags)
+    );
     println!("yardstick: without it        {theirs:>9.0} events/s, ratio {:.2}", ours / theirs);
     println!("signed over all of them      {:>9.2} s after the last append", median(behind));
 }
@@ -116,7 +121,10 @@ fn append(runtime: &Runtime, store: &Arc<SqliteStore>, appends: usize) -> f64 {
                     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                     let stream = StreamId::new(&format!("case-{}", number % 50_000));
                     let stream = stream.expect("well formed");
-                    store.append(&stream, Expect::Any, vec![event(number)]).await.expect("an append");
+                    store
+                        .append(&stream, Expect::Any, vec![event(number)])
+                        .await
+                        .expect("an append");
                 }
             });
         }
@@ -151,7 +159,10 @@ fn verifying(runtime: &Runtime, cases: u64) {
     let events = runtime.block_on(portfolio::fill(&store, &vault, 0..cases));
     let built = Built::start(&store, &data);
     let seconds = built.catch_up(runtime, store.head().map_or(0, |head| head.0));
-    println!("built and signed anew        {:>9.0} events/s, {events} events in {seconds:.1} s", events as f64 / seconds);
+    println!(
+        "built and signed anew        {:>9.0} events/s, {events} events in {seconds:.1} s",
+        events as f64 / seconds
+    );
     built.end();
     drop(store);
     let (mut verified, mut read) = (Vec::new(), Vec::new());
@@ -169,6 +180,13 @@ fn verifying(runtime: &Runtime, cases: u64) {
         read.push(start.elapsed().as_secs_f64());
     }
     let (verified, read) = (median(verified), median(read));
-    println!("verified                     {:>9.0} events/s, {verified:.1} s", events as f64 / verified);
-    println!("yardstick: read and decoded  {:>9.0} events/s, {read:.1} s, ratio {:.2}", events as f64 / read, read / verified);
+    println!(
+        "verified                     {:>9.0} events/s, {verified:.1} s",
+        events as f64 / verified
+    );
+    println!(
+        "yardstick: read and decoded  {:>9.0} events/s, {read:.1} s, ratio {:.2}",
+        events as f64 / read,
+        read / verified
+    );
 }

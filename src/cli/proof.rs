@@ -227,6 +227,8 @@ fn cosign(opened: &Opened, arguments: &CosignArguments) -> Result<(), Failure> {
     let mut witnessed = match (&arguments.signature, &arguments.note) {
         (Some(line), _) => {
             let mut signed = opened.signed.clone();
+            // Those of other witnesses are kept already, and say nothing about this one.
+            signed.note.signatures.retain(|line| opened.key.is_named_by(line));
             signed.note.signatures.push(line.trim().parse::<Signature>()?);
             signed
         }

@@ -206,7 +206,8 @@ struct EventBody<'a> {
     #[serde(borrow)]
     stream: std::borrow::Cow<'a, str>,
     revision: u64,
-    id: Uuid,
+    /// As text, because an id can be written in several ways and only one of them was.
+    id: &'a str,
     #[serde(borrow, rename = "type")]
     type_name: std::borrow::Cow<'a, str>,
     version: u16,
@@ -345,12 +346,14 @@ impl Reading {
             );
             return Err((next + 1, problem));
         }
+        let id = event.id.parse::<Uuid>().ok().filter(|id| id.to_string() == event.id);
+        let id = id.ok_or_else(|| (next + 1, format!("{} is not an event's id", event.id)))?;
         let stream = StreamId::new(&event.stream).map_err(|error| (next + 1, error.to_string()))?;
         let logged = LoggedEvent {
             position: Position(event.position),
             stream,
             revision: event.revision,
-            id: event.id,
+            id,
             type_name: event.type_name.as_ref().into(),
             version: event.version,
             metadata: Bytes::copy_from_slice(event.metadata.get().as_bytes()),

@@ -60,7 +60,6 @@ pub fn verify(directory: &Path, trust: &Trust, progress: impl Fn(u64, u64)) -> R
         (found, files.join())
     });
     report.events = found.events;
-    found.envelopes.judge(directory, found.end, &mut report);
     let files = match files {
         Ok(Ok(files)) => files,
         Ok(Err(error)) => {
@@ -73,6 +72,7 @@ pub fn verify(directory: &Path, trust: &Trust, progress: impl Fn(u64, u64)) -> R
         }
     };
     judge(&found, &files, &known, &mut report);
+    found.envelopes.judge(directory, found.end, &mut report);
     report
 }
 

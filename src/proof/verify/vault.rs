@@ -96,6 +96,8 @@ impl Envelopes {
         if missing.is_empty() {
             return;
         }
+        // What is missing of the log may be the erasure.
+        let is_log_whole = report.findings.iter().all(|finding| finding.part != Part::Log);
         // A subject may have been erased while the log was read.
         let since = match (log, end) {
             (Ok(log), Some(end)) => erased_after(&log, end),
@@ -111,7 +113,12 @@ impl Envelopes {
             let problem = format!(
                 "the envelope of the event's personal fields is missing{others}, and {subject} was not erased"
             );
-            report.at(Part::Vault, *position, problem);
+            if is_log_whole {
+                report.at(Part::Vault, *position, problem);
+            } else {
+                let problem = format!("position {position}: {problem}, as far as this log says");
+                report.general(Part::Vault, problem);
+            }
         }
     }
 }
