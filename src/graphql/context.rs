@@ -14,6 +14,7 @@ use crate::command::merge::Merges;
 use crate::command::policy;
 use crate::error::RequestError;
 use crate::principal::Principal;
+use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::Vault;
@@ -34,6 +35,8 @@ pub struct Services {
     pub idempotency: Idempotency,
     /// Answers queries.
     pub read_models: Arc<ReadModels>,
+    /// Proves what is in the log.
+    pub proof: Arc<Proof>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Lets one simulation of service levels run at a time.

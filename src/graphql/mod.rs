@@ -26,6 +26,7 @@ pub mod permissions;
 mod personal;
 mod plain_rows;
 mod privacy_mutations;
+mod proof;
 mod reference_data;
 mod replay;
 mod root;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{health, metrics, transport};
+use super::{health, metrics, proof, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -79,12 +79,15 @@ pub fn server(
         },
         draining,
     );
-    let registry = Arc::new(metrics::registry(app.store.clone(), app.read_models.clone()));
+    let registry =
+        Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
     let readiness = readiness(app);
+    let proof = app.proof.clone();
     let server = HttpServer::new(move || {
-        let (transport, readiness, registry) =
-            (transport.clone(), readiness.clone(), registry.clone());
+        let (transport, readiness, registry, proof) =
+            (transport.clone(), readiness.clone(), registry.clone(), proof.clone());
         HttpApp::new().configure(move |service| {
+            proof::configure(service, transport.clone(), proof);
             transport::configure(service, transport);
             health::configure(service, readiness, registry);
         })
@@ -98,7 +101,8 @@ pub fn server(
 }
 
 fn readiness(app: &App) -> health::Readiness {
-    let (store, read_models) = (app.store.clone(), app.read_models.clone());
+    let (store, read_models, proof) =
+        (app.store.clone(), app.read_models.clone(), app.proof.clone());
     Arc::new(move || {
         let mut reasons = Vec::new();
         if let Some(reason) = store.stopped() {
@@ -110,6 +114,9 @@ fn readiness(app: &App) -> health::Readiness {
         let lag = read_models.lag();
         if lag > LAG_EVENTS_MAX {
             reasons.push(format!("the read models are {lag} events behind"));
+        }
+        if let Some(reason) = proof.stopped() {
+            reasons.push(format!("no checkpoints are signed any more: {reason}"));
         }
         reasons
     })
