@@ -12,13 +12,14 @@ use parvandeh_domain::policy::{
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::access::AccessLog;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
-use crate::graphql::validated::ValidatingOnce;
+use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
@@ -55,6 +56,8 @@ pub struct App {
     pub store: Arc<SqliteStore>,
     /// Seals and opens personal data.
     pub vault: Arc<Vault>,
+    /// Records who read whose personal data.
+    pub access_log: Arc<AccessLog>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
@@ -98,7 +101,9 @@ impl App {
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
+        let access_log = AccessLog::new(port.clone(), clock.clone());
         Ok(Self {
+            access_log: Arc::new(access_log),
             read_models: ReadModels::new(directory, port),
             merges: Merges::new(commands.clone()),
             store,
@@ -149,10 +154,11 @@ impl App {
     }
 
     /// The GraphQL schema over this system.
-    pub fn schema(&self) -> ValidatingOnce {
+    pub fn schema(&self) -> Recorded {
         graphql::schema(Services {
             store: self.store.clone(),
             vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
             eraser: self.eraser(),
@@ -177,8 +183,8 @@ impl App {
             tracing::error!(%error, "the SLA monitor ended badly");
         }
         self.read_models.stop().await;
-        let Self { store, commands, merges, read_models, .. } = self;
-        drop((commands, merges, read_models));
+        let Self { store, commands, merges, read_models, access_log, .. } = self;
+        drop((commands, merges, read_models, access_log));
         match Arc::into_inner(store) {
             // Closing waits for the store's threads.
             Some(store) => {

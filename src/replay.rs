@@ -113,7 +113,7 @@ impl ClocksFold {
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 self.publish(&event.event, meta.recorded_at);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) => {}
+            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Access(..) => {}
         }
     }
 
@@ -131,7 +131,10 @@ impl ClocksFold {
             DomainEvent::Calendar(id, calendar_event) => {
                 self.reference.calendar_published(id, calendar_event);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Customer(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Customer(..)
+            | DomainEvent::Access(..) => {}
         }
     }
 

@@ -10,6 +10,7 @@ mod keys;
 pub mod media;
 pub mod metrics;
 pub mod origin;
+mod purpose;
 mod reports;
 pub mod server;
 mod sse;
