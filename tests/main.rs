@@ -1,5 +1,6 @@
 //! Everything that is tested through the public interface, as one binary, because linking takes longer than running.
 
+mod access_log;
 mod as_of;
 mod authorisation;
 mod bad_input;

@@ -50,7 +50,17 @@ impl System {
 
     /// Starts on a data directory that the caller keeps.
     pub async fn start_in(directory: &Path, clock: impl Clock) -> Self {
+        Self::start_prepared(directory, clock, |_| {}).await
+    }
+
+    /// Starts on a data directory that the caller keeps, with changes to the system before it serves.
+    pub async fn start_prepared(
+        directory: &Path,
+        clock: impl Clock,
+        prepare: impl FnOnce(&mut App),
+    ) -> Self {
         let mut app = App::open_with_clock(directory, clock).await.unwrap();
+        prepare(&mut app);
         app.start_read_models(|_| {}).await.unwrap();
         app.start_monitor();
         let (draining, drained) = watch::channel(false);

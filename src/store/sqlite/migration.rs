@@ -124,7 +124,13 @@ pub fn migrate<E: std::error::Error + 'static>(
 
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(failed(&unfinished))?;
     // Companions of the old log would be taken for the new one's.
-    for companion in ["log.db-wal", "log.db-shm", "stream-index.db", "stream-index.db-wal", "stream-index.db-shm"] {
+    for companion in [
+        "log.db-wal",
+        "log.db-shm",
+        "stream-index.db",
+        "stream-index.db-wal",
+        "stream-index.db-shm",
+    ] {
         let companion = directory.join(companion);
         remove(&companion).map_err(failed(&companion))?;
     }
