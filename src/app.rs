@@ -23,6 +23,7 @@ use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
+use crate::subject_export::SubjectExporter;
 use crate::subscription::projector::ProjectorError;
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{Keyring, Vault, VaultError};
@@ -167,6 +168,17 @@ impl App {
             clock: self.clock.clone(),
             simulations: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// What exports everything about one customer.
+    pub fn subject_exporter(&self) -> SubjectExporter {
+        SubjectExporter {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// The data directory.

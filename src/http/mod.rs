@@ -15,6 +15,7 @@ mod reports;
 pub mod server;
 mod sse;
 pub mod status;
+pub mod subject_export;
 pub mod transport;
 mod websocket;
 mod websocket_message;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{health, metrics, transport};
+use super::{health, metrics, subject_export, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -80,11 +80,13 @@ pub fn server(
         draining,
     );
     let registry = Arc::new(metrics::registry(app.store.clone(), app.read_models.clone()));
-    let readiness = readiness(app);
+    let (readiness, exporter) = (readiness(app), app.subject_exporter());
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());
+        let exporter = exporter.clone();
         HttpApp::new().configure(move |service| {
+            subject_export::configure(service, transport.clone(), exporter);
             transport::configure(service, transport);
             health::configure(service, readiness, registry);
         })
