@@ -20,5 +20,6 @@ mod sla_facts;
 mod sla_monitors;
 mod sla_reports;
 mod store;
+mod subject_export;
 mod transport;
 mod validation_once;
