@@ -14,6 +14,7 @@ mod import;
 mod merges;
 mod plain_rows;
 mod projections;
+mod separation_of_duties;
 mod sla_cli;
 mod sla_drafts;
 mod sla_facts;

@@ -123,7 +123,7 @@ impl Page {
             self.label("تاریخ", "Made"),
             self.moment(head.exported_at),
             self.label("برای", "For"),
-            bidi(&head.purpose),
+            self.said_or_word(&head.purpose),
         )
     }
 
@@ -229,7 +229,7 @@ impl Page {
             "<table>\n<thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead>\n<tbody>\n",
             self.label("زمان", "When"),
             self.label("چه شد", "What"),
-            self.label("کی", "Who"),
+            self.label("چه کسی", "Who"),
             self.label("متن", "Text"),
         )
     }
@@ -288,10 +288,7 @@ impl Page {
         row(&[
             self.moment(access.at),
             reader,
-            match words::persian(&access.purpose) {
-                Some(_) => self.word(&access.purpose),
-                None => bidi(&access.purpose),
-            },
+            self.said_or_word(&access.purpose),
             what,
             event(&access.event_id.to_string()),
         ])
@@ -316,6 +313,11 @@ impl Page {
             Some(persian) => self.label(persian, &english),
             None => format!("<bdi dir=\"ltr\" lang=\"en\">{english}</bdi>"),
         }
+    }
+
+    /// A text that may be one of ours.
+    fn said_or_word(&self, said: &str) -> String {
+        if words::persian(said).is_some() { self.word(said) } else { bidi(said) }
     }
 
     /// What somebody said or is called, or that it was erased.
