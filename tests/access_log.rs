@@ -14,6 +14,7 @@ use parvandeh::store::memory::MemoryStore;
 use parvandeh::store::{
     AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
 };
+use parvandeh::vault::Keyring;
 use parvandeh_domain::decider::Metadata;
 use parvandeh_domain::id::{CustomerId, DataSubject};
 use serde_json::{Value, json};
@@ -87,17 +88,22 @@ impl EventStore for Door {
 async fn behind_a_door() -> (System, Arc<Door>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let mut kept = None;
-    let system = System::start_prepared(directory.path(), SystemClock, |app| {
-        let door = Arc::new(Door {
-            inner: app.store.clone(),
-            refuses: AtomicBool::new(false),
-            holds: AtomicBool::new(false),
-            arrived: Notify::new(),
-            opened: Notify::new(),
-        });
-        app.access_log = Arc::new(AccessLog::new(door.clone(), app.clock.clone()));
-        kept = Some(door);
-    })
+    let system = System::start_prepared(
+        directory.path(),
+        Keyring::at(directory.path().join("keyring")),
+        SystemClock,
+        |app| {
+            let door = Arc::new(Door {
+                inner: app.store.clone(),
+                refuses: AtomicBool::new(false),
+                holds: AtomicBool::new(false),
+                arrived: Notify::new(),
+                opened: Notify::new(),
+            });
+            app.access_log = Arc::new(AccessLog::new(door.clone(), app.clock.clone()));
+            kept = Some(door);
+        },
+    )
     .await;
     (system, kept.unwrap(), directory)
 }

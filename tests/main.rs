@@ -2,18 +2,23 @@
 
 mod access_log;
 mod as_of;
+mod audit;
 mod authorisation;
 mod bad_input;
 mod breach_feed;
 mod cases;
 mod durability;
+mod erasure;
 mod event_fixtures;
 mod harness;
 mod idempotency;
 mod import;
+mod keys_cli;
 mod merges;
+mod migration;
 mod plain_rows;
 mod projections;
+mod replay;
 mod separation_of_duties;
 mod sla_cli;
 mod sla_drafts;

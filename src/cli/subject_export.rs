@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use super::{Exit, Failure, file};
 use crate::access::Purpose;
 use crate::app::{App, StartError};
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::principal::{Principal, Role};
 use crate::store::sqlite::OpenError;
@@ -51,7 +52,8 @@ pub async fn subject_export(
         let message = format!("there is no log in {}", config.data_directory.display());
         return Err(Failure::new(Exit::NotFound, message));
     }
-    let app = App::open(&config.data_directory).await.map_err(|error| match &error {
+    let app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await;
+    let app = app.map_err(|error| match &error {
         StartError::Open(locked @ OpenError::Locked { .. }) => {
             let other = "or ask the server: GET /subjects/<global id>/export";
             Failure::new(Exit::InUse, format!("{locked}; {other}"))

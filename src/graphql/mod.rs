@@ -29,6 +29,7 @@ mod plain_rows;
 mod privacy_mutations;
 pub mod recorded;
 mod reference_data;
+mod replay;
 mod root;
 pub mod scalar;
 mod scan;
