@@ -12,17 +12,19 @@ use parvandeh_domain::policy::{
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::access::AccessLog;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
-use crate::graphql::validated::ValidatingOnce;
+use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
+use crate::subject_export::SubjectExporter;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
@@ -65,6 +67,8 @@ pub struct App {
     pub store: Arc<SqliteStore>,
     /// Seals and opens personal data.
     pub vault: Arc<Vault>,
+    /// Records who read whose personal data.
+    pub access_log: Arc<AccessLog>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
@@ -116,11 +120,13 @@ impl App {
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
+        let access_log = AccessLog::new(port.clone(), clock.clone());
         Ok(Self {
             read_models: ReadModels::new(
                 directory,
                 Source { store: port, vault: Some(vault.clone()) },
             ),
+            access_log: Arc::new(access_log),
             merges: Merges::new(commands.clone()),
             proof: Arc::new(Proof::new(store.clone(), directory)),
             store,
@@ -180,10 +186,11 @@ impl App {
     }
 
     /// The GraphQL schema over this system.
-    pub fn schema(&self) -> ValidatingOnce {
+    pub fn schema(&self) -> Recorded {
         graphql::schema(Services {
             store: self.store.clone(),
             vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
             eraser: self.eraser(),
@@ -193,6 +200,17 @@ impl App {
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// What exports everything about one customer.
+    pub fn subject_exporter(&self) -> SubjectExporter {
+        SubjectExporter {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// The data directory.
@@ -216,8 +234,8 @@ impl App {
         {
             tracing::error!("the thread of the proof ended badly");
         }
-        let Self { store, commands, merges, read_models, proof, .. } = self;
-        drop((commands, merges, read_models, proof));
+        let Self { store, commands, merges, read_models, access_log, proof, .. } = self;
+        drop((commands, merges, read_models, access_log, proof));
         match Arc::into_inner(store) {
             // Closing waits for the store's threads.
             Some(store) => {

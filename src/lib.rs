@@ -24,6 +24,7 @@ pub mod proof;
 pub mod replay;
 pub mod sealing;
 pub mod store;
+pub mod subject_export;
 pub mod subscription;
 pub mod vault;
 pub mod what_if;

@@ -25,6 +25,7 @@ mod replay;
 mod schema;
 mod serve;
 mod sla;
+mod subject_export;
 mod token;
 mod verify;
 
@@ -190,6 +191,8 @@ enum Command {
         /// The new directory.
         target: PathBuf,
     },
+    /// Write everything about one customer into files. Beside a running server: GET /subjects/<global id>/export.
+    SubjectExport(subject_export::SubjectExportArguments),
     /// Write the published contracts: the GraphQL schema and the JSON Schema of every event.
     Schema {
         /// Compare with what is there instead, and fail when it differs.
@@ -281,6 +284,9 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Migrate => migrate::migrate(&config),
         Command::Backup { target } => maintenance::backup(&config, &target),
+        Command::SubjectExport(arguments) => {
+            runtime()?.block_on(subject_export::subject_export(&config, arguments))
+        }
         Command::Schema { check, directory } => schema::schema(&directory, check),
         Command::Token(arguments) => token::token(&config, &arguments),
         Command::Config(ConfigCommand::Check) => check_config(&config),
