@@ -5,6 +5,7 @@
 
 mod calendar;
 mod case_log;
+mod export;
 mod file;
 mod import;
 mod maintenance;
@@ -146,6 +147,8 @@ enum Command {
     /// Check, test, explain, simulate and prove service levels.
     #[command(subcommand)]
     Sla(sla::SlaCommand),
+    /// Write the cases for other programs: XES and OCEL for process mining, CSV. Works beside a running server.
+    Export(export::ExportArguments),
     /// Build the read models anew from the log.
     Rebuild,
     /// Copy the log into a new directory. Works beside a running server.
@@ -232,6 +235,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Calendar(command) => calendar::calendar(&command),
         Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
         Command::Sla(command) => sla::sla(&config, &command),
+        Command::Export(arguments) => runtime()?.block_on(export::export(config, arguments)),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Backup { target } => maintenance::backup(&config, &target),
         Command::Schema { check, directory } => schema::schema(&directory, check),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use uuid::Uuid;
 
 use super::log::{self, TypeNames, unavailable};
 use super::open::LOG_FILE;
@@ -37,6 +38,19 @@ impl LogReader {
         limit: usize,
     ) -> Result<Vec<LoggedEvent>, ReadError> {
         log::read(&self.log, after.map_or(0, |position| position.0), limit, &self.type_names)
+    }
+
+    /// The `count` events from a position on, however many they are: for a caller that has noted where they stand.
+    pub fn read_run(&self, position: u64, count: u64) -> Result<Vec<LoggedEvent>, ReadError> {
+        let limit = usize::try_from(count).unwrap_or(usize::MAX);
+        log::read(&self.log, position.saturating_sub(1), limit, &self.type_names)
+    }
+
+    /// The id given to the log when it was created.
+    pub fn id(&self) -> Result<Uuid, ReadError> {
+        let id = log::store_id(&self.log).map_err(unavailable)?;
+        id.and_then(|id| id.parse().ok())
+            .ok_or_else(|| ReadError::Unavailable("the log has no id".to_owned()))
     }
 
     /// Where the log ends; `None` while it is empty.
