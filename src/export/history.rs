@@ -1,16 +1,16 @@
 //! The second pass: cases with their events, a few hundred cases at a time.
 
-use parvandeh_domain::case::event::CaseOpened;
-use parvandeh_domain::case::{CaseEvent, CaseState, Outcome};
+use jiff::Timestamp;
+use parvandeh_domain::case::{CaseEvent, CaseKind, CaseState, Channel, Outcome};
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
-use jiff::Timestamp;
 
 use super::ExportError;
 use super::index::{CaseIndex, IndexedCase, Run};
 use super::selection::Selection;
-use super::step::{Attribute, Value};
+use super::step::{self, Attribute, Value};
+use crate::store::LoggedEvent;
 use crate::store::sqlite::LogReader;
 use crate::subscription::generation::Entry;
 use crate::subscription::projector::entry;
@@ -28,16 +28,27 @@ pub(super) struct History {
     /// Whether activities were imported for it.
     pub has_activities: bool,
     /// How it was opened, and when.
-    pub opened: Option<(CaseOpened, Timestamp)>,
+    pub opened: Option<Opening>,
     /// What became of it by the end of the log.
     pub state: CaseState,
     pub outcome: Option<Outcome>,
     pub resolved_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
+    /// How what is known of it changed until the end of the period, in the order of time; empty unless it was asked for.
+    pub changes: Vec<(Timestamp, Attribute<'static>)>,
     /// Its events and those of its clocks in the order of time; of equal times in that of the log.
     pub events: Vec<Told>,
     /// Events that this program does not understand.
     pub unknown: u64,
+}
+
+/// How a case was opened.
+pub(super) struct Opening {
+    pub at: Timestamp,
+    pub kind: CaseKind,
+    pub channel: Channel,
+    pub external_reference: Option<String>,
+    pub split_from: Option<CaseId>,
 }
 
 /// An event, and what the case was when it happened.
@@ -54,11 +65,13 @@ pub(super) struct HistoryReader<'a> {
     /// Of the last case that was read.
     number: i64,
     events_read: u64,
+    with_changes: bool,
 }
 
 impl<'a> HistoryReader<'a> {
-    pub fn new(log: &'a LogReader, index: &'a CaseIndex) -> Self {
-        Self { log, index, number: 0, events_read: 0 }
+    /// `with_changes` asks for the changes of each case beside its events.
+    pub fn new(log: &'a LogReader, index: &'a CaseIndex, with_changes: bool) -> Self {
+        Self { log, index, number: 0, events_read: 0, with_changes }
     }
 
     /// Events read so far.
@@ -91,14 +104,22 @@ impl<'a> HistoryReader<'a> {
         for ((position, count), case) in runs {
             cases[case].1.extend(self.log.read_run(position, count)?.iter().map(entry));
         }
-        let histories = cases.into_iter().map(|(case, entries)| History::of(case, entries, selection));
+        let histories = cases.into_iter().map(|(case, entries)| History::of(case, entries, selection, self.with_changes));
         Ok(Some(histories.collect()))
+    }
+}
+
+/// The event that an entry of the log holds, where this program understands it.
+pub(super) fn decode(logged: &LoggedEvent) -> Option<Recorded<DomainEvent>> {
+    match entry(logged) {
+        Entry::Event(event) => Some(*event),
+        Entry::Unknown { .. } => None,
     }
 }
 
 impl History {
     /// Folds what was recorded of a case, in the order of the log.
-    fn of(case: IndexedCase, entries: Vec<Entry>, selection: &Selection) -> Self {
+    fn of(case: IndexedCase, entries: Vec<Entry>, selection: &Selection, with_changes: bool) -> Self {
         let mut history = Self {
             id: case.id,
             name: case.name,
@@ -108,6 +129,7 @@ impl History {
             outcome: None,
             resolved_at: None,
             closed_at: None,
+            changes: Vec::new(),
             events: Vec::with_capacity(entries.len()),
             unknown: 0,
         };
@@ -124,6 +146,9 @@ impl History {
         }
         history.events.sort_by_key(|told| (told.event.meta.occurred_at, told.event.position));
         history.tell_units();
+        if with_changes {
+            history.tell_changes(selection);
+        }
         history.events.retain(|told| selection.tells_of(told.event.meta.occurred_at));
         history
     }
@@ -132,7 +157,15 @@ impl History {
         let at = recorded.meta.occurred_at;
         self.state = std::mem::take(&mut self.state).evolve(event, &recorded.meta);
         match event {
-            CaseEvent::Opened(opened) => self.opened = Some((opened.clone(), at)),
+            CaseEvent::Opened(opened) => {
+                self.opened = Some(Opening {
+                    at,
+                    kind: opened.kind,
+                    channel: opened.channel,
+                    external_reference: opened.external_reference.clone(),
+                    split_from: opened.split_from,
+                });
+            }
             CaseEvent::Resolved(resolved) => {
                 self.outcome = Some(resolved.outcome);
                 self.resolved_at = Some(at);
@@ -142,6 +175,41 @@ impl History {
                 (self.outcome, self.resolved_at, self.closed_at) = (None, None, None);
             }
             _ => {}
+        }
+    }
+
+    /// Tells how what is known of the case changed.
+    fn tell_changes(&mut self, selection: &Selection) {
+        let mut state = CaseState::default();
+        for Told { event: recorded, .. } in &self.events {
+            let DomainEvent::Case(_, event) = &recorded.event else { continue };
+            let at = recorded.meta.occurred_at;
+            if !selection.is_before_end(at) {
+                break;
+            }
+            let told: &[&str] = match event {
+                CaseEvent::Opened(_) => &[
+                    "kind", "channel", "external_reference", "category", "priority", "severity", "unit", "due_at",
+                ],
+                CaseEvent::Classified(_) => &["category", "priority", "severity"],
+                CaseEvent::Referred(_) => &["unit"],
+                CaseEvent::Assigned(_) => &["assignee"],
+                CaseEvent::StageEntered(_) => &["stage"],
+                CaseEvent::DueDateSet(_) => &["due_at"],
+                CaseEvent::Resolved(_) => &["outcome"],
+                _ => &[],
+            };
+            let said = step::attributes(&recorded.event).into_iter();
+            let said = said.filter(|(name, _)| told.contains(name));
+            self.changes.extend(said.map(|(name, value)| (at, (name, value.into_owned()))));
+            let before = (state.status, state.assignee.is_some());
+            state = state.evolve(event, &recorded.meta);
+            if let Some(status) = state.status.filter(|status| Some(*status) != before.0) {
+                self.changes.push((at, ("status", Value::Text(status.as_str()))));
+            }
+            if before.1 && state.assignee.is_none() {
+                self.changes.push((at, ("assignee", Value::Text(""))));
+            }
         }
     }
 
@@ -168,7 +236,7 @@ impl History {
         let mut text = |name, value: Option<&'_ str>| {
             said.extend(value.map(|text| (name, Value::Owned(text.to_owned()))));
         };
-        if let Some((opened, _)) = &self.opened {
+        if let Some(opened) = &self.opened {
             text("kind", Some(opened.kind.as_str()));
             text("channel", Some(opened.channel.as_str()));
             text("external_reference", opened.external_reference.as_deref());
@@ -185,7 +253,7 @@ impl History {
         text("outcome", self.outcome.map(|outcome| outcome.as_str()));
         text("merged_into", state.merged.map(|merge| merge.into.to_string()).as_deref());
         for (name, moment) in [
-            ("opened_at", self.opened.as_ref().map(|(_, at)| *at)),
+            ("opened_at", self.opened.as_ref().map(|opened| opened.at)),
             ("due_at", state.due_at),
             ("resolved_at", self.resolved_at),
             ("closed_at", self.closed_at),

@@ -128,6 +128,15 @@ impl CaseIndex {
         Ok(cases.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Whether a case is in the selection.
+    pub fn holds(&self, selection: &Selection, id: CaseId) -> Result<bool, IndexError> {
+        let mut conditions = chosen(selection);
+        conditions.add("category = 'case' AND id = ?", [Value::Blob(id.0.as_bytes().to_vec())]);
+        let sql = format!("SELECT EXISTS (SELECT * FROM owner WHERE {})", conditions.sql());
+        let mut query = self.db.prepare_cached(&sql)?;
+        Ok(query.query_row(params_from_iter(conditions.values()), |row| row.get(0))?)
+    }
+
     /// Where the events of an owner stand: of a case those of its clocks too.
     pub fn runs(&self, owner: i64) -> Result<Vec<Run>, IndexError> {
         let mut query =

@@ -121,7 +121,7 @@ pub fn export(
     let total = 2 * head;
     let index = CaseIndex::build(log, head, selection, &mut |done| ask(watch, done, total))?;
     let header = Header { log_id: log.id()?, head, selection, personal };
-    let mut histories = HistoryReader::new(log, &index);
+    let mut histories = HistoryReader::new(log, &index, format == Format::Ocel);
     let mut summary = Summary::default();
     let mut next = || -> Result<Option<Vec<History>>, ExportError> {
         let batch = histories.next_batch(selection)?;

@@ -30,7 +30,12 @@ impl Selection {
 
     /// Whether something that happened then is told.
     pub(super) fn tells_of(&self, occurred_at: Timestamp) -> bool {
-        self.from.is_none_or(|from| from <= occurred_at) && self.to.is_none_or(|to| occurred_at < to)
+        self.from.is_none_or(|from| from <= occurred_at) && self.is_before_end(occurred_at)
+    }
+
+    /// Whether something that happened then came before the end of the period.
+    pub(super) fn is_before_end(&self, occurred_at: Timestamp) -> bool {
+        self.to.is_none_or(|to| occurred_at < to)
     }
 
     /// Whether there is a period at all.

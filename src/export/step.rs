@@ -35,6 +35,17 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// The same value without borrowing it.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Text(text) => Value::Owned(text.to_owned()),
+            Self::Owned(text) => Value::Owned(text),
+            Self::Time(moment) => Value::Time(moment),
+            Self::Integer(number) => Value::Integer(number),
+            Self::Flag(flag) => Value::Flag(flag),
+        }
+    }
+
     pub fn sort(&self) -> Sort {
         match self {
             Self::Text(_) | Self::Owned(_) => Sort::Text,
