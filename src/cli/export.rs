@@ -131,9 +131,8 @@ fn run(
             ControlFlow::Continue(())
         }
     };
-    let mut write = |out: &mut dyn Write| {
-        export::export(&log, format, &selection, &personal, out, &mut watch)
-    };
+    let mut write =
+        |out: &mut dyn Write| export::export(&log, format, &selection, &personal, out, &mut watch);
     let summary = if arguments.target.as_os_str() == "-" {
         let mut out = io::stdout().lock();
         match write(&mut out) {

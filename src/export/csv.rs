@@ -12,8 +12,20 @@ use super::{ExportError, Header, NextBatch, Summary, text};
 use crate::csv::{BYTE_ORDER_MARK, line, quoted};
 
 const COLUMNS: [&str; 14] = [
-    "case", "case_id", "activity", "event", "occurred_at", "recorded_at", "resource", "role", "group",
-    "transition", "event_type", "event_id", "revision", "position",
+    "case",
+    "case_id",
+    "activity",
+    "event",
+    "occurred_at",
+    "recorded_at",
+    "resource",
+    "role",
+    "group",
+    "transition",
+    "event_type",
+    "event_id",
+    "revision",
+    "position",
 ];
 
 pub(super) fn write(

@@ -80,7 +80,10 @@ impl<'a> HistoryReader<'a> {
     }
 
     /// The next cases, `None` after the last.
-    pub fn next_batch(&mut self, selection: &Selection) -> Result<Option<Vec<History>>, ExportError> {
+    pub fn next_batch(
+        &mut self,
+        selection: &Selection,
+    ) -> Result<Option<Vec<History>>, ExportError> {
         let mut cases = Vec::new();
         // By position, so that the log is read forwards: cases opened near one another live near one another.
         let mut runs: Vec<(Run, usize)> = Vec::new();
@@ -104,7 +107,9 @@ impl<'a> HistoryReader<'a> {
         for ((position, count), case) in runs {
             cases[case].1.extend(self.log.read_run(position, count)?.iter().map(entry));
         }
-        let histories = cases.into_iter().map(|(case, entries)| History::of(case, entries, selection, self.with_changes));
+        let histories = cases
+            .into_iter()
+            .map(|(case, entries)| History::of(case, entries, selection, self.with_changes));
         Ok(Some(histories.collect()))
     }
 }
@@ -119,7 +124,12 @@ pub(super) fn decode(logged: &LoggedEvent) -> Option<Recorded<DomainEvent>> {
 
 impl History {
     /// Folds what was recorded of a case, in the order of the log.
-    fn of(case: IndexedCase, entries: Vec<Entry>, selection: &Selection, with_changes: bool) -> Self {
+    fn of(
+        case: IndexedCase,
+        entries: Vec<Entry>,
+        selection: &Selection,
+        with_changes: bool,
+    ) -> Self {
         let mut history = Self {
             id: case.id,
             name: case.name,
@@ -189,7 +199,14 @@ impl History {
             }
             let told: &[&str] = match event {
                 CaseEvent::Opened(_) => &[
-                    "kind", "channel", "external_reference", "category", "priority", "severity", "unit", "due_at",
+                    "kind",
+                    "channel",
+                    "external_reference",
+                    "category",
+                    "priority",
+                    "severity",
+                    "unit",
+                    "due_at",
                 ],
                 CaseEvent::Classified(_) => &["category", "priority", "severity"],
                 CaseEvent::Referred(_) => &["unit"],

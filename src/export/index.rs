@@ -139,8 +139,9 @@ impl CaseIndex {
 
     /// Where the events of an owner stand: of a case those of its clocks too.
     pub fn runs(&self, owner: i64) -> Result<Vec<Run>, IndexError> {
-        let mut query =
-            self.db.prepare_cached("SELECT position, count FROM run WHERE owner = ? ORDER BY position")?;
+        let mut query = self
+            .db
+            .prepare_cached("SELECT position, count FROM run WHERE owner = ? ORDER BY position")?;
         let runs = query.query_map([owner], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(runs.collect::<rusqlite::Result<_>>()?)
     }

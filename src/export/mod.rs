@@ -21,10 +21,10 @@ mod xes;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-pub use self::selection::Selection;
 use self::history::{History, HistoryReader};
 use self::index::{CaseIndex, IndexError};
 use self::personal::Personal;
+pub use self::selection::Selection;
 use crate::store::ReadError;
 use crate::store::sqlite::LogReader;
 

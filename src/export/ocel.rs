@@ -34,7 +34,8 @@ pub(super) fn write(
     out: &mut dyn Write,
     summary: &mut Summary,
 ) -> Result<(), ExportError> {
-    let mut writer = Writer { header, index, objects: Objects::new()?, chunk: Vec::new(), events: 0 };
+    let mut writer =
+        Writer { header, index, objects: Objects::new()?, chunk: Vec::new(), events: 0 };
     out.write_all(b"{\"events\":[")?;
     while let Some(histories) = next()? {
         for history in &histories {

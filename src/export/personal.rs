@@ -29,10 +29,9 @@ pub(super) fn told<'a>(
 ) -> Vec<(&'static str, &'a str)> {
     match personal {
         Personal::LeftOut => Vec::new(),
-        Personal::Included { .. } => fields(event)
-            .into_iter()
-            .map(|(name, value)| (name, value.reveal().as_str()))
-            .collect(),
+        Personal::Included { .. } => {
+            fields(event).into_iter().map(|(name, value)| (name, value.reveal().as_str())).collect()
+        }
     }
 }
 

@@ -61,11 +61,39 @@ pub(super) type Attribute<'a> = (&'static str, Value<'a>);
 
 /// Every attribute that an event of a case or of its clocks may have, in the order of columns.
 pub(super) const ATTRIBUTES: &[&str] = &[
-    "kind", "channel", "direction", "automatic", "category", "priority", "severity", "unit",
-    "from_unit", "assignee", "stage", "hold_reason", "by_customer_message", "outcome", "due_at",
-    "answer_due_at", "customer_id", "external_reference", "split_from", "merged_into", "clock",
-    "metric", "policy", "policy_version", "rule", "threshold", "reached_at", "started_at",
-    "stopped_at", "silent", "merged", "from", "to",
+    "kind",
+    "channel",
+    "direction",
+    "automatic",
+    "category",
+    "priority",
+    "severity",
+    "unit",
+    "from_unit",
+    "assignee",
+    "stage",
+    "hold_reason",
+    "by_customer_message",
+    "outcome",
+    "due_at",
+    "answer_due_at",
+    "customer_id",
+    "external_reference",
+    "split_from",
+    "merged_into",
+    "clock",
+    "metric",
+    "policy",
+    "policy_version",
+    "rule",
+    "threshold",
+    "reached_at",
+    "started_at",
+    "stopped_at",
+    "silent",
+    "merged",
+    "from",
+    "to",
 ];
 
 /// One event as a format writes it.
@@ -125,7 +153,8 @@ impl<'a> Step<'a> {
 
     /// Whether an import added it by itself to a case whose activities it brought.
     pub fn is_added(&self, history: &History) -> bool {
-        history.has_activities && is_added_by_import(&self.recorded.event, &self.recorded.meta.actor)
+        history.has_activities
+            && is_added_by_import(&self.recorded.event, &self.recorded.meta.actor)
     }
 }
 
@@ -135,7 +164,10 @@ fn is_added_by_import(event: &DomainEvent, actor: &Actor) -> bool {
         && actor.id == import::run::ACTOR
         && matches!(
             event,
-            DomainEvent::Case(_, CaseEvent::Opened(_) | CaseEvent::Resolved(_) | CaseEvent::Closed(_))
+            DomainEvent::Case(
+                _,
+                CaseEvent::Opened(_) | CaseEvent::Resolved(_) | CaseEvent::Closed(_)
+            )
         )
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{health, metrics, transport};
+use super::{exports, health, metrics, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -81,11 +81,14 @@ pub fn server(
     );
     let registry = Arc::new(metrics::registry(app.store.clone(), app.read_models.clone()));
     let readiness = readiness(app);
+    let exports = exports::resource(app.directory().to_owned(), transport.clone());
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());
+        let exports = exports.clone();
         HttpApp::new().configure(move |service| {
             transport::configure(service, transport);
+            exports(service);
             health::configure(service, readiness, registry);
         })
     })

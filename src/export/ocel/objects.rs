@@ -56,10 +56,7 @@ const OBJECT_TYPES: [(&str, &[(&str, Sort)]); 7] = [
             ("due_at", Sort::Time),
         ],
     ),
-    (
-        "customer",
-        &[("kind", Sort::Text), ("language", Sort::Text), ("tier", Sort::Text)],
-    ),
+    ("customer", &[("kind", Sort::Text), ("language", Sort::Text), ("tier", Sort::Text)]),
     ("agent", &[("name", Sort::Text), ("role", Sort::Text)]),
     ("unit", &[("name", Sort::Text)]),
     (
@@ -75,10 +72,7 @@ const OBJECT_TYPES: [(&str, &[(&str, Sort)]); 7] = [
         ],
     ),
     ("policy version", &[("policy", Sort::Text), ("policy_version", Sort::Integer)]),
-    (
-        "message",
-        &[("channel", Sort::Text), ("direction", Sort::Text), ("automatic", Sort::Flag)],
-    ),
+    ("message", &[("channel", Sort::Text), ("direction", Sort::Text), ("automatic", Sort::Flag)]),
 ];
 
 /// A value that never changes holds from the beginning of time, which for a process miner is this moment.
@@ -130,8 +124,10 @@ impl Objects {
         let mut relationships = Vec::new();
         if let Some(id) = history.state.customer_id {
             relationships.push(Relationship::new(customer(id), "customer"));
-            let mut insert =
-                self.db.prepare_cached("INSERT OR IGNORE INTO customer VALUES (?)").map_err(IndexError::from)?;
+            let mut insert = self
+                .db
+                .prepare_cached("INSERT OR IGNORE INTO customer VALUES (?)")
+                .map_err(IndexError::from)?;
             insert.execute([id.0]).map_err(IndexError::from)?;
         }
         let merged_into = history.state.merged.map(|merge| merge.into);
@@ -156,7 +152,8 @@ impl Objects {
 
     fn add_clocks(&mut self, history: &History) -> Result<(), ExportError> {
         // In the order in which the clocks are first told of.
-        let mut clocks: Vec<(&ClockKey, Vec<(Timestamp, Attribute<'_>)>, Vec<Relationship>)> = Vec::new();
+        let mut clocks: Vec<(&ClockKey, Vec<(Timestamp, Attribute<'_>)>, Vec<Relationship>)> =
+            Vec::new();
         for told in &history.events {
             let DomainEvent::Clock(_, fact) = &told.event.event else { continue };
             let subject = fact.subject();
@@ -270,7 +267,11 @@ impl Objects {
     }
 
     /// Notes that an event of this type has these attributes.
-    pub fn event_type(&mut self, name: &str, attributes: &[Attribute<'_>]) -> Result<(), ExportError> {
+    pub fn event_type(
+        &mut self,
+        name: &str,
+        attributes: &[Attribute<'_>],
+    ) -> Result<(), ExportError> {
         if !self.event_types.contains_key(name) {
             if self.event_types.len() == KNOWN_MAX {
                 self.event_types.clear();
@@ -284,7 +285,9 @@ impl Objects {
                     .db
                     .prepare_cached("INSERT OR IGNORE INTO event_attribute VALUES (?, ?, ?)")
                     .map_err(IndexError::from)?;
-                insert.execute((name, attribute, type_name(value.sort()))).map_err(IndexError::from)?;
+                insert
+                    .execute((name, attribute, type_name(value.sort())))
+                    .map_err(IndexError::from)?;
             }
         }
         Ok(())
@@ -313,11 +316,14 @@ impl Objects {
                 continue;
             }
             // The kind and the value of a contact point are its own.
-            if matches!(&event.event, DomainEvent::Customer(_, CustomerEvent::ContactPointAdded(_))) {
+            if matches!(&event.event, DomainEvent::Customer(_, CustomerEvent::ContactPointAdded(_)))
+            {
                 continue;
             }
             let personal = personal::told(header.personal, &event.event);
-            said.extend(step::attributes(&event.event).into_iter().map(|attribute| (at, attribute)));
+            said.extend(
+                step::attributes(&event.event).into_iter().map(|attribute| (at, attribute)),
+            );
             said.extend(personal.into_iter().map(|(name, text)| (at, (name, Value::Text(text)))));
         }
         self.add("customer", customer(CustomerId(id)), &said, Vec::new())
@@ -326,7 +332,9 @@ impl Objects {
     /// Writes the objects: cases, their clocks and messages, then customers, then what they share.
     pub fn write_all(&self, out: &mut dyn Write) -> Result<(), ExportError> {
         let mut is_first = true;
-        for sql in ["SELECT object FROM ready ORDER BY number", "SELECT object FROM shared ORDER BY id"] {
+        for sql in
+            ["SELECT object FROM ready ORDER BY number", "SELECT object FROM shared ORDER BY id"]
+        {
             let mut query = self.db.prepare(sql).map_err(IndexError::from)?;
             let mut rows = query.query([]).map_err(IndexError::from)?;
             while let Some(row) = rows.next().map_err(IndexError::from)? {
@@ -355,7 +363,11 @@ impl Objects {
             let ends = row.as_ref().map(|(name, ..)| name) != open.as_ref().map(|(name, _)| name);
             if ends && let Some((name, attributes)) = open.take() {
                 let attributes = attributes.iter().map(|(name, sort)| Declared { name, sort });
-                parts::line(out, is_first, &Type { name: &name, attributes: attributes.collect() })?;
+                parts::line(
+                    out,
+                    is_first,
+                    &Type { name: &name, attributes: attributes.collect() },
+                )?;
                 is_first = false;
             }
             let Some((name, attribute, sort)) = row else { return Ok(()) };
@@ -365,7 +377,10 @@ impl Objects {
 }
 
 /// Writes the types of objects.
-pub(super) fn write_object_types(header: &Header<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+pub(super) fn write_object_types(
+    header: &Header<'_>,
+    out: &mut dyn Write,
+) -> Result<(), ExportError> {
     for (index, (name, attributes)) in OBJECT_TYPES.iter().enumerate() {
         let personal = match (header.personal, *name) {
             (Personal::LeftOut, _) => None,
@@ -373,7 +388,8 @@ pub(super) fn write_object_types(header: &Header<'_>, out: &mut dyn Write) -> Re
             (Personal::Included { .. }, "message") => Some("body"),
             (Personal::Included { .. }, _) => None,
         };
-        let attributes = attributes.iter().map(|(name, sort)| Declared { name, sort: type_name(*sort) });
+        let attributes =
+            attributes.iter().map(|(name, sort)| Declared { name, sort: type_name(*sort) });
         let personal = personal.map(|name| Declared { name, sort: type_name(Sort::Text) });
         let attributes = attributes.chain(personal).collect();
         parts::line(out, index == 0, &Type { name, attributes })?;
