@@ -61,6 +61,7 @@ impl Source {
             version: 1,
             metadata: metadata.into(),
             data: format!(r#"{{"channel":"portal","text":"{text}"}}"#).into(),
+            envelope: None,
         }
     }
 }

@@ -44,7 +44,7 @@ fn main() {
     let secret = Secret::from("a secret of the benchmark, long enough".to_owned());
     let (app, ours) = runtime.block_on(async {
         let store = Arc::new(SqliteStore::open(home.path()).expect("a store"));
-        portfolio::fill(&store, 0..cases).await;
+        portfolio::fill(&store, &portfolio::vault(home.path()), 0..cases).await;
         drop(store);
         let mut app = App::open(home.path()).await.expect("the data directory");
         app.start_read_models(|_| {}).await.expect("the read models");

@@ -26,9 +26,11 @@ fn main() {
     let cases = (events.unwrap_or(300_000) / portfolio::EVENTS_PER_CASE) as u64;
     let runtime = Runtime::new().expect("a runtime");
     let home = directory();
-    let store = Arc::new(SqliteStore::open(&home.path().join("data")).expect("a store"));
+    let data = home.path().join("data");
+    let store = Arc::new(SqliteStore::open(&data).expect("a store"));
+    let vault = portfolio::vault(&data);
     let start = Instant::now();
-    let events = runtime.block_on(portfolio::fill(&store, 0..cases));
+    let events = runtime.block_on(portfolio::fill(&store, &vault, 0..cases));
     println!(
         "{events} events of {cases} cases, written in {:.1} s; medians of {ROUNDS} alternating rounds",
         start.elapsed().as_secs_f64()

@@ -13,12 +13,14 @@ use jiff::{SignedDuration, Timestamp};
 use parvandeh::app::App;
 use parvandeh::store::sqlite::SqliteStore;
 use parvandeh::store::{EventStore, Expect, READ_EVENTS_MAX, StreamId};
+use parvandeh::vault::Vault;
 use parvandeh_domain::case::event::{CaseDueDateSet, CaseOpened};
 use parvandeh_domain::case::{CaseEvent, CaseKind, Channel, Priority};
 use parvandeh_domain::decider::ActorKind;
+use parvandeh_domain::id::{CustomerId, DataSubject, derived};
 use parvandeh_domain::pii::Pii;
 use support::measure::directory;
-use support::portfolio::{Commands, case_id};
+use support::portfolio::{Commands, case_id, vault};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -85,19 +87,25 @@ async fn open_app(data: &Path) -> App {
 /// Appends one event to the stream of each case, from many tasks.
 async fn append(
     store: &Arc<dyn EventStore>,
+    vault: &Arc<Vault>,
     cases: std::ops::Range<u64>,
     event: impl Fn(u64) -> CaseEvent + Clone + Send + 'static,
 ) {
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let (store, event, cases) = (Arc::clone(store), event.clone(), cases.clone());
+        let vault = Arc::clone(vault);
         writers.spawn(async move {
             for number in cases.filter(|number| number % WRITERS == writer) {
                 let now = Timestamp::now();
                 let event = event(number);
+                let customer = derived(&["benchmark customer", &(number / 1_000).to_string()]);
+                let subject = DataSubject::Customer(CustomerId(customer));
                 // A number of its own for each event of a case.
                 let command = number * 2 + u64::from(!matches!(&event, CaseEvent::Opened(_)));
-                let event = Commands::of(command).event(&event, now, ActorKind::Service);
+                let event =
+                    Commands::of(command, Some(subject)).event(&event, now, ActorKind::Service);
+                let event = event.seal(&vault).expect("an envelope");
                 let stream = StreamId::new(&format!("case-{}", case_id(number)));
                 let stream = stream.expect("well formed");
                 store.append(&stream, Expect::Any, vec![event]).await.expect("an append");
@@ -113,7 +121,7 @@ async fn fill(data: &Path, open: u64) {
     App::open(data).await.expect("an app").stop().await;
     let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(data).expect("a store"));
     let due_at = Timestamp::now() + SignedDuration::from_hours(24 * 365);
-    append(&store, 0..open, move |_| {
+    append(&store, &vault(data), 0..open, move |_| {
         CaseEvent::Opened(CaseOpened {
             kind: CaseKind::Request,
             subject: Pii::new("درخواست".to_owned()),
@@ -144,7 +152,7 @@ async fn fall_due(
     let ahead = SignedDuration::from_secs(5 + count as i64 / 3_000);
     let begin = Timestamp::now() + ahead;
     let first = cases.start;
-    append(&store, cases, move |number| {
+    append(&store, &app.vault, cases, move |number| {
         CaseEvent::DueDateSet(CaseDueDateSet { due_at: begin + after(number - first) })
     })
     .await;
@@ -178,14 +186,17 @@ async fn fall_due(
 
 async fn yardstick(data: &Path, appends: u64) {
     let store: Arc<dyn EventStore> = Arc::new(SqliteStore::open(data).expect("a store"));
+    let vault = vault(data);
     let start = Instant::now();
     let mut writers = JoinSet::new();
     for writer in 0..APPENDS_AT_ONCE {
-        let store = Arc::clone(&store);
+        let (store, vault) = (Arc::clone(&store), Arc::clone(&vault));
         writers.spawn(async move {
             for number in (0..appends).filter(|number| number % APPENDS_AT_ONCE == writer) {
                 let event = CaseEvent::DueDateSet(CaseDueDateSet { due_at: Timestamp::now() });
-                let event = Commands::of(number).event(&event, Timestamp::now(), ActorKind::System);
+                let now = Timestamp::now();
+                let event = Commands::of(number, None).event(&event, now, ActorKind::System);
+                let event = event.seal(&vault).expect("nothing to seal");
                 let stream = StreamId::new(&format!("clock-{}", case_id(number)));
                 let stream = stream.expect("well formed");
                 store.append(&stream, Expect::NoStream, vec![event]).await.expect("an append");

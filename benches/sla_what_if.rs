@@ -35,7 +35,7 @@ fn main() {
     let path = home.path().join("data");
     let store = Arc::new(SqliteStore::open(&path).expect("a store"));
     let start = Instant::now();
-    let events = runtime.block_on(portfolio::fill(&store, 0..cases));
+    let events = runtime.block_on(portfolio::fill(&store, &portfolio::vault(&path), 0..cases));
     println!(
         "{events} events of {cases} cases, written in {:.1} s; medians of {ROUNDS} alternating rounds",
         start.elapsed().as_secs_f64()

@@ -43,7 +43,7 @@ fn main() {
     let (full, empty) = (home.path().join("full"), home.path().join("empty"));
     let events = Runtime::new().expect("a runtime").block_on(async {
         let store = Arc::new(SqliteStore::open(&full).expect("a store"));
-        portfolio::fill(&store, 0..cases).await
+        portfolio::fill(&store, &portfolio::vault(&full), 0..cases).await
     });
     let server = Server::new(home.path());
     let built = server.start(&full).stop();
@@ -188,7 +188,7 @@ fn write_until_killed(data: &Path) {
         // process counts as ready.
         let mut first = before.map_or(0, |before| before.0);
         loop {
-            portfolio::fill(&store, first..first + CASES_AT_ONCE).await;
+            portfolio::fill(&store, &app.vault, first..first + CASES_AT_ONCE).await;
             first += CASES_AT_ONCE;
             let head = store.head().expect("an event");
             app.read_models.wait_for(head).await.expect("the read models");

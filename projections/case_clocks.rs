@@ -54,7 +54,13 @@ impl CustomerTraits {
                 Self { tier: event.tier.clone(), kind: Some(event.kind) }
             }
             CustomerEvent::DetailsChanged(event) => Self { tier: event.tier.clone(), kind: None },
-            CustomerEvent::ContactPointAdded(_) => return None,
+            CustomerEvent::ContactPointAdded(_)
+            | CustomerEvent::ConsentGiven(_)
+            | CustomerEvent::ConsentWithdrawn(_)
+            | CustomerEvent::LegalHoldPlaced(_)
+            | CustomerEvent::LegalHoldReleased(_)
+            | CustomerEvent::ErasureOrdered(_)
+            | CustomerEvent::Erased(_) => return None,
         };
         (said != Self::default()).then_some(said)
     }

@@ -6,8 +6,9 @@ use parvandeh_domain::case::{
     CaseEvent, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
 };
 use parvandeh_domain::decider::{Metadata, Recorded};
-use parvandeh_domain::id::CaseId;
+use parvandeh_domain::id::{CaseId, CustomerId};
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::pii::Envelope;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
@@ -25,8 +26,8 @@ pub struct CaseRow {
     pub id: Uuid,
     pub reference: String,
     pub kind: CaseKind,
-    pub subject: String,
-    pub description: Option<String>,
+    /// The subject and the description, as its opening said them; `None` when they were erased.
+    pub opening: Option<Envelope>,
     pub customer_id: Option<Uuid>,
     pub channel: Channel,
     pub category: Option<String>,
@@ -56,14 +57,18 @@ pub struct CaseRow {
 
 impl CaseRow {
     /// The row of a case after its first event, `None` when that is not its opening.
-    pub fn opened(id: CaseId, event: &CaseEvent, meta: &Metadata) -> Option<Self> {
+    pub fn opened(
+        id: CaseId,
+        event: &CaseEvent,
+        meta: &Metadata,
+        envelope: Option<&Envelope>,
+    ) -> Option<Self> {
         let CaseEvent::Opened(opened) = event else { return None };
         Some(Self {
             id: id.0,
             reference: id.reference(),
             kind: opened.kind,
-            subject: opened.subject.reveal().clone(),
-            description: opened.description.as_ref().map(|text| text.reveal().clone()),
+            opening: envelope.cloned(),
             customer_id: opened.customer_id.map(|id| id.0),
             channel: opened.channel,
             category: opened.category.as_ref().map(ToString::to_string),
@@ -162,12 +167,12 @@ impl CaseRow {
     /// The case as its events tell it, `None` before it was opened. What "as of" views use.
     pub fn fold<'a>(
         id: CaseId,
-        events: impl IntoIterator<Item = (&'a CaseEvent, &'a Metadata, u64)>,
+        events: impl IntoIterator<Item = (&'a CaseEvent, &'a Recorded<DomainEvent>)>,
     ) -> Option<Self> {
-        events.into_iter().fold(None, |row, (event, meta, revision)| match row {
-            None => Self::opened(id, event, meta),
+        events.into_iter().fold(None, |row, (event, recorded)| match row {
+            None => Self::opened(id, event, &recorded.meta, recorded.envelope.as_ref()),
             Some(mut row) => {
-                row.apply(event, meta, revision);
+                row.apply(event, &recorded.meta, recorded.revision);
                 Some(row)
             }
         })
@@ -175,7 +180,7 @@ impl CaseRow {
 }
 
 /// The columns of a row, in the order in which [`read`] takes them.
-pub(crate) const COLUMNS: &str = "id, reference, kind, subject, description, customer_id, channel, category, \
+pub(crate) const COLUMNS: &str = "id, reference, kind, opening, customer_id, channel, category, \
      priority, severity, status, hold_reason, unit, assignee, stage, outcome, external_reference, \
      due_at, opened_at, updated_at, resolved_at, closed_at, interaction_count, revision, \
      merged_into, split_from, status_before_merge, hold_before_merge";
@@ -195,14 +200,13 @@ impl Table for CaseTable {
     fn write(db: &Connection, _: Uuid, row: &CaseRow) -> rusqlite::Result<()> {
         db.prepare_cached(&format!(
             "INSERT OR REPLACE INTO case_summary ({COLUMNS}, priority_rank) VALUES \
-             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(rusqlite::params![
             row.id,
             row.reference,
             row.kind.as_str(),
-            row.subject,
-            row.description,
+            column::envelope(row.opening.as_ref()),
             row.customer_id,
             row.channel.as_str(),
             row.category,
@@ -238,31 +242,30 @@ pub(crate) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<CaseRow> {
         id: row.get(first)?,
         reference: row.get(first + 1)?,
         kind: stored(row, first + 2)?,
-        subject: row.get(first + 3)?,
-        description: row.get(first + 4)?,
-        customer_id: row.get(first + 5)?,
-        channel: stored(row, first + 6)?,
-        category: row.get(first + 7)?,
-        priority: stored(row, first + 8)?,
-        severity: column::stored_option(row, first + 9)?,
-        status: stored(row, first + 10)?,
-        hold_reason: column::stored_option(row, first + 11)?,
-        unit: row.get(first + 12)?,
-        assignee: row.get(first + 13)?,
-        stage: row.get(first + 14)?,
-        outcome: column::stored_option(row, first + 15)?,
-        external_reference: row.get(first + 16)?,
-        due_at: column::time_option(row, first + 17)?,
-        opened_at: column::time(row, first + 18)?,
-        updated_at: column::time(row, first + 19)?,
-        resolved_at: column::time_option(row, first + 20)?,
-        closed_at: column::time_option(row, first + 21)?,
-        interaction_count: row.get(first + 22)?,
-        revision: row.get(first + 23)?,
-        merged_into: row.get(first + 24)?,
-        split_from: row.get(first + 25)?,
-        status_before_merge: column::stored_option(row, first + 26)?,
-        hold_before_merge: column::stored_option(row, first + 27)?,
+        opening: column::envelope_read(row, first + 3)?,
+        customer_id: row.get(first + 4)?,
+        channel: stored(row, first + 5)?,
+        category: row.get(first + 6)?,
+        priority: stored(row, first + 7)?,
+        severity: column::stored_option(row, first + 8)?,
+        status: stored(row, first + 9)?,
+        hold_reason: column::stored_option(row, first + 10)?,
+        unit: row.get(first + 11)?,
+        assignee: row.get(first + 12)?,
+        stage: row.get(first + 13)?,
+        outcome: column::stored_option(row, first + 14)?,
+        external_reference: row.get(first + 15)?,
+        due_at: column::time_option(row, first + 16)?,
+        opened_at: column::time(row, first + 17)?,
+        updated_at: column::time(row, first + 18)?,
+        resolved_at: column::time_option(row, first + 19)?,
+        closed_at: column::time_option(row, first + 20)?,
+        interaction_count: row.get(first + 21)?,
+        revision: row.get(first + 22)?,
+        merged_into: row.get(first + 23)?,
+        split_from: row.get(first + 24)?,
+        status_before_merge: column::stored_option(row, first + 25)?,
+        hold_before_merge: column::stored_option(row, first + 26)?,
     })
 }
 
@@ -275,8 +278,8 @@ pub struct CaseSummary {
 impl ReadModel for CaseSummary {
     fn tables(&self) -> &'static str {
         "CREATE TABLE case_summary (
-            id BLOB PRIMARY KEY, reference TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
-            description TEXT, customer_id BLOB, channel TEXT NOT NULL, category TEXT,
+            id BLOB PRIMARY KEY, reference TEXT NOT NULL, kind TEXT NOT NULL, opening BLOB,
+            customer_id BLOB, channel TEXT NOT NULL, category TEXT,
             priority TEXT NOT NULL, severity TEXT, status TEXT NOT NULL, hold_reason TEXT, unit TEXT,
             assignee TEXT, stage TEXT, outcome TEXT, external_reference TEXT, due_at INTEGER,
             opened_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, resolved_at INTEGER,
@@ -300,8 +303,16 @@ impl ReadModel for CaseSummary {
     }
 
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+        if let Some(customer_id) = event.event.erased_customer() {
+            self.rows.give_up(db)?;
+            return db
+                .prepare_cached("UPDATE case_summary SET opening = NULL WHERE customer_id = ?")?
+                .execute([customer_id.0])
+                .map(drop);
+        }
         let DomainEvent::Case(id, case_event) = &event.event else { return Ok(()) };
-        if let Some(row) = CaseRow::opened(*id, case_event, &event.meta) {
+        let opened = CaseRow::opened(*id, case_event, &event.meta, event.envelope.as_ref());
+        if let Some(row) = opened {
             self.rows.put(id.0, row);
         } else if let Some(row) = self.rows.change(db, id.0)? {
             row.apply(case_event, &event.meta, event.revision);
@@ -475,4 +486,11 @@ pub fn case(db: &Connection, scope: &CaseScope, id: Uuid) -> rusqlite::Result<Op
     db.prepare_cached(&format!("SELECT {COLUMNS} FROM case_summary WHERE {}", conditions.sql()))?
         .query_row(params_from_iter(conditions.values()), |row| read(row, 0))
         .optional()
+}
+
+/// All cases of a customer. Not scoped: an erasure concerns every one of them.
+pub fn cases_of_customer(db: &Connection, id: CustomerId) -> rusqlite::Result<Vec<CaseId>> {
+    db.prepare("SELECT id FROM case_summary WHERE customer_id = ? ORDER BY id")?
+        .query_map([id.0], |row| row.get(0).map(CaseId))?
+        .collect()
 }

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use parvandeh_domain::case::{CaseEvent, Channel, Direction};
-use parvandeh_domain::decider::{ActorKind, Metadata, Recorded};
+use parvandeh_domain::decider::{ActorKind, Recorded};
 use parvandeh_domain::event::StoredEvent;
-use parvandeh_domain::id::CaseId;
+use parvandeh_domain::id::{CaseId, CustomerId};
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_domain::pii::Pii;
+use parvandeh_domain::pii::Envelope;
 use parvandeh_domain::sla::SlaEvent;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
@@ -39,9 +39,11 @@ pub struct TimelineEntry {
     pub internal: bool,
     pub channel: Option<Channel>,
     pub direction: Option<Direction>,
-    /// What was said, or why it was done.
-    pub text: Option<String>,
+    /// Which of the event's personal fields says what was said, or why it was done.
+    pub text_field: Option<&'static str>,
     pub changes: Vec<Change>,
+    /// The event's personal fields; `None` where it has none or they were erased.
+    pub envelope: Option<Envelope>,
 }
 
 /// A field of the case that got a value.
@@ -49,14 +51,15 @@ pub struct TimelineEntry {
 pub struct Change {
     /// The field, in snake_case.
     pub field: String,
-    /// Its value from now on.
-    pub value: String,
+    /// Its value from now on; `None` for a personal field of the same name, which stands in the entry's envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 impl TimelineEntry {
     /// How an event reads on the timeline.
-    pub fn of(case_id: CaseId, event: &CaseEvent, recorded: &EventPlace, meta: &Metadata) -> Self {
-        let mut entry = Self::blank(case_id, event.event_type().name, recorded, meta);
+    pub fn of(case_id: CaseId, event: &CaseEvent, recorded: &Recorded<DomainEvent>) -> Self {
+        let mut entry = Self::blank(case_id, event.event_type().name, recorded);
         entry.describe(event);
         entry
     }
@@ -66,12 +69,11 @@ impl TimelineEntry {
     pub fn of_clock(
         case_id: CaseId,
         fact: &SlaEvent,
-        recorded: &EventPlace,
-        meta: &Metadata,
+        recorded: &Recorded<DomainEvent>,
     ) -> Option<Self> {
-        let (reason, told) = match fact {
-            SlaEvent::Extended(extended) => (&extended.reason, Some(&extended.told)),
-            SlaEvent::Waived(waived) => (&waived.reason, None),
+        let told = match fact {
+            SlaEvent::Extended(_) => true,
+            SlaEvent::Waived(_) => false,
             SlaEvent::Warned(_)
             | SlaEvent::WarningWithdrawn(_)
             | SlaEvent::Breached(_)
@@ -80,17 +82,20 @@ impl TimelineEntry {
             | SlaEvent::Cancelled(_)
             | SlaEvent::Restated(_) => return None,
         };
-        let mut entry = Self::blank(case_id, fact.event_type().name, recorded, meta);
+        let mut entry = Self::blank(case_id, fact.event_type().name, recorded);
         entry.internal = true;
-        entry.text = Some(reason.reveal().clone());
+        entry.text_field = Some("reason");
         entry.changed("clock", Some(&fact.subject().clock));
-        entry.changed("told", told.map(Pii::reveal));
+        if told {
+            entry.changes.push(Change { field: "told".to_owned(), value: None });
+        }
         Some(entry)
     }
 
-    fn blank(case_id: CaseId, event_type: &str, recorded: &EventPlace, meta: &Metadata) -> Self {
+    fn blank(case_id: CaseId, event_type: &str, recorded: &Recorded<DomainEvent>) -> Self {
+        let meta = &recorded.meta;
         Self {
-            event_id: recorded.event_id,
+            event_id: recorded.id.0,
             case_id: case_id.0,
             position: column::integer(recorded.position),
             revision: column::integer(recorded.revision),
@@ -102,8 +107,9 @@ impl TimelineEntry {
             internal: false,
             channel: None,
             direction: None,
-            text: None,
+            text_field: None,
             changes: Vec::new(),
+            envelope: recorded.envelope.clone(),
         }
     }
 
@@ -111,7 +117,7 @@ impl TimelineEntry {
         match event {
             CaseEvent::Opened(opened) => {
                 self.channel = Some(opened.channel);
-                self.text = Some(opened.subject.reveal().clone());
+                self.text_field = Some("subject");
                 self.changed("kind", Some(opened.kind));
                 self.changed("category", opened.category.as_ref());
                 self.changed("priority", Some(opened.priority));
@@ -128,7 +134,7 @@ impl TimelineEntry {
             CaseEvent::Referred(referred) => {
                 // The reason is said among units; the customer sees by the unit where the case is.
                 self.internal = true;
-                self.text = Some(referred.reason.reveal().clone());
+                self.text_field = Some("reason");
                 self.changed("unit", Some(&referred.unit));
                 self.changed("answer_due_at", referred.answer_due_at);
             }
@@ -141,36 +147,36 @@ impl TimelineEntry {
                 self.internal = interaction.direction == Direction::Internal;
                 self.channel = Some(interaction.channel);
                 self.direction = Some(interaction.direction);
-                self.text = Some(interaction.body.reveal().clone());
+                self.text_field = Some("body");
             }
-            CaseEvent::NoteAdded(note) => {
+            CaseEvent::NoteAdded(_) => {
                 self.internal = true;
-                self.text = Some(note.body.reveal().clone());
+                self.text_field = Some("body");
             }
             CaseEvent::Held(held) => {
                 self.internal = held.note.is_some();
-                self.text = held.note.as_ref().map(|note| note.reveal().clone());
+                self.text_field = held.note.as_ref().map(|_| "note");
                 self.changed("hold_reason", Some(held.reason));
             }
             CaseEvent::Resumed(_) => {}
             CaseEvent::DueDateSet(set) => self.changed("due_at", Some(set.due_at)),
             CaseEvent::Resolved(resolved) => {
-                self.text = resolved.summary.as_ref().map(|summary| summary.reveal().clone());
+                self.text_field = resolved.summary.as_ref().map(|_| "summary");
                 self.changed("outcome", Some(resolved.outcome));
             }
-            CaseEvent::Reopened(reopened) => {
-                self.text = Some(reopened.reason.reveal().clone());
+            CaseEvent::Reopened(_) => {
+                self.text_field = Some("reason");
             }
             CaseEvent::Closed(_) => {}
             CaseEvent::Merged(merged) => {
                 // The reason is said among staff, and may tell of the other case, whose customer may be somebody else.
                 self.internal = true;
-                self.text = Some(merged.reason.reveal().clone());
+                self.text_field = Some("reason");
                 self.changed("merged_into", Some(merged.into.reference()));
             }
-            CaseEvent::Unmerged(unmerged) => {
+            CaseEvent::Unmerged(_) => {
                 self.internal = true;
-                self.text = Some(unmerged.reason.reveal().clone());
+                self.text_field = Some("reason");
             }
             CaseEvent::ActivityRecorded(activity) => {
                 self.internal = true;
@@ -184,25 +190,9 @@ impl TimelineEntry {
 
     fn changed(&mut self, field: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
-            self.changes.push(Change { field: field.to_owned(), value: value.to_string() });
+            let value = Some(value.to_string());
+            self.changes.push(Change { field: field.to_owned(), value });
         }
-    }
-}
-
-/// Where an event stands, apart from what it says.
-#[derive(Clone, Copy, Debug)]
-pub struct EventPlace {
-    /// The event's id.
-    pub event_id: Uuid,
-    /// Its place in its stream.
-    pub revision: u64,
-    /// Its place in the log.
-    pub position: u64,
-}
-
-impl<E> From<&Recorded<E>> for EventPlace {
-    fn from(recorded: &Recorded<E>) -> Self {
-        Self { event_id: recorded.id.0, revision: recorded.revision, position: recorded.position }
     }
 }
 
@@ -219,7 +209,8 @@ impl ReadModel for CaseTimeline {
             case_id BLOB NOT NULL, occurred_at INTEGER NOT NULL, position INTEGER NOT NULL,
             event_id BLOB NOT NULL, revision INTEGER NOT NULL, event_type TEXT NOT NULL,
             recorded_at INTEGER NOT NULL, actor_kind TEXT NOT NULL, actor_id TEXT NOT NULL,
-            internal INTEGER NOT NULL, channel TEXT, direction TEXT, text TEXT, changes TEXT,
+            internal INTEGER NOT NULL, channel TEXT, direction TEXT, text_field TEXT, changes TEXT,
+            envelope BLOB,
             PRIMARY KEY (case_id, occurred_at, position)
         ) WITHOUT ROWID"
     }
@@ -228,13 +219,15 @@ impl ReadModel for CaseTimeline {
         ""
     }
 
-    fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+    fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+        if let Some(customer_id) = event.event.erased_customer() {
+            self.flush(db)?;
+            return erase(db, customer_id);
+        }
         let entry = match &event.event {
-            DomainEvent::Case(id, case_event) => {
-                TimelineEntry::of(*id, case_event, &event.into(), &event.meta)
-            }
+            DomainEvent::Case(id, case_event) => TimelineEntry::of(*id, case_event, event),
             DomainEvent::Clock(id, fact) => {
-                let entry = TimelineEntry::of_clock(*id, fact, &event.into(), &event.meta);
+                let entry = TimelineEntry::of_clock(*id, fact, event);
                 let Some(entry) = entry else { return Ok(()) };
                 entry
             }
@@ -248,8 +241,8 @@ impl ReadModel for CaseTimeline {
     fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let mut insert = db.prepare_cached(
             "INSERT OR REPLACE INTO case_timeline (case_id, occurred_at, position, event_id, revision, event_type, \
-             recorded_at, actor_kind, actor_id, internal, channel, direction, text, changes) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             recorded_at, actor_kind, actor_id, internal, channel, direction, text_field, changes, \
+             envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         for ((case_id, occurred_at, position), entry) in std::mem::take(&mut self.entries) {
             insert.execute(rusqlite::params![
@@ -265,12 +258,23 @@ impl ReadModel for CaseTimeline {
                 entry.internal,
                 entry.channel.map(Channel::as_str),
                 entry.direction.map(Direction::as_str),
-                entry.text,
+                entry.text_field,
                 (!entry.changes.is_empty()).then(|| changes_json(&entry.changes)),
+                column::envelope(entry.envelope.as_ref()),
             ])?;
         }
         Ok(())
     }
+}
+
+/// Takes the envelopes of a customer's cases away. The cases are found by their rows in `case_summary`, which is written before.
+fn erase(db: &Connection, customer_id: CustomerId) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE case_timeline SET envelope = NULL WHERE case_id IN
+         (SELECT id FROM case_summary WHERE customer_id = ?)",
+    )?
+    .execute([customer_id.0])
+    .map(drop)
 }
 
 fn changes_json(changes: &[Change]) -> String {
@@ -340,7 +344,7 @@ fn list(scope: &CaseScope, visibility: Visibility, case_id: Uuid, filter: &Timel
     }
     List {
         columns: "t.case_id, t.event_id, t.revision, t.event_type, t.recorded_at, t.actor_kind, \
-                  t.actor_id, t.internal, t.channel, t.direction, t.text, t.changes",
+                  t.actor_id, t.internal, t.channel, t.direction, t.text_field, t.changes, t.envelope",
         from: "case_timeline t JOIN case_summary c ON c.id = t.case_id",
         key: "t.occurred_at",
         tie: "t.position",
@@ -370,7 +374,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
         internal: row.get(9)?,
         channel: column::stored_option(row, 10)?,
         direction: column::stored_option(row, 11)?,
-        text: row.get(12)?,
+        text_field: row.get_ref(12)?.as_str_or_null()?.and_then(text_field),
         changes: changes.map_err(|error| {
             rusqlite::Error::FromSqlConversionFailure(
                 13,
@@ -378,5 +382,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
                 Box::new(error),
             )
         })?,
+        envelope: column::envelope_read(row, 14)?,
     })
+}
+
+/// A field's name as it stands in the code.
+fn text_field(stored: &str) -> Option<&'static str> {
+    ["subject", "reason", "body", "note", "summary"].into_iter().find(|name| *name == stored)
 }

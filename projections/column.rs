@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use parvandeh_domain::pii::Envelope;
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::de::DeserializeOwned;
@@ -52,6 +53,16 @@ pub fn json<T: DeserializeOwned>(row: &Row<'_>, index: usize) -> rusqlite::Resul
     serde_json::from_str(row.get_ref(index)?.as_str()?).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
     })
+}
+
+/// An envelope as SQLite keeps it.
+pub fn envelope(envelope: Option<&Envelope>) -> Option<&[u8]> {
+    envelope.map(|envelope| &*envelope.0)
+}
+
+/// Reads an envelope that may be absent.
+pub fn envelope_read(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Envelope>> {
+    Ok(row.get_ref(index)?.as_blob_or_null()?.map(|bytes| Envelope(bytes.into())))
 }
 
 /// A count as SQLite keeps it.

@@ -1,11 +1,16 @@
 //! The profile of a customer: who they are and how they can be reached.
 
 use jiff::Timestamp;
-use parvandeh_domain::customer::{ContactPointKind, CustomerEvent, CustomerKind, Language};
-use parvandeh_domain::decider::{Metadata, Recorded};
+use parvandeh_domain::case::Channel;
+use parvandeh_domain::customer::event::ConsentWithdrawn;
+use parvandeh_domain::customer::{
+    ConsentPurpose, ContactPointKind, CustomerEvent, CustomerKind, ErasureGround, Language,
+};
+use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CustomerId;
 use parvandeh_domain::log::DomainEvent;
-use rusqlite::types::Value;
+use parvandeh_domain::pii::Envelope;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,13 +27,49 @@ use crate::scope::CaseScope;
 pub struct CustomerRow {
     pub id: Uuid,
     pub kind: CustomerKind,
-    pub name: String,
+    /// What said their name last; `None` when it was erased.
+    pub name: Option<Envelope>,
     pub language: Language,
     pub tier: Option<String>,
     pub registered_at: Timestamp,
     pub updated_at: Timestamp,
     pub revision: i64,
     pub contact_points: Vec<ContactPoint>,
+    /// The matter for which their data must be kept.
+    pub legal_hold: Option<String>,
+    pub consents: Vec<Consent>,
+    /// The erasure of their personal data, once it was ordered.
+    pub erasure: Option<Erasure>,
+}
+
+/// The erasure of a customer's personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are described in schema/schema.graphql")]
+pub struct Erasure {
+    pub ground: ErasureGround,
+    pub ordered_at: Timestamp,
+    /// The event that tells that it is done; `None` while it is not.
+    pub receipt: Option<ErasureReceipt>,
+}
+
+/// What was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are described in schema/schema.graphql")]
+pub struct ErasureReceipt {
+    pub erased_at: Timestamp,
+    pub key_count: u32,
+    pub envelope_count: u32,
+    pub event_id: Uuid,
+}
+
+/// What a customer allows, and the event that proves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are described in schema/schema.graphql")]
+pub struct Consent {
+    pub purpose: ConsentPurpose,
+    pub channel: Channel,
+    pub given_at: Timestamp,
+    pub event_id: Uuid,
 }
 
 /// A way to reach a customer.
@@ -36,49 +77,89 @@ pub struct CustomerRow {
 pub struct ContactPoint {
     /// What sort of contact point.
     pub kind: ContactPointKind,
-    /// The address or number.
-    pub value: String,
+    /// What said the address or number.
+    pub value: Option<Envelope>,
 }
 
 impl CustomerRow {
-    fn registered(id: CustomerId, event: &CustomerEvent, meta: &Metadata) -> Option<Self> {
+    fn registered(
+        id: CustomerId,
+        event: &CustomerEvent,
+        recorded: &Recorded<DomainEvent>,
+    ) -> Option<Self> {
         let CustomerEvent::Registered(registered) = event else { return None };
+        let meta = &recorded.meta;
         Some(Self {
             id: id.0,
             kind: registered.kind,
-            name: registered.name.reveal().clone(),
+            name: recorded.envelope.clone(),
             language: registered.language,
             tier: registered.tier.clone(),
             registered_at: meta.occurred_at,
             updated_at: meta.occurred_at,
             revision: 0,
             contact_points: Vec::new(),
+            legal_hold: None,
+            consents: Vec::new(),
+            erasure: None,
         })
     }
 
-    fn apply(&mut self, event: &CustomerEvent, meta: &Metadata, revision: u64) {
+    fn apply(&mut self, event: &CustomerEvent, recorded: &Recorded<DomainEvent>) {
+        let meta = &recorded.meta;
         self.updated_at = self.updated_at.max(meta.occurred_at);
-        self.revision = column::integer(revision);
+        self.revision = column::integer(recorded.revision);
         match event {
             CustomerEvent::Registered(_) => {}
             CustomerEvent::ContactPointAdded(added) => self
                 .contact_points
-                .push(ContactPoint { kind: added.kind, value: added.value.reveal().clone() }),
+                .push(ContactPoint { kind: added.kind, value: recorded.envelope.clone() }),
             CustomerEvent::DetailsChanged(changed) => {
-                if let Some(name) = &changed.name {
-                    self.name = name.reveal().clone();
+                if changed.name.is_some() {
+                    self.name = recorded.envelope.clone();
                 }
                 self.language = changed.language.unwrap_or(self.language);
                 if let Some(tier) = &changed.tier {
                     self.tier = Some(tier.clone());
                 }
             }
+            CustomerEvent::ConsentGiven(given) => self.consents.push(Consent {
+                purpose: given.purpose,
+                channel: given.channel,
+                given_at: meta.occurred_at,
+                event_id: recorded.id.0,
+            }),
+            CustomerEvent::ConsentWithdrawn(ConsentWithdrawn { purpose, channel }) => {
+                self.consents
+                    .retain(|known| (known.purpose, known.channel) != (*purpose, *channel));
+            }
+            CustomerEvent::LegalHoldPlaced(placed) => {
+                self.legal_hold = Some(placed.matter.clone());
+            }
+            CustomerEvent::LegalHoldReleased(_) => self.legal_hold = None,
+            CustomerEvent::ErasureOrdered(ordered) => {
+                let (ground, ordered_at) = (ordered.ground, meta.recorded_at);
+                self.erasure = Some(Erasure { ground, ordered_at, receipt: None });
+                self.consents.clear();
+            }
+            CustomerEvent::Erased(erased) => {
+                if let Some(erasure) = &mut self.erasure {
+                    erasure.receipt = Some(ErasureReceipt {
+                        erased_at: meta.recorded_at,
+                        key_count: erased.key_count,
+                        envelope_count: erased.envelope_count,
+                        event_id: recorded.id.0,
+                    });
+                }
+                self.name = None;
+                self.contact_points.iter_mut().for_each(|point| point.value = None);
+            }
         }
     }
 }
 
-const COLUMNS: &str =
-    "id, kind, name, language, tier, registered_at, updated_at, revision, contact_points";
+const COLUMNS: &str = "id, kind, name, language, tier, registered_at, updated_at, revision, contact_points, \
+     legal_hold, consents, erasure";
 
 struct CustomerTable;
 
@@ -94,41 +175,50 @@ impl Table for CustomerTable {
 
     fn write(db: &Connection, _: Uuid, row: &CustomerRow) -> rusqlite::Result<()> {
         db.prepare_cached(&format!(
-            "INSERT OR REPLACE INTO customer_profile ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT OR REPLACE INTO customer_profile ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(rusqlite::params![
             row.id,
             row.kind.as_str(),
-            row.name,
+            column::envelope(row.name.as_ref()),
             row.language.as_str(),
             row.tier,
             column::microseconds(row.registered_at),
             column::microseconds(row.updated_at),
             row.revision,
-            serde_json::to_string(&row.contact_points).expect("two strings always serialise"),
+            json(&row.contact_points),
+            row.legal_hold,
+            (!row.consents.is_empty()).then(|| json(&row.consents)),
+            row.erasure.as_ref().map(json),
         ])?;
         Ok(())
     }
 }
 
+fn json(list: &impl Serialize) -> String {
+    serde_json::to_string(list).expect("plain lists always serialise")
+}
+
 fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<CustomerRow> {
-    let contact_points = row.get_ref(first + 8)?.as_str()?;
     Ok(CustomerRow {
         id: row.get(first)?,
         kind: stored(row, first + 1)?,
-        name: row.get(first + 2)?,
+        name: column::envelope_read(row, first + 2)?,
         language: stored(row, first + 3)?,
         tier: row.get(first + 4)?,
         registered_at: column::time(row, first + 5)?,
         updated_at: column::time(row, first + 6)?,
         revision: row.get(first + 7)?,
-        contact_points: serde_json::from_str(contact_points).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(
-                first + 8,
-                rusqlite::types::Type::Text,
-                Box::new(error),
-            )
-        })?,
+        contact_points: column::json(row, first + 8)?,
+        legal_hold: row.get(first + 9)?,
+        consents: match row.get_ref(first + 10)? {
+            ValueRef::Null => Vec::new(),
+            _ => column::json(row, first + 10)?,
+        },
+        erasure: match row.get_ref(first + 11)? {
+            ValueRef::Null => None,
+            _ => Some(column::json(row, first + 11)?),
+        },
     })
 }
 
@@ -141,22 +231,24 @@ pub struct CustomerProfile {
 impl ReadModel for CustomerProfile {
     fn tables(&self) -> &'static str {
         "CREATE TABLE customer_profile (
-            id BLOB PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, language TEXT NOT NULL,
+            id BLOB PRIMARY KEY, kind TEXT NOT NULL, name BLOB, language TEXT NOT NULL,
             tier TEXT, registered_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-            revision INTEGER NOT NULL, contact_points TEXT NOT NULL
+            revision INTEGER NOT NULL, contact_points TEXT NOT NULL,
+            legal_hold TEXT, consents TEXT, erasure TEXT
         ) WITHOUT ROWID"
     }
 
     fn indexes(&self) -> &'static str {
-        "CREATE INDEX customer_profile_registered ON customer_profile (registered_at, id)"
+        "CREATE INDEX customer_profile_registered ON customer_profile (registered_at, id);
+         CREATE INDEX customer_profile_erasure ON customer_profile (id) WHERE erasure IS NOT NULL"
     }
 
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         let DomainEvent::Customer(id, customer_event) = &event.event else { return Ok(()) };
-        if let Some(row) = CustomerRow::registered(*id, customer_event, &event.meta) {
+        if let Some(row) = CustomerRow::registered(*id, customer_event, event) {
             self.rows.put(id.0, row);
         } else if let Some(row) = self.rows.change(db, id.0)? {
-            row.apply(customer_event, &event.meta, event.revision);
+            row.apply(customer_event, event);
         }
         Ok(())
     }
@@ -252,4 +344,21 @@ pub fn customer(
     ))?
     .query_row(params_from_iter(conditions.values()), |row| read(row, 0))
     .optional()
+}
+
+/// The customers whose erasure was ordered and is not done yet: a process may have ended in the middle of it. Not scoped, because it is
+/// the program itself that goes on with its work.
+pub fn unfinished_erasures(db: &Connection) -> rusqlite::Result<Vec<CustomerId>> {
+    db.prepare(
+        "SELECT id FROM customer_profile
+         WHERE erasure IS NOT NULL AND json_extract(erasure, '$.receipt') IS NULL ORDER BY id",
+    )?
+    .query_map([], |row| row.get(0).map(CustomerId))?
+    .collect()
+}
+
+/// Whether a customer is registered and nothing was erased or ordered to be. Not scoped, for the same reason.
+pub fn is_untouched(db: &Connection, id: CustomerId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM customer_profile WHERE id = ? AND erasure IS NULL")?
+        .exists([id.0])
 }

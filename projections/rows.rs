@@ -64,6 +64,13 @@ impl<T: Table> Rows<T> {
         self.entries.insert(key, Entry { row, changed: true });
     }
 
+    /// Writes every changed row and keeps none, before a statement changes the table itself.
+    pub fn give_up(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        self.flush(db)?;
+        self.entries.clear();
+        Ok(())
+    }
+
     /// Writes every changed row.
     pub fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
         self.flush_with(|key, row| T::write(db, key, row))

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, MonotoneClock, SystemClock};
+use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
@@ -23,6 +24,7 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::projector::ProjectorError;
 use crate::subscription::read_models::ReadModels;
+use crate::vault::{Keyring, Vault, VaultError};
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +35,15 @@ pub enum StartError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The keys of personal data could not be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The read models could not be built.
     #[error("building the read models")]
     Project(#[from] ProjectorError),
+    /// An erasure that was under way could not be carried out.
+    #[error("going on with an erasure")]
+    Erasure(#[from] ErasureError),
     /// The first policy could not be published.
     #[error("publishing the first policy")]
     FirstPolicy(#[from] CommandError<PolicyRefusal>),
@@ -45,6 +53,8 @@ pub enum StartError {
 pub struct App {
     /// The log.
     pub store: Arc<SqliteStore>,
+    /// Seals and opens personal data.
+    pub vault: Arc<Vault>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
@@ -64,17 +74,27 @@ impl App {
         Self::open_with_clock(directory, SystemClock).await
     }
 
-    /// Opens a data directory with another clock. The read models are not started yet.
+    /// Opens a data directory with another clock.
     pub async fn open_with_clock(directory: &Path, clock: impl Clock) -> Result<Self, StartError> {
+        Self::open_with(directory, Keyring::at(directory.join("keyring")), clock).await
+    }
+
+    /// Opens a data directory whose keyring stands elsewhere. The read models are not started yet.
+    pub async fn open_with(
+        directory: &Path,
+        keyring: Keyring,
+        clock: impl Clock,
+    ) -> Result<Self, StartError> {
         let path = directory.to_owned();
         let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
             .await
             .expect("opening does not panic")?;
         let store = Arc::new(store);
+        let vault = open_vault(directory, keyring).await?;
         let port: Arc<dyn EventStore> = store.clone();
         let floor = latest_recorded_at(&port).await?;
         let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
-        let commands = Arc::new(CommandHandler::new(port.clone(), clock.clone()));
+        let commands = Arc::new(CommandHandler::new(port.clone(), vault.clone(), clock.clone()));
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
@@ -82,6 +102,7 @@ impl App {
             read_models: ReadModels::new(directory, port),
             merges: Merges::new(commands.clone()),
             store,
+            vault,
             commands,
             clock,
             directory: directory.to_owned(),
@@ -90,13 +111,29 @@ impl App {
         })
     }
 
-    /// Brings the read models up to the log's head, building them where there are none; then they follow the log. `progress` is told
-    /// each position reached on the way.
+    /// Brings the read models up to the log's head, building them where there are none; then they follow the log, and erasures that
+    /// were under way are carried out. `progress` is told each position reached on the way.
     pub async fn start_read_models(
         &self,
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), StartError> {
-        Ok(self.read_models.start(progress).await?)
+        self.read_models.start(progress).await?;
+        let resumed = self.eraser().resume().await?;
+        if resumed > 0 {
+            tracing::info!(resumed, "erasures that were under way are done");
+        }
+        Ok(())
+    }
+
+    /// What carries erasures out over this system.
+    pub fn eraser(&self) -> Eraser {
+        Eraser {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// Lets the SLA monitor record what falls due.
@@ -115,9 +152,11 @@ impl App {
     pub fn schema(&self) -> ValidatingOnce {
         graphql::schema(Services {
             store: self.store.clone(),
+            vault: self.vault.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
-            idempotency: Idempotency::new(self.read_models.clone()),
+            eraser: self.eraser(),
+            idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
             simulations: Arc::new(Semaphore::new(1)),
@@ -138,8 +177,8 @@ impl App {
             tracing::error!(%error, "the SLA monitor ended badly");
         }
         self.read_models.stop().await;
-        let Self { store, commands, read_models, .. } = self;
-        drop((commands, read_models));
+        let Self { store, commands, merges, read_models, .. } = self;
+        drop((commands, merges, read_models));
         match Arc::into_inner(store) {
             // Closing waits for the store's threads.
             Some(store) => {
@@ -150,6 +189,15 @@ impl App {
             None => tracing::debug!("the log is still being read and closes with its last reader"),
         }
     }
+}
+
+/// Opens the vault beside the log.
+async fn open_vault(directory: &Path, keyring: Keyring) -> Result<Arc<Vault>, VaultError> {
+    let directory = directory.to_owned();
+    let vault = tokio::task::spawn_blocking(move || Vault::open(&directory, keyring))
+        .await
+        .expect("opening does not panic")?;
+    Ok(Arc::new(vault))
 }
 
 /// When the last event of the log was recorded.
@@ -183,6 +231,7 @@ async fn publish_first_policy(
         actor: Actor { kind: ActorKind::System, id: "setup".to_owned() },
         occurred_at: None,
         correlation_id: command_id.0,
+        subject: None,
     };
     let stream = StreamId::new(&format!("policy-{DEFAULT_POLICY}"))
         .expect("a code of ASCII letters is a well-formed stream id");

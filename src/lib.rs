@@ -4,6 +4,7 @@
 //! read models follow the log ([`subscription`]); GraphQL ([`graphql`]) asks the read models, over the transports of [`http`].
 //! [`app`] puts the parts together.
 
+pub mod access;
 pub mod app;
 pub mod certificate;
 pub mod cli;
@@ -21,6 +22,8 @@ pub mod local_time;
 pub mod metrics;
 pub mod principal;
 pub mod replay;
+pub mod sealing;
 pub mod store;
 pub mod subscription;
+pub mod vault;
 pub mod what_if;

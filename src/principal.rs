@@ -27,11 +27,13 @@ pub enum Role {
     Service,
     /// Runs the installation.
     Admin,
+    /// Answers for personal data: consent, legal hold, erasure, and who read what. Reads no case.
+    PrivacyOfficer,
 }
 
 impl Role {
     /// Every role, in order of declaration; `role as usize` is its index here.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Customer,
         Role::Agent,
         Role::Supervisor,
@@ -39,6 +41,7 @@ impl Role {
         Role::Monitor,
         Role::Service,
         Role::Admin,
+        Role::PrivacyOfficer,
     ];
 
     /// The role's published name, as in tokens.
@@ -51,6 +54,7 @@ impl Role {
             Role::Monitor => "monitor",
             Role::Service => "service",
             Role::Admin => "admin",
+            Role::PrivacyOfficer => "privacy_officer",
         }
     }
 

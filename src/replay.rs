@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use parvandeh_domain::case::CaseEvent;
-use parvandeh_domain::decider::{Metadata, Recorded};
+use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::PolicyEvent;
@@ -46,12 +46,12 @@ pub async fn stream_until(
     }
 }
 
-/// The events of a case among `events`, with what the folds need of each.
+/// The events of a case among `events`.
 fn case_events(
     events: &[Recorded<DomainEvent>],
-) -> impl Iterator<Item = (&CaseEvent, &Metadata, u64)> {
+) -> impl Iterator<Item = (&CaseEvent, &Recorded<DomainEvent>)> {
     events.iter().filter_map(|event| match &event.event {
-        DomainEvent::Case(_, case_event) => Some((case_event, &event.meta, event.revision)),
+        DomainEvent::Case(_, case_event) => Some((case_event, event)),
         _ => None,
     })
 }

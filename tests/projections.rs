@@ -34,7 +34,7 @@ use crate::harness::random::Random;
 use crate::harness::tables::{Tables, assert_same, rebuilt, tables};
 use crate::harness::work::{
     KINDS, case_command, envelope, numbered_case, on_case, open_case, publish_calendar,
-    publish_policy, stream,
+    publish_policy, stream, vault,
 };
 
 /// One thing that is asked: of whom, what, how exactly, how many minutes ago it happened, and how many minutes pass before it.
@@ -48,7 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 async fn work(steps: &[Step]) -> Arc<dyn EventStore> {
     let store: Arc<dyn EventStore> = Arc::new(MemoryStore::default());
     let clock = Arc::new(ManualClock::starting_at("2026-03-10T08:00:00Z".parse().unwrap()));
-    let commands = CommandHandler::new(store.clone(), clock.clone());
+    let commands = CommandHandler::new(store.clone(), vault(), clock.clone());
     publish_calendar(&commands, 0, Some(Timestamp::UNIX_EPOCH)).await;
     publish_policy(&commands, "first", 0, Some(Timestamp::UNIX_EPOCH)).await;
     for &(whom, what, argument, ago_minutes, later_minutes) in steps {

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::harness::random::Random;
-use crate::harness::work::{envelope, on_case, open_case, publish_dates};
+use crate::harness::work::{envelope, on_case, open_case, publish_dates, vault};
 
 /// One process over a log that others share: its own read models, commands and monitor.
 struct Server {
@@ -33,7 +33,7 @@ impl Server {
         let directory = tempfile::tempdir().unwrap();
         let read_models = ReadModels::new(directory.path(), store.clone());
         read_models.start(|_| {}).await.unwrap();
-        let commands = Arc::new(CommandHandler::new(store.clone(), clock.clone()));
+        let commands = Arc::new(CommandHandler::new(store.clone(), vault(), clock.clone()));
         let (stop, stopped) = watch::channel(false);
         let monitor = SlaMonitor {
             commands: commands.clone(),
@@ -107,7 +107,7 @@ async fn two_servers_on_one_log_record_each_breach_once_though_one_is_killed_at_
     let read_models = ReadModels::new(directory.path(), store.clone());
     read_models.start(|_| {}).await.unwrap();
     let late = SlaMonitor {
-        commands: Arc::new(CommandHandler::new(store.clone(), clock.clone())),
+        commands: Arc::new(CommandHandler::new(store.clone(), vault(), clock.clone())),
         read_models,
         store: store.clone(),
         started_at: clock.now(),

@@ -4,13 +4,15 @@
 //! the others have a date of their own, which is kept. The SLA monitor finds the breaches on record, and records the other verdicts.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use parvandeh::sealing::Draft;
 use parvandeh::store::sqlite::SqliteStore;
-use parvandeh::store::{EventStore, Expect, NewEvent, StreamId};
+use parvandeh::store::{EventStore, Expect, StreamId};
+use parvandeh::vault::{Keyring, Vault};
 use parvandeh_domain::calendar::{CalendarEvent, CalendarPublished};
 use parvandeh_domain::case::event::{
     CaseAssigned, CaseClassified, CaseClosed, CaseHeld, CaseOpened, CaseReferred, CaseResolved,
@@ -24,7 +26,8 @@ use parvandeh_domain::customer::{CustomerEvent, CustomerKind, Language};
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::id::{
-    CaseId, CategoryId, CommandId, CustomerId, EventId, PolicyId, StaffId, UnitId, derived,
+    CaseId, CategoryId, CommandId, CustomerId, DataSubject, EventId, PolicyId, StaffId, UnitId,
+    derived,
 };
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::policy::{PolicyEvent, PolicyPublished};
@@ -46,12 +49,13 @@ const CASES_PER_CUSTOMER: u64 = 10;
 pub const EVENTS_PER_CASE: usize = 11;
 
 /// Writes the cases with these numbers, before the first of all the policy and the calendar; answers how many events that made.
-pub async fn fill(store: &Arc<SqliteStore>, cases: Range<u64>) -> u64 {
-    let mut events = if cases.start == 0 { publish(store).await } else { 0 };
+pub async fn fill(store: &Arc<SqliteStore>, vault: &Arc<Vault>, cases: Range<u64>) -> u64 {
+    let mut events = if cases.start == 0 { publish(store, vault).await } else { 0 };
     let next = Arc::new(AtomicU64::new(cases.start));
     let mut writers = JoinSet::new();
     for _ in 0..OPEN_AT_ONCE {
-        let (store, next, end) = (store.clone(), next.clone(), cases.end);
+        let (store, vault) = (store.clone(), vault.clone());
+        let (next, end) = (next.clone(), cases.end);
         writers.spawn(async move {
             let mut events = 0;
             loop {
@@ -60,7 +64,7 @@ pub async fn fill(store: &Arc<SqliteStore>, cases: Range<u64>) -> u64 {
                     return events;
                 }
                 for (stream, event) in life(number) {
-                    append(&store, &stream, event).await;
+                    append(&store, &vault, &stream, event).await;
                     events += 1;
                 }
             }
@@ -72,17 +76,24 @@ pub async fn fill(store: &Arc<SqliteStore>, cases: Range<u64>) -> u64 {
     events
 }
 
+/// The vault of a data directory, as a server would have it.
+pub fn vault(directory: &Path) -> Arc<Vault> {
+    let keyring = Keyring::at(directory.join("keyring"));
+    Arc::new(Vault::open(directory, keyring).expect("a vault"))
+}
+
 /// The id of a case.
 pub fn case_id(number: u64) -> CaseId {
     CaseId(derived(&["benchmark case", &number.to_string()]))
 }
 
-async fn append(store: &SqliteStore, stream: &str, event: NewEvent) {
+async fn append(store: &SqliteStore, vault: &Vault, stream: &str, event: Draft) {
+    let event = event.seal(vault).expect("an envelope");
     let stream = StreamId::new(stream).expect("well formed");
     store.append(&stream, Expect::Any, vec![event]).await.expect("an append");
 }
 
-async fn publish(store: &SqliteStore) -> u64 {
+async fn publish(store: &SqliteStore, vault: &Vault) -> u64 {
     let day = json!([{ "from": "08:00", "to": "12:00" }, { "from": "12:30", "to": "16:30" }]);
     let calendar = json!({
         "name": "میز خدمت تهران", "time_zone": "Asia/Tehran",
@@ -112,31 +123,34 @@ async fn publish(store: &SqliteStore) -> u64 {
         document: serde_json::from_value(policy).expect("a policy"),
         effective_from: BEGINNING,
     });
-    let mut commands = Commands::of(u64::MAX);
-    append(store, "calendar-desk", commands.event(&calendar, BEGINNING, ActorKind::Staff)).await;
-    append(store, "policy-standard", commands.event(&policy, BEGINNING, ActorKind::Staff)).await;
+    let mut commands = Commands::of(u64::MAX, None);
+    append(store, vault, "calendar-desk", commands.event(&calendar, BEGINNING, ActorKind::Staff))
+        .await;
+    append(store, vault, "policy-standard", commands.event(&policy, BEGINNING, ActorKind::Staff))
+        .await;
     2
 }
 
 /// Gives the events of one case their ids and metadata: one command each.
 pub struct Commands {
-    subject: String,
+    number: String,
+    subject: Option<DataSubject>,
     given: usize,
 }
 
 impl Commands {
-    /// For a case, or another subject, by its number.
-    pub fn of(number: u64) -> Self {
-        Self { subject: number.to_string(), given: 0 }
+    /// For a case, or another aggregate, by its number, and whom its texts are about.
+    pub fn of(number: u64, subject: Option<DataSubject>) -> Self {
+        Self { number: number.to_string(), subject, given: 0 }
     }
 
     /// The next event.
-    pub fn event<E: StoredEvent>(&mut self, event: &E, at: Timestamp, kind: ActorKind) -> NewEvent {
+    pub fn event<E: StoredEvent>(&mut self, event: &E, at: Timestamp, kind: ActorKind) -> Draft {
         self.given += 1;
         let command_id =
-            CommandId(derived(&["benchmark command", &self.subject, &self.given.to_string()]));
+            CommandId(derived(&["benchmark command", &self.number, &self.given.to_string()]));
         let digest = command_id.0.simple().to_string();
-        let metadata = Metadata {
+        let meta = Metadata {
             occurred_at: at,
             recorded_at: at,
             actor: Actor { kind, id: format!("staff-{}", self.given) },
@@ -144,14 +158,14 @@ impl Commands {
             correlation_id: command_id.0,
             // Every third client names its requests.
             command_digest: self.given.is_multiple_of(3).then_some(digest),
+            personal: None,
         };
-        let event_type = event.event_type();
-        NewEvent {
-            id: EventId::of(command_id, 0).0,
-            type_name: event_type.name,
-            version: event_type.version,
-            metadata: Bytes::from(serde_json::to_vec(&metadata).expect("plain values")),
-            data: Bytes::from(event.to_json()),
+        Draft {
+            id: EventId::of(command_id, 0),
+            event_type: event.event_type(),
+            meta,
+            json: event.to_json(),
+            subject: self.subject,
         }
     }
 }
@@ -161,9 +175,8 @@ fn pick<T: Copy>(random: &mut Random, values: &[T]) -> T {
 }
 
 /// The events of one case, each with its stream, and before the first case of a customer their registration.
-fn life(number: u64) -> Vec<(String, NewEvent)> {
+fn life(number: u64) -> Vec<(String, Draft)> {
     let mut random = Random(number << 20);
-    let mut commands = Commands::of(number);
     let waits = number % 10 == 3;
     let late = number % 20 == 7;
     let dated = !waits && !late && random.below(10) < 3;
@@ -172,13 +185,14 @@ fn life(number: u64) -> Vec<(String, NewEvent)> {
     let id = case_id(number);
     let customer = number / CASES_PER_CUSTOMER;
     let customer_id = CustomerId(derived(&["benchmark customer", &customer.to_string()]));
+    let mut commands = Commands::of(number, Some(DataSubject::Customer(customer_id)));
     let category = CategoryId::new(pick(&mut random, &["billing", "delivery", "outage", "خدمات"]))
         .expect("a code");
     let unit = UnitId::new(pick(&mut random, &["care", "technical", "finance"])).expect("a code");
     let channel = pick(&mut random, Channel::ALL);
     let priority = pick(&mut random, Priority::ALL);
 
-    let mut events: Vec<(String, NewEvent)> = Vec::with_capacity(14);
+    let mut events: Vec<(String, Draft)> = Vec::with_capacity(14);
     if number.is_multiple_of(CASES_PER_CUSTOMER) {
         let registered = CustomerEvent::from(CustomerRegistered {
             kind: CustomerKind::Individual,

@@ -34,9 +34,7 @@ pub fn replay(
 
 fn timeline(found: &CaseLog) -> impl Iterator<Item = TimelineEntry> {
     found.events.iter().filter_map(|recorded| match &recorded.event {
-        DomainEvent::Case(id, event) => {
-            Some(TimelineEntry::of(*id, event, &recorded.into(), &recorded.meta))
-        }
+        DomainEvent::Case(id, event) => Some(TimelineEntry::of(*id, event, recorded)),
         _ => None,
     })
 }
@@ -53,7 +51,6 @@ fn text(found: &CaseLog, as_of: Option<Timestamp>) -> String {
     let mut out = String::new();
     let Some(row) = replay::case_row(found.id, &found.events) else { return out };
     line!(out, "Case {} ({})", row.reference, found.id);
-    line!(out, "{}", row.subject);
     if let Some(moment) = as_of {
         line!(out, "as it was known at {moment}");
     }
@@ -66,18 +63,17 @@ fn text(found: &CaseLog, as_of: Option<Timestamp>) -> String {
         }
         line!(out, "      by {}", step.actor_id);
         for Change { field, value } in &step.changes {
-            match state.insert(field.clone(), value.clone()) {
-                Some(before) if before != *value => {
+            let value = value.as_deref().unwrap_or("(sealed)");
+            match state.insert(field.clone(), value.to_owned()) {
+                Some(before) if before != value => {
                     line!(out, "      {field}: {before} -> {value}")
                 }
                 Some(_) => {}
                 None => line!(out, "      {field}: {value}"),
             }
         }
-        if let Some(text) = &step.text {
-            for line in text.lines() {
-                line!(out, "      | {line}");
-            }
+        if let Some(field) = step.text_field {
+            line!(out, "      | ({field} is sealed)");
         }
     }
     line!(out);
@@ -156,7 +152,6 @@ fn to_json(found: &CaseLog) -> Value {
                 "actorId": step.actor_id,
                 "channel": step.channel,
                 "direction": step.direction,
-                "text": step.text,
                 "changes": changes,
             })
         })

@@ -11,18 +11,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use parvandeh_domain::decider::{Actor, Context, Decider, Metadata};
 use parvandeh_domain::event::{DecodeError, StoredEvent};
-use parvandeh_domain::id::{CommandId, EventId};
+use parvandeh_domain::id::{CommandId, DataSubject, EventId};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::metrics::CommandOutcome;
+use crate::sealing::{self, Draft};
 use crate::store::{
     AppendError, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
 };
+use crate::vault::{SealError, Vault, VaultError};
 
 /// How often a command is decided again after somebody else was quicker.
 const CONFLICT_RETRIES_MAX: usize = 16;
@@ -50,6 +51,8 @@ pub struct Envelope {
     pub occurred_at: Option<Timestamp>,
     /// What the command belongs to.
     pub correlation_id: Uuid,
+    /// Whom what it says is about, where the aggregate does not know.
+    pub subject: Option<DataSubject>,
 }
 
 /// What became of a command.
@@ -84,6 +87,12 @@ pub enum CommandError<R: std::fmt::Display + std::fmt::Debug> {
     /// What the command tells of has not happened yet.
     #[error("occurred_at lies in the future")]
     OccurredInFuture,
+    /// The command says something personal of somebody whose data were erased.
+    #[error("the customer's personal data are erased: nothing personal can be added")]
+    Erased,
+    /// Personal data could not be sealed or opened.
+    #[error("the vault of personal data failed")]
+    Vault(#[from] VaultError),
     /// Others were quicker each time.
     #[error("the object is being changed by too many at once; try again")]
     Contended,
@@ -115,6 +124,9 @@ pub enum Undecodable {
     /// What is recorded beside it.
     #[error("the event's metadata does not have its shape")]
     Metadata(#[from] serde_json::Error),
+    /// Its personal fields.
+    #[error("the event's personal fields cannot be read")]
+    Personal(#[from] VaultError),
 }
 
 /// An aggregate folded up to a revision.
@@ -148,6 +160,7 @@ impl<D: Decider> Folded<D> {
 /// Executes commands on any aggregate.
 pub struct CommandHandler {
     store: Arc<dyn EventStore>,
+    vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     folded: moka::sync::Cache<StreamId, Arc<dyn Any + Send + Sync>>,
     /// Whoever was too late once waits here for the others of its stream who were: else, of many who write to one stream at once,
@@ -159,9 +172,9 @@ type Failure<D> = CommandError<<D as Decider>::Refusal>;
 
 impl CommandHandler {
     /// A handler over this log.
-    pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
         let folded = moka::sync::Cache::new(CACHED_AGGREGATES_MAX);
-        Self { store, clock, folded, turns: std::array::from_fn(|_| Default::default()) }
+        Self { store, vault, clock, folded, turns: std::array::from_fn(|_| Default::default()) }
     }
 
     /// Decides commands on one aggregate, each on the state that the one before leaves, and appends all their events at once.
@@ -218,7 +231,13 @@ impl CommandHandler {
                 if expected.is_some() && expected != folded.revision {
                     return Err(CommandError::RevisionMismatch { actual: folded.revision });
                 }
+                let subject = envelope.subject;
+                let first = batch.len();
                 decide::<D>(&mut after, envelope, command.clone(), recorded_at, &mut batch)?;
+                // An opening decides whose case it is: so the state after the command is asked.
+                let subject = subject
+                    .or_else(|| D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?));
+                batch[first..].iter_mut().for_each(|draft| draft.subject = subject);
             }
             if batch.is_empty() {
                 return Ok(Executed {
@@ -229,6 +248,7 @@ impl CommandHandler {
             }
             let expect = folded.revision.map_or(Expect::NoStream, Expect::At);
             let event_count = batch.len();
+            let batch = self.seal(batch).await?;
             match self.append(stream, expect, batch).await {
                 Ok(position) => {
                     let revision = after.revision;
@@ -250,6 +270,34 @@ impl CommandHandler {
             }
         }
         Err(CommandError::Contended)
+    }
+
+    /// Seals a batch. Where a key has to be fetched or made, that is done on a thread that may wait for a disk.
+    async fn seal<R: std::fmt::Display + std::fmt::Debug>(
+        &self,
+        batch: Vec<Draft>,
+    ) -> Result<Vec<NewEvent>, CommandError<R>> {
+        let at_hand = |draft: &Draft| draft.subject.is_none_or(|who| self.vault.is_at_hand(who));
+        let seal = |vault: &Vault, batch: Vec<Draft>| {
+            batch.into_iter().map(|draft| draft.seal(vault)).collect::<Result<Vec<_>, _>>()
+        };
+        let sealed = if batch.iter().all(at_hand) {
+            seal(&self.vault, batch)
+        } else {
+            let vault = self.vault.clone();
+            tokio::task::spawn_blocking(move || seal(&vault, batch))
+                .await
+                .expect("sealing does not panic")
+        };
+        sealed.map_err(|error| match error {
+            SealError::Erased(_) => CommandError::Erased,
+            SealError::Vault(error) => CommandError::Vault(error),
+        })
+    }
+
+    /// Forgets what is kept of an aggregate in memory, because personal data in it were erased.
+    pub fn forget(&self, stream: &StreamId) {
+        self.folded.invalidate(stream);
     }
 
     /// The state of an aggregate as the log has it now, past any cache.
@@ -319,7 +367,7 @@ impl CommandHandler {
             let is_last = page.len() < READ_PAGE_SIZE;
             for logged in page {
                 let (event, meta) =
-                    decode::<D>(&logged).map_err(|source| CommandError::Decode {
+                    decode::<D>(&self.vault, &logged).map_err(|source| CommandError::Decode {
                         stream: stream.to_string(),
                         revision: logged.revision,
                         source,
@@ -344,12 +392,14 @@ fn outcome<R: std::fmt::Display + std::fmt::Debug>(
             | CommandError::NotFound
             | CommandError::RevisionMismatch { .. }
             | CommandError::KeyReused
-            | CommandError::OccurredInFuture,
+            | CommandError::OccurredInFuture
+            | CommandError::Erased,
         ) => CommandOutcome::Refused,
         Err(
             CommandError::Contended
             | CommandError::Append(_)
             | CommandError::Read(_)
+            | CommandError::Vault(_)
             | CommandError::Decode { .. },
         ) => CommandOutcome::Failed,
     }
@@ -361,7 +411,7 @@ fn decide<D>(
     envelope: &Envelope,
     command: D::Command,
     recorded_at: Timestamp,
-    batch: &mut Vec<NewEvent>,
+    batch: &mut Vec<Draft>,
 ) -> Result<(), Failure<D>>
 where
     D: Decider,
@@ -384,32 +434,29 @@ where
         causation_id: envelope.command_id,
         correlation_id: envelope.correlation_id,
         command_digest: envelope.digest.clone(),
+        personal: None,
     };
     let events = D::decide(&after.state, command, &context).map_err(CommandError::Refused)?;
-    if events.is_empty() {
-        return Ok(());
-    }
-    let metadata =
-        Bytes::from(serde_json::to_vec(&meta).expect("metadata has string keys and plain values"));
     for (index, event) in events.iter().enumerate() {
-        let event_type = event.event_type();
-        batch.push(NewEvent {
-            id: EventId::of(envelope.command_id, index).0,
-            type_name: event_type.name,
-            version: event_type.version,
-            metadata: metadata.clone(),
-            data: Bytes::from(event.to_json()),
+        batch.push(Draft {
+            id: EventId::of(envelope.command_id, index),
+            event_type: event.event_type(),
+            meta: meta.clone(),
+            json: event.to_json(),
+            subject: None,
         });
         after.evolve(event, &meta);
     }
     Ok(())
 }
 
-fn decode<D>(logged: &LoggedEvent) -> Result<(D::Event, Metadata), Undecodable>
+fn decode<D>(vault: &Vault, logged: &LoggedEvent) -> Result<(D::Event, Metadata), Undecodable>
 where
     D: Decider,
     D::Event: StoredEvent,
 {
-    let event = D::Event::from_json(&logged.type_name, logged.version, &logged.data)?;
+    let opened = D::READS_PERSONAL_DATA.then(|| sealing::opened_data(vault, logged)).transpose()?;
+    let data = opened.as_ref().unwrap_or(&logged.data);
+    let event = D::Event::from_json(&logged.type_name, logged.version, data)?;
     Ok((event, serde_json::from_slice(&logged.metadata)?))
 }

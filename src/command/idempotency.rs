@@ -9,11 +9,11 @@ use std::sync::Arc;
 use parvandeh_domain::id::{CommandId, derived};
 use parvandeh_projections::command_receipts;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::principal::Principal;
 use crate::subscription::read_models::{QueryError, ReadModels};
+use crate::vault::Vault;
 
 /// The longest key, in bytes.
 pub const KEY_LENGTH_MAX: usize = 200;
@@ -33,6 +33,7 @@ pub struct RequestIdentity {
 pub struct Idempotency {
     recent: moka::sync::Cache<Uuid, String>,
     read_models: Arc<ReadModels>,
+    vault: Arc<Vault>,
 }
 
 /// The key stands for another request.
@@ -46,8 +47,8 @@ pub enum ClaimError {
 
 impl Idempotency {
     /// A keeper over these read models.
-    pub fn new(read_models: Arc<ReadModels>) -> Self {
-        Self { recent: moka::sync::Cache::new(RECENT_KEYS_MAX), read_models }
+    pub fn new(read_models: Arc<ReadModels>, vault: Arc<Vault>) -> Self {
+        Self { recent: moka::sync::Cache::new(RECENT_KEYS_MAX), read_models, vault }
     }
 
     /// The identity of a request: from the client's key where it gave one, else a new one.
@@ -64,7 +65,7 @@ impl Idempotency {
             return Ok(RequestIdentity { command_id, digest: None });
         };
         let command_id = CommandId(derived(&["idempotency key", &principal.subject, key]));
-        let digest = digest(request);
+        let digest = self.digest(key, request);
         let claimed = self.recent.get_with(command_id.0, || digest.clone());
         if claimed != digest {
             return Err(ClaimError::Reused);
@@ -84,16 +85,17 @@ impl Idempotency {
         Ok(RequestIdentity { command_id, digest: Some(digest) })
     }
 
+    /// A keyed digest, which nobody who reads the log can try texts against: requests say personal things, and the digest stays when
+    /// these are erased. The client's key is part of it, so that equal requests do not look alike.
+    fn digest(&self, key: &str, request: &impl Serialize) -> String {
+        let json = serde_json::to_vec(request).expect("requests have string keys and plain values");
+        self.vault.digest(&[key.as_bytes(), &json])
+    }
+
     /// Gives a key back when its request was refused, so that the client may mend the request and send it again.
     pub fn release(&self, identity: &RequestIdentity) {
         if identity.digest.is_some() {
             self.recent.invalidate(&identity.command_id.0);
         }
     }
-}
-
-/// The first 128 bits of the SHA-256 of the request's JSON, in hexadecimal digits.
-fn digest(request: &impl Serialize) -> String {
-    let json = serde_json::to_vec(request).expect("requests have string keys and plain values");
-    Sha256::digest(json).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,7 +15,8 @@ pub fn case_scope(principal: &Principal) -> CaseScope {
     match principal.role {
         Role::Customer => principal.customer_id.map_or(CaseScope::Nothing, CaseScope::Customer),
         Role::Agent | Role::Supervisor => CaseScope::Units(principal.units.clone()),
-        Role::Auditor | Role::Monitor | Role::Service => CaseScope::All,
+        // A privacy officer may know of every customer; no field of a case is theirs to read.
+        Role::Auditor | Role::Monitor | Role::Service | Role::PrivacyOfficer => CaseScope::All,
         // Those who run the installation configure it and read no case.
         Role::Admin => CaseScope::Nothing,
     }
@@ -38,7 +39,8 @@ pub fn visibility(principal: &Principal) -> Visibility {
         | Role::Auditor
         | Role::Monitor
         | Role::Service
-        | Role::Admin => Visibility::Internal,
+        | Role::Admin
+        | Role::PrivacyOfficer => Visibility::Internal,
     }
 }
 
@@ -55,9 +57,17 @@ pub fn actor(principal: &Principal) -> Actor {
     let kind = match principal.role {
         Role::Customer => ActorKind::Customer,
         Role::Service => ActorKind::Service,
-        Role::Agent | Role::Supervisor | Role::Auditor | Role::Monitor | Role::Admin => {
-            ActorKind::Staff
-        }
+        Role::Agent
+        | Role::Supervisor
+        | Role::Auditor
+        | Role::Monitor
+        | Role::Admin
+        | Role::PrivacyOfficer => ActorKind::Staff,
     };
-    Actor { kind, id: principal.subject.clone() }
+    // Customers are named by their own id: what the identity provider calls them may be an address, and the log is for ever.
+    let id = match principal.customer_id {
+        Some(customer_id) => customer_id.to_string(),
+        None => principal.subject.clone(),
+    };
+    Actor { kind, id }
 }

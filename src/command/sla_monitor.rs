@@ -180,6 +180,7 @@ impl Due {
                 actor: Actor { kind: ActorKind::System, id: "sla-monitor".to_owned() },
                 occurred_at: came_at,
                 correlation_id: command_id.0,
+                subject: None,
             };
             due.observations.push((envelope, SlaCommand::Observe(Box::new(observed))));
         }

@@ -131,6 +131,7 @@ fn envelope<C>(step: &Step<C>) -> Envelope {
         actor: step.actor.clone(),
         occurred_at: Some(step.occurred_at),
         correlation_id: step.command_id.0,
+        subject: None,
     }
 }
 

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CommandId, EventId};
+use uuid::Uuid;
+
+use crate::id::{CommandId, DataSubject, EventId};
+use crate::pii::{Envelope, Seal};
 
 /// One aggregate: what may be asked of it, what may happen to it, what it knows.
 pub trait Decider {
@@ -24,6 +27,15 @@ pub trait Decider {
 
     /// The first part of the stream's name: `case` in `case-0198...`.
     const CATEGORY: &'static str;
+
+    /// Whether decisions look at personal fields: these are opened only where they do.
+    const READS_PERSONAL_DATA: bool = false;
+
+    /// Whom the personal fields of this aggregate's events are about; `id` is the second part of the stream's name. Nobody, for
+    /// aggregates whose events have none.
+    fn data_subject(_state: &Self::State, _id: Uuid) -> Option<DataSubject> {
+        None
+    }
 
     /// What follows from the command. No events means that there is nothing to do, and is not a refusal.
     fn decide(
@@ -111,6 +123,9 @@ pub struct Metadata {
     /// A digest of the command, so that the same idempotency key with another request can be refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_digest: Option<String>,
+    /// What vouches for the event's personal fields, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<Seal>,
 }
 
 /// An event as it stands in the log, decoded to its latest shape.
@@ -126,4 +141,6 @@ pub struct Recorded<E> {
     pub meta: Metadata,
     /// What happened.
     pub event: E,
+    /// Its personal fields; `None` where it has none or they were erased.
+    pub envelope: Option<Envelope>,
 }

@@ -78,6 +78,75 @@ impl CaseId {
     }
 }
 
+/// The person or organisation whom personal data are about. What is written in a case belongs to its customer; to the case itself
+/// where no customer is known.
+///
+/// Written as the name of the stream it is known by: `customer-0198...`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[allow(missing_docs, reason = "each variant is whose data they are")]
+pub enum DataSubject {
+    Customer(CustomerId),
+    Case(CaseId),
+}
+
+/// A text that names no data subject.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a data subject: write customer-<id> or case-<id>")]
+pub struct InvalidDataSubject(String);
+
+impl fmt::Display for DataSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customer(id) => write!(f, "customer-{id}"),
+            Self::Case(id) => write!(f, "case-{id}"),
+        }
+    }
+}
+
+impl FromStr for DataSubject {
+    type Err = InvalidDataSubject;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDataSubject> {
+        let parsed = text.split_once('-').and_then(|(category, id)| {
+            let id = Uuid::try_parse(id).ok()?;
+            match category {
+                "customer" => Some(Self::Customer(CustomerId(id))),
+                "case" => Some(Self::Case(CaseId(id))),
+                _ => None,
+            }
+        });
+        parsed.ok_or_else(|| InvalidDataSubject(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for DataSubject {
+    type Error = InvalidDataSubject;
+    fn try_from(text: String) -> Result<Self, InvalidDataSubject> {
+        text.parse()
+    }
+}
+
+impl From<DataSubject> for String {
+    fn from(subject: DataSubject) -> String {
+        subject.to_string()
+    }
+}
+
+impl JsonSchema for DataSubject {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DataSubject".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^(customer|case)-[0-9a-f-]{36}$" })
+    }
+}
+
 /// Why a code was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -75,6 +75,14 @@ impl DomainEvent {
         }
     }
 
+    /// The customer whose personal data are gone from this event on, where it tells that.
+    pub fn erased_customer(&self) -> Option<CustomerId> {
+        match self {
+            Self::Customer(id, CustomerEvent::Erased(_)) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// The type that the event is stored under.
     pub fn event_type(&self) -> EventType {
         match self {

@@ -4,7 +4,9 @@
 //! these fields is another matter: see [`crate::command::policy`].
 
 use super::permissions::FieldTable;
-use crate::principal::Role::{Admin, Agent, Auditor, Customer, Monitor, Service, Supervisor};
+use crate::principal::Role::{
+    Admin, Agent, Auditor, Customer, Monitor, PrivacyOfficer, Service, Supervisor,
+};
 use crate::principal::Roles;
 
 /// Those who may read cases, each within their scope.
@@ -25,6 +27,14 @@ const REFERENCE_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service
 const PLANNERS: Roles = Roles::of(&[Supervisor, Auditor]);
 /// Imports and other programs.
 const PROGRAMS: Roles = Roles::of(&[Service]);
+/// Those who may read customers' records: all who may read cases, and whoever answers for personal data.
+const CUSTOMER_READERS: Roles = READERS.union(PRIVACY_OFFICERS);
+/// Those who record what a customer allows.
+const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, PrivacyOfficer]);
+/// Those who answer for personal data.
+const PRIVACY_OFFICERS: Roles = Roles::of(&[PrivacyOfficer]);
+/// Those who check it all, and whoever answers for personal data.
+const PRIVACY_READERS: Roles = Roles::of(&[Auditor, Supervisor, PrivacyOfficer]);
 /// Those who run the installation.
 const ADMINS: Roles = Roles::of(&[Admin]);
 
@@ -32,7 +42,7 @@ const ADMINS: Roles = Roles::of(&[Admin]);
 pub const FIELDS: FieldTable = &[
     // Queries
     ("Query", WATCHERS, &["case", "cases", "node", "nodes"]),
-    ("Query", READERS, &["customer", "customers"]),
+    ("Query", CUSTOMER_READERS, &["customer", "customers"]),
     ("Query", STAFF, &["slaCompliance", "slaAtRisk", "slaAttribution", "slaBreaches", "slaFacts"]),
     ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
     // Subscriptions
@@ -62,6 +72,8 @@ pub const FIELDS: FieldTable = &[
             "changeCustomerDetails",
         ],
     ),
+    ("Mutation", CONSENT_RECORDERS, &["giveConsent", "withdrawConsent"]),
+    ("Mutation", PRIVACY_OFFICERS, &["placeLegalHold", "releaseLegalHold", "eraseCustomer"]),
     ("Mutation", LEADERS, &["extendSlaClock", "waiveSlaBreach"]),
     ("Mutation", PROGRAMS, &["recordActivity"]),
     ("Mutation", ADMINS, &["publishPolicy", "publishCalendar", "rebuildReadModels"]),
@@ -97,7 +109,7 @@ pub const FIELDS: FieldTable = &[
             "splitFrom",
         ],
     ),
-    ("Case", READERS, &["subject", "description", "customer", "timeline"]),
+    ("Case", READERS, &["subject", "description", "customer", "timeline", "erased"]),
     ("Case", STAFF, &["assignee"]),
     ("CaseConnection", WATCHERS, &["pageInfo", "edges", "nodes", "totalCount"]),
     ("CaseEdge", WATCHERS, &["node", "cursor"]),
@@ -116,6 +128,7 @@ pub const FIELDS: FieldTable = &[
             "channel",
             "direction",
             "text",
+            "erased",
             "changes",
             "revision",
         ],
@@ -126,23 +139,29 @@ pub const FIELDS: FieldTable = &[
     // Customers
     (
         "Customer",
-        READERS,
+        CUSTOMER_READERS,
         &[
             "id",
             "kind",
             "name",
+            "erased",
             "language",
             "tier",
             "contactPoints",
+            "consents",
             "registeredAt",
             "updatedAt",
             "revision",
-            "cases",
         ],
     ),
-    ("ContactPoint", READERS, &["kind", "value"]),
-    ("CustomerConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
-    ("CustomerEdge", READERS, &["node", "cursor"]),
+    ("Customer", READERS, &["cases"]),
+    ("Customer", PRIVACY_READERS, &["legalHold", "erasure"]),
+    ("ContactPoint", CUSTOMER_READERS, &["kind", "value", "erased"]),
+    ("Consent", CUSTOMER_READERS, &["purpose", "channel", "givenAt", "eventId"]),
+    ("Erasure", PRIVACY_READERS, &["ground", "orderedAt", "receipt"]),
+    ("ErasureReceipt", PRIVACY_READERS, &["erasedAt", "keyCount", "envelopeCount", "eventId"]),
+    ("CustomerConnection", CUSTOMER_READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("CustomerEdge", CUSTOMER_READERS, &["node", "cursor"]),
     // SLA
     (
         "SlaClock",
@@ -359,6 +378,11 @@ pub const FIELDS: FieldTable = &[
     ("RegisterCustomerPayload", WORKERS, &["customer", "userErrors"]),
     ("AddContactPointPayload", WORKERS, &["customer", "userErrors"]),
     ("ChangeCustomerDetailsPayload", WORKERS, &["customer", "userErrors"]),
+    ("GiveConsentPayload", CONSENT_RECORDERS, &["customer", "userErrors"]),
+    ("WithdrawConsentPayload", CONSENT_RECORDERS, &["customer", "userErrors"]),
+    ("PlaceLegalHoldPayload", PRIVACY_OFFICERS, &["customer", "userErrors"]),
+    ("ReleaseLegalHoldPayload", PRIVACY_OFFICERS, &["customer", "userErrors"]),
+    ("EraseCustomerPayload", PRIVACY_OFFICERS, &["customer", "userErrors"]),
     ("PublishPolicyPayload", ADMINS, &["policy", "userErrors"]),
     ("PublishCalendarPayload", ADMINS, &["calendar", "userErrors"]),
     ("RebuildReadModelsPayload", ADMINS, &["position"]),

@@ -15,6 +15,7 @@ use super::customer::Customer;
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
+use super::personal::Personal;
 use super::plain_rows::{PlainColumn, PlainKind, PlainOr, PlainSelection};
 use super::scalar::DateTime;
 use super::sla_clock::SlaClock;
@@ -34,10 +35,6 @@ pub struct Case {
     pub reference: String,
     /// What sort of matter it is.
     pub kind: CaseKind,
-    /// The matter in one line.
-    pub subject: String,
-    /// The matter in full.
-    pub description: Option<String>,
     /// The channel by which it came.
     pub channel: Channel,
     /// Its subject category.
@@ -75,6 +72,8 @@ pub struct Case {
     /// The revision of its stream: give it as `expectedRevision` to change only what you have seen.
     pub revision: i64,
     #[graphql(skip)]
+    personal: Personal,
+    #[graphql(skip)]
     uuid: Uuid,
     #[graphql(skip)]
     customer_uuid: Option<Uuid>,
@@ -92,8 +91,6 @@ impl From<CaseRow> for Case {
             id: global_id::encode(NodeType::Case, row.id),
             reference: row.reference,
             kind: row.kind.into(),
-            subject: row.subject,
-            description: row.description,
             channel: row.channel.into(),
             category: row.category,
             priority: row.priority.into(),
@@ -112,6 +109,7 @@ impl From<CaseRow> for Case {
             closed_at: row.closed_at.map(DateTime),
             interaction_count: row.interaction_count,
             revision: row.revision,
+            personal: Personal::new(row.opening),
             uuid: row.id,
             customer_uuid: row.customer_id,
             merged_into_uuid: row.merged_into,
@@ -126,8 +124,9 @@ const PLAIN_COLUMNS: &[PlainColumn] = &[
     column("id", "id", PlainKind::Id(NodeType::Case)),
     column("reference", "reference", PlainKind::Text),
     column("kind", "kind", PlainKind::Published),
-    column("subject", "subject", PlainKind::Text),
-    column("description", "description", PlainKind::Text),
+    column("subject", "opening", PlainKind::Personal("subject")),
+    column("description", "opening", PlainKind::Personal("description")),
+    column("erased", "opening", PlainKind::Erased),
     column("channel", "channel", PlainKind::Published),
     column("category", "category", PlainKind::Text),
     column("priority", "priority", PlainKind::Published),
@@ -154,6 +153,21 @@ const fn column(field: &'static str, column: &'static str, kind: PlainKind) -> P
 
 #[ComplexObject]
 impl Case {
+    /// The matter in one line; null when it was erased.
+    async fn subject(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        self.personal.text(ctx, "subject")
+    }
+
+    /// The matter in full; null when nothing more was said, or when it was erased.
+    async fn description(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        self.personal.text(ctx, "description")
+    }
+
+    /// Whether the personal data in it were erased: what people said in it is null everywhere, and all else stays.
+    async fn erased(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        self.personal.is_erased(ctx)
+    }
+
     /// Whose case it is; null when the customer is not known.
     async fn customer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Customer>> {
         match self.customer_uuid {

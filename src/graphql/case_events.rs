@@ -113,7 +113,7 @@ async fn check_scope(
 fn shown(list: ListKey, visibility: Visibility, logged: &LoggedEvent) -> Option<CaseEvent> {
     let Entry::Event(recorded) = entry(logged) else { return None };
     let DomainEvent::Case(CaseId(id), event) = &recorded.event else { return None };
-    let row = Row::of(CaseId(*id), event, &(&*recorded).into(), &recorded.meta);
+    let row = Row::of(CaseId(*id), event, &recorded);
     if row.internal && visibility == Visibility::Public {
         return None;
     }

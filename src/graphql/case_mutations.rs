@@ -45,6 +45,7 @@ macro_rules! case_input {
                     expected_revision: self.expected_revision,
                     idempotency_key: self.idempotency_key.clone(),
                     occurred_at: self.occurred_at,
+                    ..Common::default()
                 }
             }
         }
@@ -507,6 +508,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
         expected_revision: None,
         idempotency_key: input.idempotency_key,
         occurred_at: input.occurred_at,
+        ..Common::default()
     };
     let identity = claim(ctx, None, &command, &common).await?;
     // The id follows from the command, so that a retry finds the case that it opened.

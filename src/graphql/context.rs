@@ -7,6 +7,7 @@ use parvandeh_projections::scope::{CaseScope, Visibility};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
@@ -15,15 +16,20 @@ use crate::error::RequestError;
 use crate::principal::Principal;
 use crate::store::EventStore;
 use crate::subscription::read_models::{QueryError, ReadModels};
+use crate::vault::Vault;
 
 /// The parts of the program that resolvers use. One for the whole schema.
 pub struct Services {
     /// The log.
     pub store: Arc<dyn EventStore>,
+    /// Opens personal data.
+    pub vault: Arc<Vault>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
     pub merges: Merges,
+    /// Carries erasures out.
+    pub eraser: Eraser,
     /// Keeps idempotency keys from being used for two requests.
     pub idempotency: Idempotency,
     /// Answers queries.

@@ -10,8 +10,11 @@ use super::context::{case_scope, query, refused};
 use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::paging::{PageArguments, connection};
+use super::personal::Personal;
 use super::scalar::DateTime;
-use super::vocabulary::{ContactPointKind, CustomerKind, Language};
+use super::vocabulary::{
+    Channel, ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
+};
 
 /// Anyone who deals with the organisation.
 #[derive(SimpleObject, Clone)]
@@ -21,14 +24,18 @@ pub struct Customer {
     pub id: ID,
     /// In which relation they stand to the organisation.
     pub kind: CustomerKind,
-    /// Their name.
-    pub name: String,
     /// The language they are written to in.
     pub language: Language,
     /// Their tier, where tiers are kept.
     pub tier: Option<String>,
     /// How they can be reached.
     pub contact_points: Vec<ContactPoint>,
+    /// What they allow beyond being answered.
+    pub consents: Vec<Consent>,
+    /// The matter for which their data must be kept, while one does.
+    pub legal_hold: Option<String>,
+    /// The erasure of their personal data, once it was ordered.
+    pub erasure: Option<Erasure>,
     /// When they were registered.
     pub registered_at: DateTime,
     /// When their record last changed.
@@ -36,16 +43,81 @@ pub struct Customer {
     /// The revision of their stream: give it as `expectedRevision` to change only what you have seen.
     pub revision: i64,
     #[graphql(skip)]
+    name: Personal,
+    #[graphql(skip)]
     uuid: Uuid,
 }
 
 /// A way to reach a customer.
 #[derive(SimpleObject, Clone)]
+#[graphql(complex)]
 pub struct ContactPoint {
     /// What sort of contact point.
     pub kind: ContactPointKind,
-    /// The address or number.
-    pub value: String,
+    #[graphql(skip)]
+    personal: Personal,
+}
+
+#[ComplexObject]
+impl ContactPoint {
+    /// The address or number; null when it was erased.
+    async fn value(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        self.personal.text(ctx, "value")
+    }
+
+    /// Whether it was erased.
+    async fn erased(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        self.personal.is_erased(ctx)
+    }
+}
+
+/// The erasure of a customer's personal data.
+#[derive(SimpleObject, Clone)]
+pub struct Erasure {
+    /// Why.
+    pub ground: ErasureGround,
+    /// When it was decided.
+    pub ordered_at: DateTime,
+    /// What was erased; null while it is being done.
+    pub receipt: Option<ErasureReceipt>,
+}
+
+/// What was erased, and the event that proves it.
+#[derive(SimpleObject, Clone)]
+pub struct ErasureReceipt {
+    /// When it was done.
+    pub erased_at: DateTime,
+    /// How many data keys were destroyed: what was encrypted under them can nowhere be read any more.
+    pub key_count: u32,
+    /// How many envelopes were removed from the vault.
+    pub envelope_count: u32,
+    /// The event that tells it.
+    pub event_id: ID,
+}
+
+impl From<customer_profile::Erasure> for Erasure {
+    fn from(erasure: customer_profile::Erasure) -> Self {
+        let receipt = erasure.receipt.map(|receipt| ErasureReceipt {
+            erased_at: DateTime(receipt.erased_at),
+            key_count: receipt.key_count,
+            envelope_count: receipt.envelope_count,
+            event_id: ID(receipt.event_id.to_string()),
+        });
+        Self { ground: erasure.ground.into(), ordered_at: DateTime(erasure.ordered_at), receipt }
+    }
+}
+
+/// What a customer allows.
+#[derive(SimpleObject, Clone)]
+pub struct Consent {
+    /// What for.
+    pub purpose: ConsentPurpose,
+    /// By which channel.
+    pub channel: Channel,
+    /// When they allowed it.
+    pub given_at: DateTime,
+    /// The event that proves it.
+    pub event_id: ID,
 }
 
 impl From<CustomerRow> for Customer {
@@ -53,14 +125,29 @@ impl From<CustomerRow> for Customer {
         Self {
             id: global_id::encode(NodeType::Customer, row.id),
             kind: row.kind.into(),
-            name: row.name,
+            name: Personal::new(row.name),
             language: row.language.into(),
             tier: row.tier,
             contact_points: row
                 .contact_points
                 .into_iter()
-                .map(|point| ContactPoint { kind: point.kind.into(), value: point.value })
+                .map(|point| ContactPoint {
+                    kind: point.kind.into(),
+                    personal: Personal::new(point.value),
+                })
                 .collect(),
+            consents: row
+                .consents
+                .into_iter()
+                .map(|consent| Consent {
+                    purpose: consent.purpose.into(),
+                    channel: consent.channel.into(),
+                    given_at: DateTime(consent.given_at),
+                    event_id: ID(consent.event_id.to_string()),
+                })
+                .collect(),
+            legal_hold: row.legal_hold,
+            erasure: row.erasure.map(Erasure::from),
             registered_at: DateTime(row.registered_at),
             updated_at: DateTime(row.updated_at),
             revision: row.revision,
@@ -71,6 +158,16 @@ impl From<CustomerRow> for Customer {
 
 #[ComplexObject]
 impl Customer {
+    /// Their name; null when it was erased.
+    async fn name(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        self.name.text(ctx, "name")
+    }
+
+    /// Whether their personal data were erased.
+    async fn erased(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        self.name.is_erased(ctx)
+    }
+
     /// Their cases, the newest first.
     async fn cases(
         &self,

@@ -15,7 +15,7 @@ use super::payload::{Common, Failed, claim, execute, payload};
 use super::scalar::DateTime;
 use super::vocabulary::{ContactPointKind, CustomerKind, Language};
 use crate::command::policy;
-use crate::store::StreamId;
+use crate::store::{Position, StreamId};
 
 /// A customer to be registered.
 #[derive(InputObject)]
@@ -99,6 +99,7 @@ impl CustomerMutation {
             expected_revision: input.expected_revision,
             idempotency_key: input.idempotency_key,
             occurred_at: input.occurred_at,
+            ..Common::default()
         };
         let command = CustomerCommand::AddContactPoint(domain::AddContactPoint {
             kind: input.kind.into(),
@@ -117,6 +118,7 @@ impl CustomerMutation {
             expected_revision: input.expected_revision,
             idempotency_key: input.idempotency_key,
             occurred_at: input.occurred_at,
+            ..Common::default()
         };
         let command = CustomerCommand::ChangeDetails(domain::ChangeDetails {
             name: input.name.map(Pii::new),
@@ -141,6 +143,7 @@ async fn register(
         expected_revision: None,
         idempotency_key: input.idempotency_key,
         occurred_at: input.occurred_at,
+        ..Common::default()
     };
     let identity = claim(ctx, None, &command, &common).await?;
     let id = CustomerId(derived(&["customer", &identity.command_id.to_string()]));
@@ -148,7 +151,7 @@ async fn register(
 }
 
 /// Executes a command on a customer whom the caller may know of.
-async fn change(
+pub(super) async fn change(
     ctx: &Context<'_>,
     customer_id: &ID,
     common: Common,
@@ -172,7 +175,16 @@ async fn run(
         StreamId::new(&format!("customer-{id}")).expect("a UUID is a well-formed stream id");
     let executed =
         execute::<CustomerAggregate>(ctx, &stream, identity, &common, command, permit).await?;
-    if let Some(position) = executed.position {
+    shown(ctx, id, executed.position).await
+}
+
+/// A customer as the log has them up to a position or later.
+pub(super) async fn shown(
+    ctx: &Context<'_>,
+    id: Uuid,
+    position: Option<Position>,
+) -> Result<Option<Customer>, Failed> {
+    if let Some(position) = position {
         let caught_up = services(ctx).read_models.wait_for(position).await;
         caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
     }

@@ -3,6 +3,7 @@
 use async_graphql::{Context, SimpleObject};
 use parvandeh_domain::decider::{Decider, Refusal};
 use parvandeh_domain::event::StoredEvent;
+use parvandeh_domain::id::DataSubject;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -78,6 +79,8 @@ pub struct Common {
     pub idempotency_key: Option<String>,
     /// When what the command tells of happened.
     pub occurred_at: Option<DateTime>,
+    /// Whom what it says is about, where the aggregate does not know.
+    pub subject: Option<DataSubject>,
 }
 
 /// What makes a request what it is, for the digest of an idempotency key.
@@ -197,6 +200,7 @@ where
         actor: policy::actor(principal(ctx)),
         occurred_at: common.occurred_at.map(|moment| moment.0),
         correlation_id: identity.command_id.0,
+        subject: common.subject,
     };
     let executed = executor(envelope, expected).await;
     if executed.is_err() {
@@ -220,12 +224,16 @@ fn failed<D: Decider>(error: CommandError<D::Refusal>) -> Failed {
             let message = "what has happened cannot lie in the future";
             UserError::new("OCCURRED_IN_FUTURE", Some("occurredAt"), message).into()
         }
+        error @ CommandError::Erased => {
+            UserError::new("CUSTOMER_ERASED", None, error.to_string()).into()
+        }
         error @ CommandError::Contended => {
             RequestError::new(ErrorCode::Conflict, error.to_string()).into()
         }
-        error @ (CommandError::Append(_) | CommandError::Read(_) | CommandError::Decode { .. }) => {
-            Failed::Failure(failure(&error))
-        }
+        error @ (CommandError::Append(_)
+        | CommandError::Read(_)
+        | CommandError::Vault(_)
+        | CommandError::Decode { .. }) => Failed::Failure(failure(&error)),
     }
 }
 

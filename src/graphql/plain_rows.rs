@@ -19,10 +19,12 @@ use async_graphql::{
 };
 use parvandeh_projections::column;
 use rusqlite::Row;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Type, ValueRef};
 
 use super::global_id::{self, NodeType};
+use super::personal::{self, Opener};
 use super::scalar::DateTime;
+use crate::vault::VaultError;
 
 const TYPENAME: &str = "__typename";
 
@@ -49,20 +51,36 @@ pub enum PlainKind {
     Time,
     /// A whole number.
     Integer,
+    /// An envelope, of which this field is shown.
+    Personal(&'static str),
+    /// An envelope, of which is told whether it was erased.
+    Erased,
 }
 
 impl PlainKind {
-    fn read(self, row: &Row<'_>, index: usize) -> rusqlite::Result<Value> {
+    fn read(self, row: &Row<'_>, index: usize, opener: &Opener) -> rusqlite::Result<Value> {
         let cell = row.get_ref(index)?;
         if cell == ValueRef::Null {
-            return Ok(Value::Null);
+            return Ok(match self {
+                Self::Erased => Value::Boolean(true),
+                _ => Value::Null,
+            });
         }
+        let failed = |error: VaultError| {
+            rusqlite::Error::FromSqlConversionFailure(index, Type::Blob, Box::new(error))
+        };
         Ok(match self {
             Self::Id(node_type) => Value::String(global_id::encode(node_type, row.get(index)?).0),
             Self::Text => Value::String(cell.as_str()?.to_owned()),
             Self::Published => Value::Enum(published(cell.as_str()?)),
             Self::Time => Value::String(DateTime(column::time(row, index)?).0.to_string()),
             Self::Integer => Value::Number(cell.as_i64()?.into()),
+            Self::Personal(field) => {
+                let opened = opener.open(cell.as_blob()?).map_err(failed)?;
+                let text = opened.and_then(|fields| personal::text(&fields, field));
+                text.map_or(Value::Null, Value::String)
+            }
+            Self::Erased => Value::Boolean(opener.is_erased(cell.as_blob()?).map_err(failed)?),
         })
     }
 }
@@ -85,6 +103,7 @@ fn published(stored: &str) -> Name {
 
 /// The columns that a request asks for, and how each place that shows rows arranges them.
 pub struct PlainSelection {
+    opener: Opener,
     columns: Vec<&'static PlainColumn>,
     places: Vec<Place>,
 }
@@ -101,7 +120,8 @@ struct Place {
 impl PlainSelection {
     /// What the connection field that is being resolved asks of its rows, when these are columns of `table` and nothing else.
     pub fn of<T: ObjectType>(ctx: &Context<'_>, table: &'static [PlainColumn]) -> Option<Self> {
-        let mut selection = Self { columns: Vec::new(), places: Vec::new() };
+        let opener = Opener::of(ctx);
+        let mut selection = Self { opener, columns: Vec::new(), places: Vec::new() };
         for selected in selected_fields(&ctx.item.node.selection_set.node)? {
             match selected.name.node.as_str() {
                 "nodes" => selection.add::<T>(ctx.query_env, &selected.selection_set, table)?,
@@ -166,7 +186,7 @@ impl PlainSelection {
             let mut answer = place.blank.clone();
             for (value, column) in answer.values_mut().zip(&place.columns) {
                 if let Some(index) = *column {
-                    *value = self.columns[index].kind.read(row, first + index)?;
+                    *value = self.columns[index].kind.read(row, first + index, &self.opener)?;
                 }
             }
             Ok((place.position, Value::Object(answer)))

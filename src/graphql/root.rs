@@ -14,6 +14,7 @@ use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
 use super::global_id::{self, NodeType};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
+use super::privacy_mutations::PrivacyMutation;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
 use super::sla_at_risk::{self, SlaAtRiskPage};
@@ -213,6 +214,7 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
 pub struct Mutation(
     CaseMutation,
     CustomerMutation,
+    PrivacyMutation,
     SlaMutation,
     ReferenceDataMutation,
     OperationsMutation,

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object};
 use jiff::Timestamp;
 use parvandeh_domain::case::Case;
+use parvandeh_domain::decider::Decider;
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::sla::{ClockKey, ExtendClock, Sla, SlaCommand, WaiveBreach};
 use parvandeh_projections::case_clocks::ClockRow;
@@ -123,7 +124,9 @@ async fn change(
     let key: ClockKey = clock.parse().map_err(|_| unknown())?;
     // What was recorded a moment ago may have stopped the clock.
     let (row, _) = clock_at(ctx, id, &key, services.store.head()).await?.ok_or_else(unknown)?;
-    let common = Common { idempotency_key: idempotency_key.clone(), ..Common::default() };
+    let subject = Case::data_subject(&state, id);
+    let idempotency_key = idempotency_key.clone();
+    let common = Common { idempotency_key, subject, ..Common::default() };
     let identity = claim(ctx, Some(id), &wish, &common).await?;
     let executed =
         execute::<Sla>(ctx, &stream("clock", id), identity, &common, command(&row), |_| true)

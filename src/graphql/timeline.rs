@@ -1,7 +1,7 @@
 //! The timeline of a case.
 
 use async_graphql::connection::{Connection, EmptyFields};
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
 use parvandeh_projections::case_timeline::{self, TimelineEntry as Row, TimelineFilter};
 use uuid::Uuid;
@@ -9,11 +9,13 @@ use uuid::Uuid;
 use super::context::{case_scope, query, refused, visibility};
 use super::cursor::{Cursor, ListKey};
 use super::paging::{PageArguments, connection};
+use super::personal::Personal;
 use super::scalar::DateTime;
 use super::vocabulary::{ActorKind, Channel, Direction};
 
 /// One thing that happened to a case.
 #[derive(SimpleObject, Clone)]
+#[graphql(complex)]
 pub struct TimelineEntry {
     /// The id of the event.
     pub event_id: ID,
@@ -33,21 +35,53 @@ pub struct TimelineEntry {
     pub channel: Option<Channel>,
     /// Who spoke to whom.
     pub direction: Option<Direction>,
-    /// What was said, or why it was done.
-    pub text: Option<String>,
     /// Which fields of the case got a value by it.
     pub changes: Vec<Change>,
     /// The revision of the case's stream; of extensions and waivers of its clocks, the revision of the stream of its clocks.
     pub revision: i64,
+    #[graphql(skip)]
+    text_field: Option<&'static str>,
+    #[graphql(skip)]
+    personal: Personal,
+}
+
+#[ComplexObject]
+impl TimelineEntry {
+    /// What was said, or why it was done; null when nothing was said, or when it was erased.
+    async fn text(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        match self.text_field {
+            Some(field) => self.personal.text(ctx, field),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether something was said that was erased.
+    async fn erased(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.text_field.is_some() && self.personal.is_erased(ctx)?)
+    }
 }
 
 /// A field of the case that got a value.
 #[derive(SimpleObject, Clone)]
+#[graphql(complex)]
 pub struct Change {
     /// The field, in snake_case as in the stored event.
     pub field: String,
-    /// Its value from then on.
-    pub value: String,
+    #[graphql(skip)]
+    value: Option<String>,
+    #[graphql(skip)]
+    personal: Personal,
+}
+
+#[ComplexObject]
+impl Change {
+    /// Its value from then on; null when it was erased.
+    async fn value(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        match &self.value {
+            Some(value) => Ok(Some(value.clone())),
+            None => self.personal.text(ctx, &self.field),
+        }
+    }
 }
 
 impl From<Row> for TimelineEntry {
@@ -62,13 +96,18 @@ impl From<Row> for TimelineEntry {
             internal: row.internal,
             channel: row.channel.map(Into::into),
             direction: row.direction.map(Into::into),
-            text: row.text,
             changes: row
                 .changes
                 .into_iter()
-                .map(|change| Change { field: change.field, value: change.value })
+                .map(|change| Change {
+                    field: change.field,
+                    value: change.value,
+                    personal: Personal::new(row.envelope.clone()),
+                })
                 .collect(),
             revision: row.revision,
+            text_field: row.text_field,
+            personal: Personal::new(row.envelope),
         }
     }
 }

@@ -174,6 +174,32 @@ published!(
 );
 
 published!(
+    /// Why a customer's personal data are erased.
+    ErasureGround = "customer::ErasureGround" {
+        /// The customer asked for it.
+        SubjectRequest,
+        /// They have been kept as long as they may be.
+        RetentionEnded,
+        /// They should not have been kept at all.
+        Unlawful,
+    }
+);
+
+published!(
+    /// What the organisation may use a customer's data for, beyond answering them.
+    ConsentPurpose = "customer::ConsentPurpose" {
+        /// Telling them of offers.
+        Marketing,
+        /// Asking how content they are.
+        Survey,
+        /// Telling them of news.
+        Newsletter,
+        /// Improving the service by studying their cases.
+        Research,
+    }
+);
+
+published!(
     /// How a customer can be reached.
     ContactPointKind = "customer::ContactPointKind" {
         /// An email address.

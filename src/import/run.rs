@@ -178,6 +178,7 @@ fn commands_of(
         actor: actor.clone(),
         occurred_at: Some(to_microsecond(occurred_at)),
         correlation_id: id.0,
+        subject: None,
     };
     let code_problem = |field: &str, error: &dyn std::fmt::Display| format!("{field}: {error}");
     let open = OpenCase {

@@ -84,6 +84,7 @@ impl Log {
                 version: event.version,
                 metadata: event.metadata,
                 data: event.data,
+                envelope: event.envelope,
             });
         }
         let position = Some(Position(self.events.len() as u64));
@@ -130,6 +131,17 @@ impl EventStore for MemoryStore {
         let start = after.map_or(0, |position| usize::try_from(position.0).unwrap_or(usize::MAX));
         let limit = limit.min(READ_EVENTS_MAX);
         Ok(self.log().events.iter().skip(start).take(limit).cloned().collect())
+    }
+
+    async fn remove_envelopes(&self, events: Vec<Position>) -> Result<usize, AppendError> {
+        let mut log = self.log();
+        let places = events.iter().filter_map(|position| position.0.checked_sub(1));
+        let mut removed = 0;
+        for place in places {
+            let event = usize::try_from(place).ok().and_then(|place| log.events.get_mut(place));
+            removed += usize::from(event.is_some_and(|event| event.envelope.take().is_some()));
+        }
+        Ok(removed)
     }
 
     fn head(&self) -> Option<Position> {

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 /// Most events in one append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
-/// Most bytes of metadata and data together in one append.
+/// Most bytes of metadata, data and envelopes together in one append.
 pub const APPEND_SIZE_BYTES_MAX: usize = 1024 * 1024;
 /// Most events in one page, whatever `limit` asks for.
 pub const READ_EVENTS_MAX: usize = 10_000;
@@ -62,6 +62,10 @@ pub trait EventStore: Send + Sync {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<LoggedEvent>, ReadError>;
+
+    /// Removes the envelopes of these events for good; the events stay as they are. Events that have none are passed over. Answers how
+    /// many were removed, once that is durable.
+    async fn remove_envelopes(&self, events: Vec<Position>) -> Result<usize, AppendError>;
 
     /// Position of the last event, `None` while the log is empty.
     fn head(&self) -> Option<Position>;
@@ -100,6 +104,11 @@ impl StreamId {
     /// The part before the first hyphen.
     pub fn category(&self) -> &str {
         self.0.split_once('-').map_or(&*self.0, |(category, _)| category)
+    }
+
+    /// The part after the first hyphen.
+    pub fn id(&self) -> &str {
+        self.0.split_once('-').map_or("", |(_, id)| id)
     }
 
     /// The whole name.
@@ -150,6 +159,8 @@ pub struct NewEvent {
     pub metadata: Bytes,
     /// What happened: a JSON object.
     pub data: Bytes,
+    /// The event's personal fields, encrypted. Kept apart from the event, and so long as nobody removes it.
+    pub envelope: Option<Bytes>,
 }
 
 /// An event as it stands in the log. Cheap to clone.
@@ -171,6 +182,8 @@ pub struct LoggedEvent {
     pub metadata: Bytes,
     /// A JSON object.
     pub data: Bytes,
+    /// The event's personal fields, encrypted; `None` where it has none or they were removed.
+    pub envelope: Option<Bytes>,
 }
 
 /// The answer to an append.
@@ -202,7 +215,7 @@ pub enum AppendError {
     TooLarge {
         /// Events in the append.
         events: usize,
-        /// Bytes of metadata and data in the append.
+        /// Bytes of metadata, data and envelopes in the append.
         size_bytes: usize,
     },
     /// The caller built the append wrongly. Nothing was written.
@@ -245,7 +258,11 @@ fn validate(events: &[NewEvent]) -> Result<usize, AppendError> {
     if events.is_empty() {
         return Err(AppendError::Invalid("it holds no event".into()));
     }
-    let size_bytes = events.iter().map(|event| event.metadata.len() + event.data.len()).sum();
+    let size = |event: &NewEvent| {
+        let envelope = event.envelope.as_ref().map_or(0, Bytes::len);
+        event.metadata.len() + event.data.len() + envelope
+    };
+    let size_bytes = events.iter().map(size).sum();
     if events.len() > APPEND_EVENTS_MAX || size_bytes > APPEND_SIZE_BYTES_MAX {
         return Err(AppendError::TooLarge { events: events.len(), size_bytes });
     }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::EventId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::pii::Envelope;
 use tokio::sync::watch;
 
 use super::generation::{Entry, Generation, GenerationError};
@@ -145,6 +146,7 @@ pub fn entry(logged: &LoggedEvent) -> Entry {
             position: logged.position.0,
             meta,
             event,
+            envelope: logged.envelope.as_ref().map(|bytes| Envelope(bytes[..].into())),
         })),
         (decoded, meta) => {
             let error = decoded.err().map(|error| error.to_string());

@@ -1,8 +1,11 @@
 //! Work to be done: commands of every kind, chosen by two small numbers, so that a random test can say anything and say it again.
 
+use std::sync::{Arc, LazyLock};
+
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::command::handler::{CommandError, CommandHandler, Envelope, Executed};
 use parvandeh::store::StreamId;
+use parvandeh::vault::{Keyring, Vault};
 use parvandeh_domain::calendar::{Calendar, CalendarCommand, PublishCalendar};
 use parvandeh_domain::case::command::{
     AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, MergeCase, OpenCase, RecordActivity,
@@ -17,6 +20,7 @@ use parvandeh_domain::id::{CaseId, CategoryId, CommandId, StaffId, UnitId, deriv
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::policy::{Policy, PolicyCommand, PublishPolicy};
 use serde_json::json;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 /// How many kinds of commands [`case_command`] knows.
@@ -31,6 +35,7 @@ pub fn envelope(occurred_at: Option<Timestamp>) -> Envelope {
         actor: Actor { kind: ActorKind::Staff, id: "tester".to_owned() },
         occurred_at,
         correlation_id: command_id.0,
+        subject: None,
     }
 }
 
@@ -218,4 +223,15 @@ async fn publish(
         .execute::<Policy>(&stream("policy", id), vec![(envelope(None), command)], None, |_| true)
         .await
         .unwrap();
+}
+
+/// A vault for what has no data directory of its own: one for all tests of the process.
+pub fn vault() -> Arc<Vault> {
+    static VAULT: LazyLock<(TempDir, Arc<Vault>)> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let keyring = Keyring::at(directory.path().join("keyring"));
+        let vault = Vault::open(directory.path(), keyring).unwrap();
+        (directory, Arc::new(vault))
+    });
+    VAULT.1.clone()
 }

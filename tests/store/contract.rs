@@ -362,6 +362,7 @@ async fn what_was_written_is_read_back_in_full(store: Store) {
             version: [1, 2, u16::MAX][number],
             metadata: format!(r#"{{"actor":"a\"{number}\\","n":[1, 2,{{}}]}}"#).into(),
             data: [r#"{}"#, "{\n \"a\" : null }", r#"{"\u0000":"]}"}"#][number].into(),
+            envelope: None,
         })
         .collect();
     store.append(&case, Expect::NoStream, written.clone()).await.unwrap();

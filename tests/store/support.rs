@@ -23,6 +23,7 @@ pub fn event() -> NewEvent {
         version: 1,
         metadata: r#"{"actor":"staff-7"}"#.into(),
         data: format!(r#"{{"text":"{id}"}}"#).into(),
+        envelope: None,
     }
 }
 

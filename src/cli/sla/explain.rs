@@ -12,7 +12,6 @@ use crate::cli::case_log::CaseLog;
 use crate::cli::{Exit, Failure, Format, file};
 use crate::config::Config;
 use crate::local_time::{LocalTimes, amount};
-use crate::replay::case_row;
 
 /// Explains the clocks of a case.
 pub fn explain(
@@ -42,9 +41,7 @@ pub fn explain(
             )
         }
         Format::Text => {
-            let subject = case_row(found.id, &found.events).map(|row| row.subject);
             let mut text = format!("Case {} ({})\n", found.id.reference(), found.id);
-            text += &format!("{}\n", subject.unwrap_or_default());
             let known = if as_of.is_some() { "as it was known at" } else { "now:" };
             text += &format!("{known} {now}\n");
             let characters = Characters::of_locale();

@@ -1,5 +1,7 @@
 //! What may follow on what in the life of a case.
 
+use uuid::Uuid;
+
 use super::Case;
 use super::attribute::{Direction, HoldReason, Status};
 use super::command::{CaseCommand, ClassifyCase, MergeCase, OpenCase, RecordInteraction, Survivor};
@@ -11,6 +13,7 @@ use super::event::{
 };
 use super::state::CaseState;
 use crate::decider::{Context, Decider, Metadata};
+use crate::id::{CaseId, DataSubject};
 use crate::text::{self, TextProblem};
 
 impl Decider for Case {
@@ -20,6 +23,11 @@ impl Decider for Case {
     type Refusal = CaseRefusal;
 
     const CATEGORY: &'static str = "case";
+
+    fn data_subject(state: &CaseState, id: Uuid) -> Option<DataSubject> {
+        let of_case = DataSubject::Case(CaseId(id));
+        Some(state.customer_id.map_or(of_case, DataSubject::Customer))
+    }
 
     fn decide(
         state: &CaseState,

@@ -27,6 +27,7 @@ fn meta() -> Metadata {
         causation_id: context.command_id,
         correlation_id: context.command_id.0,
         command_digest: None,
+        personal: None,
     }
 }
 

@@ -46,3 +46,29 @@ vocabulary!(
         English = "en",
     }
 );
+
+vocabulary!(
+    /// Why a customer's personal data are erased.
+    ErasureGround {
+        /// The customer asked for it.
+        SubjectRequest = "subject_request",
+        /// They have been kept as long as they may be.
+        RetentionEnded = "retention_ended",
+        /// They should not have been kept at all.
+        Unlawful = "unlawful",
+    }
+);
+
+vocabulary!(
+    /// What the organisation may use a customer's data for, beyond answering them.
+    ConsentPurpose {
+        /// Telling them of offers.
+        Marketing = "marketing",
+        /// Asking how content they are.
+        Survey = "survey",
+        /// Telling them of news.
+        Newsletter = "newsletter",
+        /// Improving the service by studying their cases.
+        Research = "research",
+    }
+);

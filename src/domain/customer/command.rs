@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::attribute::{ContactPointKind, CustomerKind, Language};
+use super::attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
+use crate::case::Channel;
 use crate::pii::Pii;
 
 /// What may be asked of a customer's record.
@@ -15,6 +16,50 @@ pub enum CustomerCommand {
     AddContactPoint(AddContactPoint),
     /// Change name, language or tier.
     ChangeDetails(ChangeDetails),
+    /// Record that they allow something.
+    GiveConsent(Consent),
+    /// Record that they no longer allow it.
+    WithdrawConsent(Consent),
+    /// Keep their data from being erased, for a dispute or an inquiry.
+    PlaceLegalHold(PlaceLegalHold),
+    /// Let their data be erased again.
+    ReleaseLegalHold,
+    /// Decide that their personal data are to be erased.
+    OrderErasure(OrderErasure),
+    /// Record that their personal data have been erased.
+    ConfirmErasure(ConfirmErasure),
+}
+
+/// What is allowed, and by which channel.
+#[derive(Clone, Debug, Serialize)]
+pub struct Consent {
+    /// What for.
+    pub purpose: ConsentPurpose,
+    /// By which channel.
+    pub channel: Channel,
+}
+
+/// Keep their data from being erased.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlaceLegalHold {
+    /// The matter that needs them, such as a file number. Not personal: it outlives an erasure.
+    pub matter: String,
+}
+
+/// Decide that their personal data are to be erased.
+#[derive(Clone, Debug, Serialize)]
+pub struct OrderErasure {
+    /// Why.
+    pub ground: ErasureGround,
+}
+
+/// Record that their personal data have been erased.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfirmErasure {
+    /// How many data keys were destroyed.
+    pub key_count: u32,
+    /// How many envelopes were removed.
+    pub envelope_count: u32,
 }
 
 /// Register a customer.

@@ -1,12 +1,21 @@
 //! What may be done with a customer's record.
 
+use uuid::Uuid;
+
 use super::Customer;
 use super::attribute::ContactPointKind;
-use super::command::{AddContactPoint, ChangeDetails, CustomerCommand, RegisterCustomer};
+use super::command::{
+    AddContactPoint, ChangeDetails, ConfirmErasure, Consent, CustomerCommand, OrderErasure,
+    PlaceLegalHold, RegisterCustomer,
+};
 use super::error::CustomerRefusal;
-use super::event::{ContactPointAdded, CustomerDetailsChanged, CustomerEvent, CustomerRegistered};
-use super::state::CustomerState;
+use super::event::{
+    ConsentGiven, ConsentWithdrawn, ContactPointAdded, CustomerDetailsChanged, CustomerErased,
+    CustomerErasureOrdered, CustomerEvent, CustomerRegistered, LegalHoldPlaced, LegalHoldReleased,
+};
+use super::state::{CustomerState, Erasure};
 use crate::decider::{Context, Decider, Metadata};
+use crate::id::{CustomerId, DataSubject};
 use crate::pii::Pii;
 use crate::text::{self, TextProblem};
 
@@ -21,6 +30,12 @@ impl Decider for Customer {
 
     const CATEGORY: &'static str = "customer";
 
+    const READS_PERSONAL_DATA: bool = true;
+
+    fn data_subject(_: &CustomerState, id: Uuid) -> Option<DataSubject> {
+        Some(DataSubject::Customer(CustomerId(id)))
+    }
+
     fn decide(
         state: &CustomerState,
         command: CustomerCommand,
@@ -32,13 +47,76 @@ impl Decider for Customer {
                 None => Ok(vec![registered(register)?.into()]),
             },
             _ if state.name.is_none() => Err(CustomerRefusal::NotFound),
+            CustomerCommand::ConfirmErasure(confirm) => Ok(erased(state, &confirm)),
+            _ if state.erasure != Erasure::None && command.says_something_personal() => {
+                Err(CustomerRefusal::Erased)
+            }
             CustomerCommand::AddContactPoint(add) => contact_point_added(state, add),
             CustomerCommand::ChangeDetails(change) => details_changed(state, change),
+            CustomerCommand::GiveConsent(Consent { purpose, channel }) => {
+                let known = state.consents.contains(&(purpose, channel));
+                Ok(if known { vec![] } else { vec![ConsentGiven { purpose, channel }.into()] })
+            }
+            CustomerCommand::WithdrawConsent(Consent { purpose, channel }) => {
+                let known = state.consents.contains(&(purpose, channel));
+                Ok(if known { vec![ConsentWithdrawn { purpose, channel }.into()] } else { vec![] })
+            }
+            CustomerCommand::PlaceLegalHold(hold) => legal_hold_placed(state, hold),
+            CustomerCommand::ReleaseLegalHold => match state.legal_hold {
+                Some(_) => Ok(vec![LegalHoldReleased {}.into()]),
+                None => Ok(vec![]),
+            },
+            CustomerCommand::OrderErasure(order) => erasure_ordered(state, &order),
         }
     }
 
     fn evolve(state: CustomerState, event: &CustomerEvent, meta: &Metadata) -> CustomerState {
         state.evolve(event, meta)
+    }
+}
+
+impl CustomerCommand {
+    /// Whether the command belongs to a living record: after an erasure nothing is added to it.
+    fn says_something_personal(&self) -> bool {
+        matches!(self, Self::AddContactPoint(_) | Self::ChangeDetails(_) | Self::GiveConsent(_))
+    }
+}
+
+fn legal_hold_placed(
+    state: &CustomerState,
+    hold: PlaceLegalHold,
+) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
+    check("matter", text::check_line(&hold.matter))?;
+    if state.erasure != Erasure::None {
+        return Err(CustomerRefusal::Erased);
+    }
+    if state.legal_hold.as_ref() == Some(&hold.matter) {
+        return Ok(vec![]);
+    }
+    Ok(vec![LegalHoldPlaced { matter: hold.matter }.into()])
+}
+
+fn erasure_ordered(
+    state: &CustomerState,
+    order: &OrderErasure,
+) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
+    if let Some(matter) = &state.legal_hold {
+        return Err(CustomerRefusal::LegalHold { matter: matter.clone() });
+    }
+    Ok(match state.erasure {
+        Erasure::None => vec![CustomerErasureOrdered { ground: order.ground }.into()],
+        Erasure::Ordered | Erasure::Done => vec![],
+    })
+}
+
+/// Once it is done there is nothing more to record, not even what a repetition found left over.
+fn erased(state: &CustomerState, confirm: &ConfirmErasure) -> Vec<CustomerEvent> {
+    match state.erasure {
+        Erasure::Ordered => {
+            let ConfirmErasure { key_count, envelope_count } = *confirm;
+            vec![CustomerErased { key_count, envelope_count }.into()]
+        }
+        Erasure::None | Erasure::Done => vec![],
     }
 }
 
@@ -58,7 +136,7 @@ fn contact_point_added(
     add: AddContactPoint,
 ) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
     check("value", text::check_personal_line(&add.value))?;
-    let text = add.value.reveal().trim();
+    let text = add.value.reveal().map_or("", |text| text.trim());
     let value = match add.kind {
         ContactPointKind::Email if is_email(text) => text.to_owned(),
         ContactPointKind::Email => return Err(CustomerRefusal::InvalidEmail),

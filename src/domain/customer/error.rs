@@ -29,6 +29,15 @@ pub enum CustomerRefusal {
         /// The bound.
         count_max: usize,
     },
+    /// Their personal data have been erased, or are being erased.
+    #[error("the customer's personal data are erased: nothing personal can be added")]
+    Erased,
+    /// A matter needs their data.
+    #[error("the customer's data are under legal hold for {matter}: release it first")]
+    LegalHold {
+        /// The matter.
+        matter: String,
+    },
     /// A text of the command is empty, too long or not a text.
     #[error("{field} {problem}")]
     Text {
@@ -48,6 +57,8 @@ impl Refusal for CustomerRefusal {
             Self::InvalidEmail => "EMAIL_INVALID",
             Self::InvalidPhone => "PHONE_INVALID",
             Self::TooManyContactPoints { .. } => "TOO_MANY_CONTACT_POINTS",
+            Self::Erased => "CUSTOMER_ERASED",
+            Self::LegalHold { .. } => "LEGAL_HOLD",
             Self::Text { problem, .. } => problem.code(),
         }
     }

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::attribute::{ContactPointKind, CustomerKind, Language};
+use super::attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
+use crate::case::Channel;
 use crate::event::events;
 use crate::pii::Pii;
 
@@ -16,6 +17,18 @@ events! {
         ContactPointAdded(ContactPointAdded) = "ContactPointAdded" v 1,
         /// Their name, language or tier changed.
         DetailsChanged(CustomerDetailsChanged) = "CustomerDetailsChanged" v 1,
+        /// They allowed something.
+        ConsentGiven(ConsentGiven) = "ConsentGiven" v 1,
+        /// They no longer allow it.
+        ConsentWithdrawn(ConsentWithdrawn) = "ConsentWithdrawn" v 1,
+        /// Their data must not be erased for now.
+        LegalHoldPlaced(LegalHoldPlaced) = "LegalHoldPlaced" v 1,
+        /// Their data may be erased again.
+        LegalHoldReleased(LegalHoldReleased) = "LegalHoldReleased" v 1,
+        /// It was decided that their personal data are to be erased.
+        ErasureOrdered(CustomerErasureOrdered) = "CustomerErasureOrdered" v 1,
+        /// Their personal data have been erased.
+        Erased(CustomerErased) = "CustomerErased" v 1,
     }
 }
 
@@ -54,4 +67,49 @@ pub struct CustomerDetailsChanged {
     /// The new tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
+}
+
+/// They allowed something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsentGiven {
+    /// What for.
+    pub purpose: ConsentPurpose,
+    /// By which channel.
+    pub channel: Channel,
+}
+
+/// They no longer allow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsentWithdrawn {
+    /// What for.
+    pub purpose: ConsentPurpose,
+    /// By which channel.
+    pub channel: Channel,
+}
+
+/// Their data must not be erased for now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LegalHoldPlaced {
+    /// The matter that needs them, such as a file number.
+    pub matter: String,
+}
+
+/// Their data may be erased again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LegalHoldReleased {}
+
+/// It was decided that their personal data are to be erased. From here on no command may say anything personal of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerErasureOrdered {
+    /// Why.
+    pub ground: ErasureGround,
+}
+
+/// Their personal data have been erased: the keys are destroyed and the envelopes removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerErased {
+    /// How many data keys were destroyed.
+    pub key_count: u32,
+    /// How many envelopes were removed from the vault.
+    pub envelope_count: u32,
 }

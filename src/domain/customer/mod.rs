@@ -7,7 +7,7 @@ pub mod error;
 pub mod event;
 pub mod state;
 
-pub use attribute::{ContactPointKind, CustomerKind, Language};
+pub use attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
 pub use command::CustomerCommand;
 pub use error::CustomerRefusal;
 pub use event::CustomerEvent;

@@ -1,7 +1,10 @@
 //! What a decision needs to know of a customer, and how each event changes it.
 
-use super::attribute::{ContactPointKind, Language};
+use std::collections::BTreeSet;
+
+use super::attribute::{ConsentPurpose, ContactPointKind, Language};
 use super::event::CustomerEvent;
+use crate::case::Channel;
 use crate::decider::Metadata;
 use crate::pii::Pii;
 
@@ -16,6 +19,24 @@ pub struct CustomerState {
     pub tier: Option<String>,
     /// How they can be reached.
     pub contact_points: Vec<(ContactPointKind, Pii<String>)>,
+    /// What they allow, by purpose and channel.
+    pub consents: BTreeSet<(ConsentPurpose, Channel)>,
+    /// The matter for which their data must be kept.
+    pub legal_hold: Option<String>,
+    /// How far the erasure of their personal data has come.
+    pub erasure: Erasure,
+}
+
+/// How far the erasure of somebody's personal data has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Erasure {
+    /// Nobody has asked for it.
+    #[default]
+    None,
+    /// It was decided and is being done.
+    Ordered,
+    /// It is done.
+    Done,
 }
 
 impl CustomerState {
@@ -34,6 +55,25 @@ impl CustomerState {
                 self.name = changed.name.clone().or(self.name);
                 self.language = changed.language.or(self.language);
                 self.tier = changed.tier.clone().or(self.tier);
+            }
+            CustomerEvent::ConsentGiven(given) => {
+                self.consents.insert((given.purpose, given.channel));
+            }
+            CustomerEvent::ConsentWithdrawn(withdrawn) => {
+                self.consents.remove(&(withdrawn.purpose, withdrawn.channel));
+            }
+            CustomerEvent::LegalHoldPlaced(placed) => {
+                self.legal_hold = Some(placed.matter.clone());
+            }
+            CustomerEvent::LegalHoldReleased(_) => self.legal_hold = None,
+            CustomerEvent::ErasureOrdered(_) => {
+                self.erasure = Erasure::Ordered;
+                self.consents.clear();
+            }
+            CustomerEvent::Erased(_) => {
+                self.erasure = Erasure::Done;
+                self.name = Some(Pii::sealed());
+                self.contact_points.clear();
             }
         }
         self

@@ -40,7 +40,7 @@ fn contact_point(kind: ContactPointKind, value: &str) -> CustomerCommand {
 fn kept(kind: ContactPointKind, value: &str) -> Result<String, CustomerRefusal> {
     let events = decide(&registered(), contact_point(kind, value))?;
     let [CustomerEvent::ContactPointAdded(added)] = &events[..] else { panic!("{events:?}") };
-    Ok(added.value.reveal().clone())
+    Ok(added.value.reveal().cloned().unwrap())
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What follows from a command to the clock stream.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{
     ClockRecord, ClockState, ClockSubject, ExtendClock, ObserveClock, SlaBreached, SlaCancelled,
@@ -9,6 +10,7 @@ use super::{
 };
 use crate::{
     decider::{Context, Decider, Metadata},
+    id::{CaseId, DataSubject},
     pii::Pii,
     text::check_personal_body,
 };
@@ -24,6 +26,11 @@ impl Decider for Sla {
     type Refusal = SlaRefusal;
 
     const CATEGORY: &'static str = "clock";
+
+    /// What people say about a clock belongs to the case's customer, whom the clock does not know: whoever sends the command says so.
+    fn data_subject(_: &SlaState, id: Uuid) -> Option<DataSubject> {
+        Some(DataSubject::Case(CaseId(id)))
+    }
 
     fn decide(
         state: &SlaState,

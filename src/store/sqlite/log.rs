@@ -3,6 +3,9 @@
 //! A row is an append. Its `events` are a JSON array, so that any SQLite tool reads the log with
 //! `json_each`. The row's key is the position of its first event; the next row begins where it
 //! ends, so positions are dense and a gap is damage. The checksum covers stream and events.
+//!
+//! Beside it stands the vault: the envelope of each event that has personal fields, by the event's position. It is written in
+//! the same transaction and is the only thing in the file that may be deleted.
 
 use std::{
     collections::HashSet,
@@ -19,10 +22,13 @@ use uuid::Uuid;
 use crate::store::{AppendError, LoggedEvent, NewEvent, Position, ReadError, StreamId, validate};
 
 /// Version of the log file's shape, kept in `user_version`.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
-/// What brings a log file of version i to version i + 1.
-pub(super) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = ["
+/// The version whose events have personal data as plain text.
+pub(super) const UNSEALED_VERSION: i64 = 1;
+
+/// The tables of an empty log.
+pub(super) const TABLES: &str = "
     CREATE TABLE store (id TEXT NOT NULL) STRICT;
     CREATE TABLE log (
         position INTEGER PRIMARY KEY, -- of the first event
@@ -30,10 +36,16 @@ pub(super) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = ["
         revision INTEGER NOT NULL, -- of the first event
         events TEXT NOT NULL, -- [{\"id\", \"type\", \"version\", \"metadata\", \"data\"}, ...]
         checksum INTEGER NOT NULL -- CRC-32 of stream and events
-    ) STRICT;"];
+    ) STRICT;
+    CREATE TABLE vault (
+        position INTEGER PRIMARY KEY, -- of the event
+        envelope BLOB NOT NULL
+    ) STRICT;";
 
 const INSERT: &str = "INSERT INTO log (position, stream, revision, events, checksum)
     VALUES (?1, ?2, ?3, ?4, ?5)";
+
+const INSERT_ENVELOPE: &str = "INSERT INTO vault (position, envelope) VALUES (?1, ?2)";
 
 /// Begins with the row that holds the event after ?1, which may be in the middle of it.
 const SELECT_AFTER: &str = "SELECT position, stream, revision, events, checksum FROM log
@@ -99,30 +111,106 @@ pub(super) fn encode(
             version: event.version,
             metadata: row.slice(metadata),
             data: row.slice(data),
+            envelope: event.envelope.clone(),
         });
     let events: Vec<_> = events.collect();
     let (checksum, count) = (checksum(stream.as_str(), &row), events.len() as u64);
     Ok(EncodedAppend { row, checksum, count, events })
 }
 
-/// The statement of [`insert`], prepared once a transaction.
-pub(super) fn inserter(log: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    log.prepare_cached(INSERT)
+/// The statements that write an append, prepared once a transaction.
+pub(super) struct Inserter<'a> {
+    row: CachedStatement<'a>,
+    envelope: CachedStatement<'a>,
 }
 
-/// Writes one row; the caller holds the transaction.
-pub(super) fn insert(
-    inserter: &mut CachedStatement<'_>,
-    position: u64,
-    stream: &StreamId,
-    revision: u64,
-    row: &[u8],
-    checksum: u32,
-) -> rusqlite::Result<()> {
-    let events = rusqlite::types::ToSqlOutput::Borrowed(ValueRef::Text(row));
-    let values =
-        (position.cast_signed(), stream.as_str(), revision.cast_signed(), events, checksum);
-    inserter.execute(values).map(drop)
+impl<'a> Inserter<'a> {
+    pub(super) fn new(log: &'a Connection) -> rusqlite::Result<Self> {
+        let (row, envelope) = (log.prepare_cached(INSERT)?, log.prepare_cached(INSERT_ENVELOPE)?);
+        Ok(Self { row, envelope })
+    }
+
+    /// Writes one append and its envelopes; the caller holds the transaction. Answers the bytes written.
+    pub(super) fn insert(
+        &mut self,
+        position: u64,
+        stream: &StreamId,
+        revision: u64,
+        append: &EncodedAppend,
+    ) -> rusqlite::Result<u64> {
+        let events = rusqlite::types::ToSqlOutput::Borrowed(ValueRef::Text(&append.row));
+        let (position_signed, revision) = (position.cast_signed(), revision.cast_signed());
+        let values = (position_signed, stream.as_str(), revision, events, append.checksum);
+        self.row.execute(values)?;
+        let mut size_bytes = append.row.len() + stream.as_str().len();
+        for (event, offset) in append.events.iter().zip(position_signed..) {
+            if let Some(envelope) = &event.envelope {
+                self.envelope.execute((offset, &**envelope))?;
+                size_bytes += envelope.len();
+            }
+        }
+        Ok(size_bytes as u64)
+    }
+}
+
+/// Removes the envelopes of these events for good. Answers how many there were.
+pub(super) fn remove_envelopes(log: &Connection, events: &[Position]) -> rusqlite::Result<usize> {
+    let transaction = log.unchecked_transaction()?;
+    let mut removed = 0;
+    {
+        let mut remove = transaction.prepare_cached("DELETE FROM vault WHERE position = ?1")?;
+        for position in events {
+            removed += remove.execute([position.0.cast_signed()])?;
+        }
+    }
+    transaction.commit()?;
+    Ok(removed)
+}
+
+/// Gives events that stand one behind the other in the log, or in a stream, their envelopes.
+pub(super) fn attach_envelopes(
+    log: &Connection,
+    events: &mut [LoggedEvent],
+) -> Result<(), ReadError> {
+    let Some((first, last)) = events.first().zip(events.last()) else { return Ok(()) };
+    let (first, last) = (first.position.0, last.position.0);
+    let dense = last - first < 4 * events.len() as u64;
+    if !dense {
+        let mut one = log
+            .prepare_cached("SELECT envelope FROM vault WHERE position = ?1")
+            .map_err(unavailable)?;
+        for event in events.iter_mut().filter(|event| may_be_sealed(event)) {
+            let envelope = one
+                .query_row([event.position.0.cast_signed()], |row| row.get::<_, Vec<u8>>(0))
+                .optional();
+            event.envelope =
+                envelope.map_err(|error| failed(event.position.0, error))?.map(Bytes::from);
+        }
+        return Ok(());
+    }
+    let mut range = log
+        .prepare_cached(
+            "SELECT position, envelope FROM vault WHERE position BETWEEN ?1 AND ?2 ORDER BY position",
+        )
+        .map_err(unavailable)?;
+    let mut rows = range.query([first.cast_signed(), last.cast_signed()]).map_err(unavailable)?;
+    let mut waiting = events.iter_mut().peekable();
+    while let Some(row) = rows.next().map_err(|error| failed(first, error))? {
+        let position = row.get::<_, i64>(0).map_err(unavailable)?.cast_unsigned();
+        while waiting.next_if(|event| event.position.0 < position).is_some() {}
+        if let Some(event) = waiting.next_if(|event| event.position.0 == position) {
+            let envelope = row.get_ref(1).map_err(unavailable)?.as_blob();
+            let envelope = envelope.map_err(|_| corrupt(position, "the envelope is no blob"))?;
+            event.envelope = Some(Bytes::copy_from_slice(envelope));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an event says that it has an envelope. A text that only looks so costs one search in vain.
+fn may_be_sealed(event: &LoggedEvent) -> bool {
+    const NAME: &[u8] = b"\"personal\"";
+    event.metadata.windows(NAME.len()).any(|window| window == NAME)
 }
 
 fn checksum(stream: &str, events: &[u8]) -> u32 {
@@ -222,6 +310,7 @@ impl<'a> Row<'a> {
                 version: event.version,
                 metadata: row.slice_ref(event.metadata.get().as_bytes()),
                 data: row.slice_ref(event.data.get().as_bytes()),
+                envelope: None,
             });
         }
         Ok(())
@@ -291,6 +380,7 @@ pub(super) fn read(
             row.decode(after, limit, type_names, &mut events)?;
             Ok::<_, ReadError>(events.len() < limit)
         })?;
+        attach_envelopes(log, &mut events)?;
     }
     Ok(events)
 }

@@ -38,7 +38,7 @@ use self::{
     open::{DirectoryLock, OpenedLog},
     published::Published,
     reader::ReaderPool,
-    writer::{Answer, BATCH_APPENDS_MAX, Memory, Request, Writer},
+    writer::{Answer, BATCH_APPENDS_MAX, Memory, Removal, Request, Work, Writer},
 };
 use super::{
     APPEND_SIZE_BYTES_MAX, AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent,
@@ -87,7 +87,7 @@ pub struct SqliteStore {
     id: Uuid,
     directory: PathBuf,
     /// Taken when the store is dropped: the writer ends with its queue.
-    queue: Option<mpsc::Sender<Request>>,
+    queue: Option<mpsc::Sender<Work>>,
     queue_space: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
     published: Arc<Published>,
@@ -217,6 +217,7 @@ fn latest(
         }
         Ok::<_, ReadError>(true)
     })?;
+    log::attach_envelopes(log, &mut latest)?;
     Ok(latest)
 }
 
@@ -251,7 +252,7 @@ impl EventStore for SqliteStore {
         let Ok(size) = space else { return Err(self.stopped_error()) };
         let (answer, answered) = oneshot::channel();
         let request = Request { stream: stream.clone(), expect, append, answer, size };
-        queue.send(request).await.map_err(|_| self.stopped_error())?;
+        queue.send(Work::Append(request)).await.map_err(|_| self.stopped_error())?;
         match answered.await {
             Ok(Ok(Answer::Written(appended))) => Ok(appended),
             Ok(Ok(Answer::Passed { events, revision, actual })) => {
@@ -267,6 +268,16 @@ impl EventStore for SqliteStore {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(AppendError::OutcomeUnknown("the writer has ended".into())),
         }
+    }
+
+    async fn remove_envelopes(&self, events: Vec<Position>) -> Result<usize, AppendError> {
+        let Some(queue) = self.queue.as_ref().filter(|_| self.stopped().is_none()) else {
+            return Err(self.stopped_error());
+        };
+        let (answer, answered) = oneshot::channel();
+        let work = Work::Remove(Removal { events, answer });
+        queue.send(work).await.map_err(|_| self.stopped_error())?;
+        answered.await.unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
     async fn read_stream(

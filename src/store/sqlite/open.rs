@@ -61,6 +61,15 @@ pub enum OpenError {
         /// The latest version known here.
         supported: i64,
     },
+    /// It was written before personal data were sealed.
+    #[error(
+        "{} was written by an earlier release, with personal data as plain text: run `parvandeh migrate` once",
+        path.display()
+    )]
+    Unsealed {
+        /// The file.
+        path: PathBuf,
+    },
     /// What is stored is not what was written.
     #[error("the log is damaged: {0}; restore a backup")]
     Corrupt(String),
@@ -184,7 +193,7 @@ pub(super) fn configure(log: &Connection, options: &SqliteOptions) -> rusqlite::
     Ok(())
 }
 
-/// Checks whose file it is and of which version, creates or migrates it, and answers its id.
+/// Checks whose file it is and of which version, creates what an empty one lacks, and answers its id.
 fn prepare(log: &mut Connection, path: &Path) -> Result<Uuid, OpenError> {
     let failed = |error| OpenError::from_sqlite(path, error);
     configure_any(log).map_err(failed)?;
@@ -202,25 +211,25 @@ fn prepare(log: &mut Connection, path: &Path) -> Result<Uuid, OpenError> {
         let (found, supported) = (version, log::SCHEMA_VERSION);
         return Err(OpenError::NewerSchema { path: path.to_owned(), found, supported });
     }
-    let id = migrate(log, version).map_err(failed)?;
+    if version == log::UNSEALED_VERSION {
+        return Err(OpenError::Unsealed { path: path.to_owned() });
+    }
+    let id = create(log, version).map_err(failed)?;
     id.and_then(|id| id.parse().ok())
         .ok_or_else(|| OpenError::Corrupt(format!("{} has no id", path.display())))
 }
 
-/// Brings a file of any earlier version, or an empty one, to the present version; answers its id.
-fn migrate(log: &mut Connection, version: i64) -> rusqlite::Result<Option<String>> {
-    log.execute_batch(&format!("PRAGMA page_size = {PAGE_SIZE_BYTES}; PRAGMA journal_mode = WAL"))?;
+/// Creates the tables of an empty file; answers the log's id.
+fn create(log: &mut Connection, version: i64) -> rusqlite::Result<Option<String>> {
+    log.execute_batch(&format!(
+        "PRAGMA page_size = {PAGE_SIZE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON"
+    ))?;
     let transaction = log.transaction()?;
-    for migration in log::MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)) {
-        transaction.execute_batch(migration)?;
-    }
     if version < log::SCHEMA_VERSION {
+        transaction.execute_batch(log::TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", log::SCHEMA_VERSION)?;
-        transaction.execute(
-            "INSERT INTO store (id) SELECT ?1 WHERE NOT EXISTS (SELECT * FROM store)",
-            [Uuid::new_v4().to_string()],
-        )?;
+        transaction.execute("INSERT INTO store (id) VALUES (?1)", [Uuid::new_v4().to_string()])?;
     }
     transaction.commit()?;
     log::store_id(log)

@@ -31,7 +31,8 @@ struct Ring {
 }
 
 fn size_bytes(event: &LoggedEvent) -> usize {
-    event.metadata.len() + event.data.len() + EVENT_OVERHEAD_BYTES
+    let envelope = event.envelope.as_ref().map_or(0, bytes::Bytes::len);
+    event.metadata.len() + event.data.len() + envelope + EVENT_OVERHEAD_BYTES
 }
 
 impl Published {
@@ -62,6 +63,18 @@ impl Published {
         drop(ring);
         if head.is_some() {
             self.head.send_replace(head);
+        }
+    }
+
+    /// Takes the envelopes of these events away.
+    pub(super) fn remove_envelopes(&self, events: &[Position]) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(first) = ring.events.front().map(|event| event.position.0) else { return };
+        for position in events {
+            let index = position.0.checked_sub(first).and_then(|index| usize::try_from(index).ok());
+            let Some(event) = index.and_then(|index| ring.events.get_mut(index)) else { continue };
+            let removed = event.envelope.take().map_or(0, |envelope| envelope.len());
+            ring.size_bytes -= removed;
         }
     }
 

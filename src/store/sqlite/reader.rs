@@ -55,6 +55,7 @@ impl Reader {
                 return Err(misled(position, stream));
             }
         }
+        log::attach_envelopes(&self.log, &mut events)?;
         Ok(events)
     }
 

@@ -7,7 +7,6 @@
 
 use std::{sync::Arc, thread::JoinHandle};
 
-use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
@@ -16,7 +15,7 @@ use super::{
     Health,
     checkpoint::Checkpointer,
     index::{Committed, IndexReader, Indexer},
-    log::{self, EncodedAppend},
+    log::{self, EncodedAppend, Inserter},
     published::Published,
 };
 use crate::store::{
@@ -29,6 +28,20 @@ pub(super) const BATCH_APPENDS_MAX: usize = 1_024;
 const HEADS: usize = 131_072;
 /// Appends that are surely remembered for `Expect::Any`.
 const RECENT_APPENDS: usize = 16_384;
+
+/// What the writer is asked to do.
+pub(super) enum Work {
+    /// To append.
+    Append(Request),
+    /// To remove envelopes.
+    Remove(Removal),
+}
+
+/// Envelopes to be removed.
+pub(super) struct Removal {
+    pub(super) events: Vec<Position>,
+    pub(super) answer: oneshot::Sender<Result<usize, AppendError>>,
+}
 
 /// An append on its way to the writer.
 pub(super) struct Request {
@@ -92,12 +105,24 @@ impl Memory {
 /// Starts the thread; it ends when the queue's last sender is gone.
 pub(super) fn start(
     mut writer: Writer,
-    mut queue: mpsc::Receiver<Request>,
+    mut queue: mpsc::Receiver<Work>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("log-writer".into()).spawn(move || {
+        let mut work = Vec::with_capacity(BATCH_APPENDS_MAX);
         let mut batch = Vec::with_capacity(BATCH_APPENDS_MAX);
-        while queue.blocking_recv_many(&mut batch, BATCH_APPENDS_MAX) > 0 {
+        while queue.blocking_recv_many(&mut work, BATCH_APPENDS_MAX) > 0 {
+            let mut removals = Vec::new();
+            for work in work.drain(..) {
+                match work {
+                    Work::Append(request) => batch.push(request),
+                    Work::Remove(removal) => removals.push(removal),
+                }
+            }
             writer.process(&mut batch);
+            // After the appends that were asked for before: an envelope that is to go may be among them.
+            for removal in removals {
+                writer.remove(removal);
+            }
         }
     })
 }
@@ -150,6 +175,19 @@ impl Writer {
         }
     }
 
+    /// Removes envelopes from the file, and from what is kept in memory for readers at the head.
+    fn remove(&mut self, Removal { events, answer }: Removal) {
+        let removed = match self.health.stopped() {
+            Some(reason) => Err(AppendError::Stopped(reason.to_owned())),
+            None => log::remove_envelopes(&self.log, &events)
+                .map_err(|error| AppendError::NotWritten(error.to_string())),
+        };
+        if removed.is_ok() {
+            self.published.remove_envelopes(&events);
+        }
+        let _ = answer.send(removed);
+    }
+
     /// Decides one append as if all before it in the batch were written already.
     fn decide(&mut self, request: &Request) -> Fate {
         let stream = &request.stream;
@@ -189,12 +227,10 @@ impl Writer {
         let insert = || {
             let mut size_bytes = 0;
             self.log.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            let mut inserter = log::inserter(&self.log)?;
+            let mut inserter = Inserter::new(&self.log)?;
             for (Request { stream, append, .. }, fate) in batch.iter().zip(fates) {
                 if let Fate::Write { position, revision } = *fate {
-                    let row: &Bytes = &append.row;
-                    log::insert(&mut inserter, position, stream, revision, row, append.checksum)?;
-                    size_bytes += (row.len() + stream.as_str().len()) as u64;
+                    size_bytes += inserter.insert(position, stream, revision, append)?;
                 }
             }
             Ok(size_bytes)

@@ -61,8 +61,9 @@ fn recorded(event: DomainEvent, revision: u64, at: Timestamp) -> Recorded<Domain
         causation_id: command,
         correlation_id: command.0,
         command_digest: None,
+        personal: None,
     };
-    Recorded { id: EventId::of(command, 0), revision, position: 1, meta, event }
+    Recorded { id: EventId::of(command, 0), revision, position: 1, meta, event, envelope: None }
 }
 
 fn week(from: &str, to: &str) -> Value {

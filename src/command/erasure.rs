@@ -1,0 +1,184 @@
+//! Erasing a customer's personal data.
+//!
+//! It is decided by a command on the customer's record ([`OrderErasure`]), which a legal hold refuses; from that event on nothing
+//! personal can be said of them. Then it is carried out, in an order that leaves nothing to be undone at any point:
+//!
+//! 1. a tombstone, apart from the data directory, so that the keys cannot come back with a backup;
+//! 2. the data keys: from here on nothing can be read any more, wherever it was copied to;
+//! 3. what memory still holds;
+//! 4. the envelopes in the log's vault;
+//! 5. the event that tells that it is done. By it the read models give up their copies of the envelopes.
+//!
+//! Each step can be repeated. A process that ended in between goes on at its next start ([`Eraser::resume`]), and so does one whose
+//! data directory was restored from a backup that is older than the erasure: the tombstone tells.
+
+use std::sync::Arc;
+
+use parvandeh_domain::customer::command::{ConfirmErasure, OrderErasure};
+use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, ErasureGround};
+use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
+use parvandeh_domain::id::{CommandId, CustomerId, DataSubject, derived};
+use parvandeh_projections::{case_summary, customer_profile};
+
+use super::handler::{CommandError, CommandHandler, Envelope, Executed};
+use crate::clock::Clock;
+use crate::store::{AppendError, EventStore, Position, ReadError, StreamId};
+use crate::subscription::read_models::{QueryError, ReadModels};
+use crate::vault::{Vault, VaultError};
+
+const PAGE_SIZE: usize = 1_000;
+
+/// Why an erasure could not be carried out. It stays ordered, and is tried again at the next start.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureError {
+    /// The keys could not be destroyed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The envelopes could not be removed.
+    #[error("removing envelopes")]
+    Remove(#[from] AppendError),
+    /// The customer's cases could not be found.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The receipt could not be written.
+    #[error("writing the receipt")]
+    Receipt(#[from] CommandError<CustomerRefusal>),
+}
+
+/// Carries erasures out.
+#[derive(Clone)]
+pub struct Eraser {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// The keys.
+    pub vault: Arc<Vault>,
+    /// Executes commands.
+    pub commands: Arc<CommandHandler>,
+    /// Knows the customer's cases.
+    pub read_models: Arc<ReadModels>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Eraser {
+    /// Destroys and removes what the order concerns, and records that it is done. Done again, it does nothing more.
+    pub async fn carry_out(&self, id: CustomerId) -> Result<Executed, ErasureError> {
+        // The cases are found in the read models, so these must know all that was opened before the order.
+        if let Some(head) = self.store.head() {
+            self.read_models.wait_for(head).await?;
+        }
+        let erasure_id = derived(&["erasure", &id.to_string()]);
+        let (vault, now) = (self.vault.clone(), self.clock.now());
+        let subject = DataSubject::Customer(id);
+        let keys = tokio::task::spawn_blocking(move || vault.erase(subject, now, erasure_id))
+            .await
+            .expect("erasing does not panic")?;
+
+        let mut streams = vec![stream("customer", id)];
+        let cases =
+            self.read_models.query(move |db| case_summary::cases_of_customer(db, id)).await?;
+        for case_id in cases {
+            streams.extend([stream("case", case_id), stream("clock", case_id)]);
+        }
+        let mut envelope_count = 0;
+        for stream in streams {
+            self.commands.forget(&stream);
+            envelope_count += self.remove_envelopes(&stream, subject).await?;
+        }
+        let confirm = ConfirmErasure {
+            key_count: u32::try_from(keys.tombstone.keys.len()).unwrap_or(u32::MAX),
+            envelope_count: u32::try_from(envelope_count).unwrap_or(u32::MAX),
+        };
+        self.execute(id, "confirm", CustomerCommand::ConfirmErasure(confirm)).await
+    }
+
+    /// Removes the envelopes of a stream's events that are about this person.
+    async fn remove_envelopes(
+        &self,
+        stream: &StreamId,
+        subject: DataSubject,
+    ) -> Result<usize, ErasureError> {
+        let (mut after, mut removed) = (None, 0);
+        loop {
+            let page = self.store.read_stream(stream, after, PAGE_SIZE).await?;
+            let Some(last) = page.last() else { return Ok(removed) };
+            after = Some(last.revision);
+            let about_them = page.iter().filter(|logged| {
+                let meta = serde_json::from_slice::<Metadata>(&logged.metadata);
+                let seal = meta.ok().and_then(|meta| meta.personal);
+                logged.envelope.is_some() && seal.is_some_and(|seal| seal.subject == subject)
+            });
+            let positions: Vec<Position> = about_them.map(|logged| logged.position).collect();
+            if !positions.is_empty() {
+                removed += self.store.remove_envelopes(positions).await?;
+            }
+        }
+    }
+
+    /// Goes on with what an earlier process began, and with what was erased after the backup that this log was restored from.
+    pub async fn resume(&self) -> Result<usize, ErasureError> {
+        if let Some(head) = self.store.head() {
+            self.read_models.wait_for(head).await?;
+        }
+        let mut erased = Vec::new();
+        for tombstone in self.vault.tombstones() {
+            if let DataSubject::Customer(id) = tombstone.subject {
+                erased.push(id);
+            }
+        }
+        let forgotten = self.read_models.query(move |db| {
+            let mut forgotten = Vec::new();
+            for id in erased {
+                if customer_profile::is_untouched(db, id)? {
+                    forgotten.push(id);
+                }
+            }
+            Ok(forgotten)
+        });
+        for id in forgotten.await? {
+            // Why it was done once is not known here; that it was done is.
+            let order = OrderErasure { ground: ErasureGround::SubjectRequest };
+            let command = CustomerCommand::OrderErasure(order);
+            match self.execute(id, "restored", command).await {
+                Ok(_) => {}
+                Err(ErasureError::Receipt(CommandError::Refused(refusal))) => {
+                    tracing::warn!(customer_id = %id, %refusal, "an erasure that a backup had forgotten stays undone in the log; the keys are destroyed");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
+        for id in &unfinished {
+            self.carry_out(*id).await?;
+        }
+        Ok(unfinished.len())
+    }
+
+    async fn execute(
+        &self,
+        id: CustomerId,
+        step: &str,
+        command: CustomerCommand,
+    ) -> Result<Executed, ErasureError> {
+        let command_id = CommandId(derived(&["erasure", &id.to_string(), step]));
+        let envelope = Envelope {
+            command_id,
+            digest: None,
+            actor: Actor { kind: ActorKind::System, id: "eraser".to_owned() },
+            occurred_at: None,
+            correlation_id: command_id.0,
+            subject: None,
+        };
+        let batch = vec![(envelope, command)];
+        let executed =
+            self.commands.execute::<Customer>(&stream("customer", id), batch, None, |_| true).await;
+        Ok(executed?)
+    }
+}
+
+fn stream(category: &str, id: impl std::fmt::Display) -> StreamId {
+    StreamId::new(&format!("{category}-{id}")).expect("a UUID is a well-formed stream id")
+}

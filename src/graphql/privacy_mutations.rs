@@ -1,0 +1,156 @@
+//! Mutations on what may be kept of a customer: consent, legal hold, erasure.
+
+use async_graphql::{Context, ID, InputObject, Object};
+use parvandeh_domain::customer::CustomerCommand;
+use parvandeh_domain::customer::command as domain;
+use parvandeh_domain::id::CustomerId;
+
+use super::context::{failure, services};
+use super::customer::Customer;
+use super::customer_mutations::{change, shown};
+use super::global_id::{self, NodeType};
+use super::payload::{Common, Failed, payload};
+use super::scalar::DateTime;
+use super::vocabulary::{Channel, ConsentPurpose, ErasureGround};
+
+/// Something that a customer allows or no longer allows.
+#[derive(InputObject)]
+pub struct ConsentInput {
+    /// The global id of the customer.
+    pub customer_id: ID,
+    /// What for.
+    pub purpose: ConsentPurpose,
+    /// By which channel.
+    pub channel: Channel,
+    /// Your own name for this request: sent again with the same name, it is done once.
+    pub idempotency_key: Option<String>,
+    /// When it happened, where that was not just now.
+    pub occurred_at: Option<DateTime>,
+}
+
+/// A matter that needs a customer's data.
+#[derive(InputObject)]
+pub struct PlaceLegalHoldInput {
+    /// The global id of the customer.
+    pub customer_id: ID,
+    /// The matter, such as a file number. Nothing personal: it is not erased.
+    pub matter: String,
+    /// Your own name for this request: sent again with the same name, it is done once.
+    pub idempotency_key: Option<String>,
+}
+
+/// A customer whose data are no longer needed by a matter.
+#[derive(InputObject)]
+pub struct ReleaseLegalHoldInput {
+    /// The global id of the customer.
+    pub customer_id: ID,
+    /// Your own name for this request: sent again with the same name, it is done once.
+    pub idempotency_key: Option<String>,
+}
+
+/// A customer whose personal data are to be erased.
+#[derive(InputObject)]
+pub struct EraseCustomerInput {
+    /// The global id of the customer.
+    pub customer_id: ID,
+    /// Why.
+    pub ground: ErasureGround,
+    /// The revision of the customer that you have seen.
+    pub expected_revision: Option<i64>,
+    /// Your own name for this request: sent again with the same name, it is done once.
+    pub idempotency_key: Option<String>,
+}
+
+payload!(GiveConsentPayload, customer: Customer);
+payload!(WithdrawConsentPayload, customer: Customer);
+payload!(PlaceLegalHoldPayload, customer: Customer);
+payload!(ReleaseLegalHoldPayload, customer: Customer);
+payload!(EraseCustomerPayload, customer: Customer);
+
+/// Mutations on what may be kept of a customer.
+#[derive(Default)]
+pub struct PrivacyMutation;
+
+#[Object]
+impl PrivacyMutation {
+    /// Records that a customer allows something. The event is the proof.
+    async fn give_consent(
+        &self,
+        ctx: &Context<'_>,
+        input: ConsentInput,
+    ) -> async_graphql::Result<GiveConsentPayload> {
+        GiveConsentPayload::answer(consent(ctx, input, CustomerCommand::GiveConsent).await)
+    }
+
+    /// Records that a customer no longer allows something. It holds at once.
+    async fn withdraw_consent(
+        &self,
+        ctx: &Context<'_>,
+        input: ConsentInput,
+    ) -> async_graphql::Result<WithdrawConsentPayload> {
+        WithdrawConsentPayload::answer(consent(ctx, input, CustomerCommand::WithdrawConsent).await)
+    }
+
+    /// Keeps a customer's data from being erased while a matter needs them.
+    async fn place_legal_hold(
+        &self,
+        ctx: &Context<'_>,
+        input: PlaceLegalHoldInput,
+    ) -> async_graphql::Result<PlaceLegalHoldPayload> {
+        let PlaceLegalHoldInput { customer_id, matter, idempotency_key } = input;
+        let common = Common { idempotency_key, ..Common::default() };
+        let command = CustomerCommand::PlaceLegalHold(domain::PlaceLegalHold { matter });
+        PlaceLegalHoldPayload::answer(change(ctx, &customer_id, common, command).await)
+    }
+
+    /// Lets a customer's data be erased again.
+    async fn release_legal_hold(
+        &self,
+        ctx: &Context<'_>,
+        input: ReleaseLegalHoldInput,
+    ) -> async_graphql::Result<ReleaseLegalHoldPayload> {
+        let ReleaseLegalHoldInput { customer_id, idempotency_key } = input;
+        let common = Common { idempotency_key, ..Common::default() };
+        let command = CustomerCommand::ReleaseLegalHold;
+        ReleaseLegalHoldPayload::answer(change(ctx, &customer_id, common, command).await)
+    }
+
+    /// Erases a customer's personal data: their name and contact points, and all that was said in their cases. What happened, when and by
+    /// which channel stays, and so do all figures and proofs. It cannot be undone.
+    async fn erase_customer(
+        &self,
+        ctx: &Context<'_>,
+        input: EraseCustomerInput,
+    ) -> async_graphql::Result<EraseCustomerPayload> {
+        EraseCustomerPayload::answer(erase(ctx, input).await)
+    }
+}
+
+async fn consent(
+    ctx: &Context<'_>,
+    input: ConsentInput,
+    command: impl FnOnce(domain::Consent) -> CustomerCommand,
+) -> Result<Option<Customer>, Failed> {
+    let (purpose, channel) = (input.purpose.into(), input.channel.into());
+    let (idempotency_key, occurred_at) = (input.idempotency_key, input.occurred_at);
+    let common = Common { idempotency_key, occurred_at, ..Common::default() };
+    change(ctx, &input.customer_id, common, command(domain::Consent { purpose, channel })).await
+}
+
+async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Customer>, Failed> {
+    let EraseCustomerInput { customer_id, ground, expected_revision, idempotency_key } = input;
+    let common = Common { expected_revision, idempotency_key, ..Common::default() };
+    let order = domain::OrderErasure { ground: ground.into() };
+    let ordered = change(ctx, &customer_id, common, CustomerCommand::OrderErasure(order)).await?;
+    if ordered.is_none() {
+        return Ok(None);
+    }
+    let id = global_id::decode("customerId", NodeType::Customer, &customer_id)?;
+    let eraser = services(ctx).eraser.clone();
+    // In a task of its own, so that a caller who goes away does not stop it half-way.
+    let carried_out = tokio::spawn(async move { eraser.carry_out(CustomerId(id)).await }).await;
+    let executed = carried_out
+        .map_err(|error| Failed::Failure(failure(&error)))?
+        .map_err(|error| Failed::Failure(failure(&error)))?;
+    shown(ctx, id, executed.position).await
+}

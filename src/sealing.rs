@@ -1,0 +1,89 @@
+//! Sealing events on their way into the log, and opening them on their way out.
+//!
+//! What is personal in an event stands in its envelope (see [`parvandeh_domain::pii`]); the vault has the keys. Between the two,
+//! everything that is stored or derived holds events with sealed fields. They are opened where somebody who may read them is
+//! answered, and where a decision looks at them.
+
+use bytes::Bytes;
+use parvandeh_domain::decider::Metadata;
+use parvandeh_domain::event::EventType;
+use parvandeh_domain::id::{DataSubject, EventId};
+use parvandeh_domain::pii;
+use serde_json::{Map, Value};
+
+use crate::store::{LoggedEvent, NewEvent};
+use crate::vault::{Opened, SealError, Vault, VaultError};
+
+/// The personal fields of an event by their names.
+pub type PersonalFields = Map<String, Value>;
+
+/// An event that was decided and is not sealed yet.
+pub struct Draft {
+    /// Its id.
+    pub id: EventId,
+    /// The type that it is stored under.
+    pub event_type: EventType,
+    /// What is recorded beside it.
+    pub meta: Metadata,
+    /// Its own fields, as JSON.
+    pub json: Vec<u8>,
+    /// Whom its personal fields are about; needed where it has any.
+    pub subject: Option<DataSubject>,
+}
+
+impl Draft {
+    /// The event as it goes into the log. Waits for a disk when the subject has no key yet, or one that was not used of late.
+    ///
+    /// # Errors
+    /// When the subject's data were erased, or the key cannot be had.
+    pub fn seal(self, vault: &Vault) -> Result<NewEvent, SealError> {
+        let Self { id, event_type, mut meta, json, subject } = self;
+        let parted =
+            pii::part(event_type.name, &json).expect("an event's fields are a JSON object");
+        let (data, envelope) = match parted {
+            Some(parted) => {
+                let subject = subject.ok_or(VaultError::NoSubject(event_type.name))?;
+                let sealed = vault.seal(subject, id.0, parted.personal.as_bytes())?;
+                meta.personal = Some(sealed.seal);
+                (parted.public.into_bytes(), Some(sealed.envelope))
+            }
+            None => (json, None),
+        };
+        let metadata =
+            serde_json::to_vec(&meta).expect("metadata has string keys and plain values");
+        let (name, version) = (event_type.name, event_type.version);
+        let (metadata, data) = (Bytes::from(metadata), Bytes::from(data));
+        Ok(NewEvent { id: id.0, type_name: name, version, metadata, data, envelope })
+    }
+}
+
+/// The personal fields in an envelope; `None` when they were erased.
+///
+/// # Errors
+/// When the key cannot be had or the envelope is damaged.
+pub fn open(
+    vault: &Vault,
+    envelope: &[u8],
+) -> Result<Option<(DataSubject, PersonalFields)>, VaultError> {
+    match vault.open_envelope(envelope)? {
+        Opened::Known { subject, plaintext } => {
+            // What was sealed was JSON; the cipher has made sure that it still is.
+            Ok(serde_json::from_slice(&plaintext).ok().map(|fields| (subject, fields)))
+        }
+        Opened::Erased => Ok(None),
+    }
+}
+
+/// An event's own fields as JSON, the personal ones put back as far as they can still be read.
+///
+/// # Errors
+/// When the key cannot be had or the envelope is damaged.
+pub fn opened_data(vault: &Vault, logged: &LoggedEvent) -> Result<Bytes, VaultError> {
+    let Some(envelope) = &logged.envelope else { return Ok(logged.data.clone()) };
+    Ok(match vault.open_envelope(envelope)? {
+        Opened::Known { plaintext, .. } => {
+            pii::join(&logged.data, &plaintext).map_or_else(|_| logged.data.clone(), Bytes::from)
+        }
+        Opened::Erased => logged.data.clone(),
+    })
+}
