@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::export::personal::Personal;
 use crate::export::{self, ExportError, Format, Selection, Summary};
 use crate::store::sqlite::LogReader;
+use crate::vault::{Keyring, Vault};
 
 /// What to export, and where to.
 #[derive(Args)]
@@ -117,7 +118,11 @@ fn run(
         units: arguments.units.clone(),
     };
     let personal = match &arguments.purpose {
-        Some(purpose) => Personal::Included { purpose: purpose.clone() },
+        Some(purpose) => {
+            let keyring = Keyring::at(config.data_directory.join("keyring"));
+            let vault = Vault::open_read_only(&config.data_directory, keyring)?;
+            Personal::Included { purpose: purpose.clone(), vault: Arc::new(vault) }
+        }
         None => Personal::LeftOut,
     };
     let format = arguments.format.into();

@@ -10,6 +10,7 @@ use super::personal::{self, Personal};
 use super::step::{self, ATTRIBUTES, Step, Value};
 use super::{ExportError, Header, NextBatch, Summary, text};
 use crate::csv::{BYTE_ORDER_MARK, line, quoted};
+use crate::vault::VaultError;
 
 const COLUMNS: [&str; 14] = [
     "case",
@@ -42,7 +43,7 @@ pub(super) fn write(
             summary.unknown += history.unknown;
             summary.cases += u64::from(!history.events.is_empty());
             for told in &history.events {
-                line(&mut chunk, cells(header.personal, history, &Step::of(history, told)));
+                line(&mut chunk, cells(header.personal, history, &Step::of(history, told))?);
                 summary.events += 1;
             }
         }
@@ -64,7 +65,7 @@ fn cells<'a>(
     personal: &Personal,
     history: &'a History,
     step: &Step<'a>,
-) -> impl Iterator<Item = String> {
+) -> Result<impl Iterator<Item = String>, VaultError> {
     let recorded = step.recorded;
     let time = |moment| {
         let mut cell = String::new();
@@ -88,10 +89,11 @@ fn cells<'a>(
         recorded.revision.to_string(),
         recorded.position.to_string(),
     ];
-    let said = step::attributes(&recorded.event);
-    let attributes = ATTRIBUTES.iter().map(move |column| {
-        let value = said.iter().find(|(name, _)| name == column).map(|(_, value)| value);
-        match value {
+    let told = personal::told(personal, recorded)?;
+    let said = step::attributes(&recorded.event).into_iter().chain(told).collect::<Vec<_>>();
+    let columns = ATTRIBUTES.iter().chain(personal_columns(personal));
+    let further = columns.map(move |column| {
+        match said.iter().find(|(name, _)| name == column).map(|(_, value)| value) {
             None => String::new(),
             Some(Value::Text(text)) => quoted(text),
             Some(Value::Owned(text)) => quoted(text),
@@ -100,10 +102,5 @@ fn cells<'a>(
             Some(Value::Flag(flag)) => flag.to_string(),
         }
     });
-    let told: Vec<_> = personal::told(personal, &recorded.event);
-    let personal: Vec<_> = personal_columns(personal)
-        .iter()
-        .map(|column| cell(told.iter().find(|(name, _)| name == column).map(|(_, text)| *text)))
-        .collect();
-    fixed.into_iter().chain(attributes).chain(personal)
+    Ok(fixed.into_iter().chain(further))
 }

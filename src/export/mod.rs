@@ -27,6 +27,7 @@ use self::personal::Personal;
 pub use self::selection::Selection;
 use crate::store::ReadError;
 use crate::store::sqlite::LogReader;
+use crate::vault::VaultError;
 
 /// What an export can be written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,9 @@ pub enum ExportError {
     /// The temporary index could not be kept.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// Personal data could not be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// What takes the export does not take it.
     #[error("the export cannot be written")]
     Write(#[from] io::Error),

@@ -197,8 +197,7 @@ impl Writer<'_> {
         attributes.extend(step.role.map(|role| ("role", Value::Text(role))));
         attributes.extend(step.transition.map(|step| ("transition", Value::Text(step))));
         attributes.extend(step::attributes(&recorded.event));
-        let told = personal::told(self.header.personal, &recorded.event);
-        attributes.extend(told.into_iter().map(|(name, text)| (name, Value::Text(text))));
+        attributes.extend(personal::told(self.header.personal, recorded)?);
         self.objects.event_type(step.name, &attributes)?;
         let event = Event::new(recorded, step.name, &attributes, relationships);
         parts::line(&mut self.chunk, self.events == 0, &event)?;

@@ -1,38 +1,74 @@
 //! Personal data in exports: left out, unless somebody states what they need them for.
 
+use std::sync::Arc;
+
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::customer::CustomerEvent;
+use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::sla::SlaEvent;
 
+use super::step::Value;
+use crate::sealing;
+use crate::vault::{Vault, VaultError};
+
 /// Whether an export tells what is personal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Personal {
     /// It does not: subjects, descriptions, messages, notes, reasons, names and contact points are left out.
     LeftOut,
-    /// It does.
+    /// It does, as far as it was not erased.
     Included {
         /// What for, in the words of whoever asked.
         purpose: String,
+        /// Opens the envelopes.
+        vault: Arc<Vault>,
     },
 }
 
-/// Every personal field that an event of a case or of its clocks may have, in the order of columns.
+/// Every personal field that an event of a case or of its clocks may have, in the order of columns; at the end whether they were erased.
 pub(super) const FIELDS: &[&str] =
-    &["subject", "description", "body", "note", "reason", "summary", "told"];
+    &["subject", "description", "body", "note", "reason", "summary", "told", ERASED];
 
-/// What an event says that is personal, as far as it may be told. This is the only place where an export takes personal data from an event.
-pub(super) fn told<'a>(
+/// The mark of an event whose personal fields are empty because they were erased.
+const ERASED: &str = "erased";
+
+/// What an event says that is personal, as far as it may be told; empty texts and a mark where it was erased. This is the only place
+/// where an export opens personal data.
+pub(super) fn told(
     personal: &Personal,
-    event: &'a DomainEvent,
-) -> Vec<(&'static str, &'a str)> {
-    match personal {
-        Personal::LeftOut => Vec::new(),
-        Personal::Included { .. } => {
-            fields(event).into_iter().map(|(name, value)| (name, value.reveal().as_str())).collect()
-        }
+    recorded: &Recorded<DomainEvent>,
+) -> Result<Vec<(&'static str, Value<'static>)>, VaultError> {
+    let Personal::Included { vault, .. } = personal else { return Ok(Vec::new()) };
+    let fields = fields(&recorded.event);
+    if fields.is_empty() {
+        return Ok(Vec::new());
     }
+    let opened = match &recorded.envelope {
+        Some(envelope) => sealing::open(vault, &envelope.0)?.map(|(_, opened)| opened),
+        None => None,
+    };
+    let mut is_erased = false;
+    let mut told = Vec::new();
+    for (name, value) in fields {
+        let text = match (value.reveal(), &opened) {
+            // A log of an earlier version, where nothing was sealed.
+            (Some(text), _) => text.clone(),
+            (None, Some(opened)) => {
+                opened.get(name).and_then(|text| text.as_str()).unwrap_or_default().to_owned()
+            }
+            (None, None) => {
+                is_erased = true;
+                String::new()
+            }
+        };
+        told.push((name, Value::Owned(text)));
+    }
+    if is_erased {
+        told.push((ERASED, Value::Flag(true)));
+    }
+    Ok(told)
 }
 
 /// The personal fields of an event.
@@ -79,6 +115,12 @@ fn fields(event: &DomainEvent) -> Vec<(&'static str, &Pii<String>)> {
             CustomerEvent::Registered(registered) => field("name", Some(&registered.name)),
             CustomerEvent::ContactPointAdded(added) => field("value", Some(&added.value)),
             CustomerEvent::DetailsChanged(changed) => field("name", changed.name.as_ref()),
+            CustomerEvent::ConsentGiven(_)
+            | CustomerEvent::ConsentWithdrawn(_)
+            | CustomerEvent::LegalHoldPlaced(_)
+            | CustomerEvent::LegalHoldReleased(_)
+            | CustomerEvent::ErasureOrdered(_)
+            | CustomerEvent::Erased(_) => {}
         },
         DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {}
     }

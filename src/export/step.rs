@@ -221,6 +221,12 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::Registered(_) => "Customer registered",
             CustomerEvent::ContactPointAdded(_) => "Contact point added",
             CustomerEvent::DetailsChanged(_) => "Customer details changed",
+            CustomerEvent::ConsentGiven(_) => "Consent given",
+            CustomerEvent::ConsentWithdrawn(_) => "Consent withdrawn",
+            CustomerEvent::LegalHoldPlaced(_) => "Legal hold placed",
+            CustomerEvent::LegalHoldReleased(_) => "Legal hold released",
+            CustomerEvent::ErasureOrdered(_) => "Customer erasure ordered",
+            CustomerEvent::Erased(_) => "Customer erased",
         },
         DomainEvent::Policy(_, PolicyEvent::Published(_)) => "Policy published",
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
@@ -368,6 +374,17 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
             said.text("language", changed.language.map(|language| language.as_str()));
             said.text("tier", changed.tier.as_deref());
         }
+        CustomerEvent::ConsentGiven(given) => {
+            said.text("purpose", Some(given.purpose.as_str()));
+            said.text("channel", Some(given.channel.as_str()));
+        }
+        CustomerEvent::ConsentWithdrawn(withdrawn) => {
+            said.text("purpose", Some(withdrawn.purpose.as_str()));
+            said.text("channel", Some(withdrawn.channel.as_str()));
+        }
+        CustomerEvent::LegalHoldPlaced(hold) => said.text("matter", Some(&hold.matter)),
+        CustomerEvent::ErasureOrdered(order) => said.text("ground", Some(order.ground.as_str())),
+        CustomerEvent::LegalHoldReleased(_) | CustomerEvent::Erased(_) => {}
     }
     said.0
 }

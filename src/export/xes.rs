@@ -8,9 +8,10 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::history::History;
-use super::personal;
+use super::personal::{self, Personal};
 use super::step::{self, Step, Value};
 use super::{ExportError, Header, NextBatch, Summary, text};
+use crate::vault::VaultError;
 
 const EXTENSIONS: [(&str, &str); 4] = [
     ("Concept", "concept"),
@@ -33,7 +34,7 @@ pub(super) fn write(
     while let Some(histories) = next()? {
         for history in &histories {
             summary.unknown += history.unknown;
-            file.trace(header, history, summary);
+            file.trace(header, history, summary)?;
             if file.0.len() >= CHUNK_BYTES {
                 out.write_all(file.0.as_bytes())?;
                 file.0.clear();
@@ -72,19 +73,24 @@ impl Document {
                 self.time(1, &format!("parvandeh:{key}"), moment);
             }
         }
-        if let personal::Personal::Included { purpose } = header.personal {
+        if let Personal::Included { purpose, .. } = header.personal {
             self.text(1, "parvandeh:purpose", purpose);
         }
     }
 
-    fn trace(&mut self, header: &Header<'_>, history: &History, summary: &mut Summary) {
+    fn trace(
+        &mut self,
+        header: &Header<'_>,
+        history: &History,
+        summary: &mut Summary,
+    ) -> Result<(), VaultError> {
         let steps = || {
             let steps = history.events.iter().map(|told| Step::of(history, told));
             steps.filter(|step| step.is_activity)
         };
         // Outside its period an export says nothing of a case.
         if header.selection.has_period() && steps().next().is_none() {
-            return;
+            return Ok(());
         }
         self.0.push_str("\t<trace>\n");
         self.text(2, "concept:name", &history.name);
@@ -94,14 +100,15 @@ impl Document {
             self.attribute(2, name, &value);
         }
         for step in steps() {
-            self.event(header, &step);
+            self.event(header, &step)?;
             summary.events += 1;
         }
         self.0.push_str("\t</trace>\n");
         summary.cases += 1;
+        Ok(())
     }
 
-    fn event(&mut self, header: &Header<'_>, step: &Step<'_>) {
+    fn event(&mut self, header: &Header<'_>, step: &Step<'_>) -> Result<(), VaultError> {
         self.0.push_str("\t\t<event>\n");
         self.text(3, "concept:name", step.name);
         self.time(3, "time:timestamp", step.recorded.meta.occurred_at);
@@ -121,10 +128,11 @@ impl Document {
         for (name, value) in step::attributes(&step.recorded.event) {
             self.attribute(3, name, &value);
         }
-        for (name, value) in personal::told(header.personal, &step.recorded.event) {
-            self.attribute(3, name, &Value::Text(value));
+        for (name, value) in personal::told(header.personal, step.recorded)? {
+            self.attribute(3, name, &value);
         }
         self.0.push_str("\t\t</event>\n");
+        Ok(())
     }
 
     /// One of our own attributes.

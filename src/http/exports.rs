@@ -34,6 +34,7 @@ use crate::export::personal::Personal;
 use crate::export::{self, ExportError, Format, Selection};
 use crate::principal::{Principal, Role, Roles};
 use crate::store::sqlite::LogReader;
+use crate::vault::Vault;
 
 /// Who may export, each within their scope.
 const ROLES: Roles = Roles::of(&[Role::Auditor, Role::Supervisor]);
@@ -50,16 +51,21 @@ const REFUSALS: MediaType = MediaType::GraphqlResponse;
 #[derive(Clone)]
 struct Exports {
     directory: Arc<Path>,
+    vault: Arc<Vault>,
     running: Arc<Semaphore>,
 }
 
 /// Mounts `/exports/{format}` over the log of a data directory. Clones of the answer share the limit of exports at once.
 pub(super) fn resource<E: Executor>(
     directory: PathBuf,
+    vault: Arc<Vault>,
     transport: Transport<E>,
 ) -> impl Fn(&mut web::ServiceConfig) + Clone {
-    let exports =
-        Exports { directory: directory.into(), running: Arc::new(Semaphore::new(EXPORTS_MAX)) };
+    let exports = Exports {
+        directory: directory.into(),
+        vault,
+        running: Arc::new(Semaphore::new(EXPORTS_MAX)),
+    };
     move |app| {
         let resource = web::resource("/exports/{format}")
             .app_data(web::Data::new(transport.config.origins.clone()))
@@ -109,7 +115,7 @@ async fn get<E: Executor>(
     };
     let silence_max = transport.limits().silence_max;
     let (mut pieces, is_whole) =
-        start(exports.directory.clone(), order, watchman, silence_max, running, trace_id.clone());
+        start(&exports, order, watchman, silence_max, running, trace_id.clone());
     // What fails before the first piece can still be told.
     let Some(first) = pieces.recv().await else {
         return respond(&RequestError::internal(trace_id).into(), REFUSALS);
@@ -133,9 +139,9 @@ async fn get<E: Executor>(
 
 /// Records in the access log that personal data are about to be read, or refuses: nothing personal leaves unrecorded.
 async fn record_personal_access(_: &Principal, order: &Order) -> Result<(), RequestError> {
-    match order.personal {
-        Personal::LeftOut => Ok(()),
-        Personal::Included { .. } => Err(RequestError::bad_input(
+    match order.purpose {
+        None => Ok(()),
+        Some(_) => Err(RequestError::bad_input(
             "personal",
             "is for the command line: run `parvandeh export` beside the server",
         )),
@@ -146,7 +152,8 @@ async fn record_personal_access(_: &Principal, order: &Order) -> Result<(), Requ
 struct Order {
     format: Format,
     selection: Selection,
-    personal: Personal,
+    /// What personal data are needed for; without it they are left out.
+    purpose: Option<String>,
 }
 
 impl Order {
@@ -161,14 +168,12 @@ impl Order {
             return Err(RequestError::new(ErrorCode::BadUserInput, message));
         };
         let parameters = Parameters::read(query)?;
-        let personal = match (parameters.personal.unwrap_or(false), parameters.purpose) {
-            (false, None) => Personal::LeftOut,
-            (true, Some(purpose)) if !purpose.trim().is_empty() => Personal::Included { purpose },
+        let purpose = match (parameters.personal.unwrap_or(false), parameters.purpose) {
+            (false, None) => None,
+            (true, Some(purpose)) if !purpose.trim().is_empty() => Some(purpose),
             (true, _) => {
-                return Err(RequestError::bad_input(
-                    "purpose",
-                    "is needed: say what the personal data are for",
-                ));
+                let problem = "is needed: say what the personal data are for";
+                return Err(RequestError::bad_input("purpose", problem));
             }
             (false, Some(_)) => {
                 return Err(RequestError::bad_input("purpose", "is for personal=true alone"));
@@ -176,7 +181,7 @@ impl Order {
         };
         let scope = case_scope(principal);
         let Parameters { from, to, kinds, units, .. } = parameters;
-        Ok(Self { format, selection: Selection { scope, from, to, kinds, units }, personal })
+        Ok(Self { format, selection: Selection { scope, from, to, kinds, units }, purpose })
     }
 
     fn file_name(&self) -> String {
@@ -264,7 +269,7 @@ struct Watchman {
 /// Makes an export on a thread of its own; answers its pieces as they come, and whether they are all, once there are no more. Dropping the
 /// receiver ends the export.
 fn start(
-    directory: Arc<Path>,
+    exports: &Exports,
     order: Order,
     watchman: Watchman,
     silence_max: Duration,
@@ -275,6 +280,11 @@ fn start(
     let whole = Arc::new(AtomicBool::new(false));
     let is_whole = whole.clone();
     let handle = Handle::current();
+    let directory = exports.directory.clone();
+    let personal = match order.purpose {
+        None => Personal::LeftOut,
+        Some(purpose) => Personal::Included { purpose, vault: exports.vault.clone() },
+    };
     tokio::task::spawn_blocking(move || {
         let _running = running;
         let Watchman { expires_at, clock, draining } = watchman;
@@ -293,14 +303,7 @@ fn start(
         };
         let mut out = io::BufWriter::with_capacity(PIECE_BYTES, out);
         let made = LogReader::open(&directory).map_err(ExportError::from).and_then(|log| {
-            export::export(
-                &log,
-                order.format,
-                &order.selection,
-                &order.personal,
-                &mut out,
-                &mut watch,
-            )
+            export::export(&log, order.format, &order.selection, &personal, &mut out, &mut watch)
         });
         match made {
             Ok(_) => whole.store(true, Ordering::Release),

@@ -81,7 +81,8 @@ pub fn server(
     );
     let registry = Arc::new(metrics::registry(app.store.clone(), app.read_models.clone()));
     let readiness = readiness(app);
-    let exports = exports::resource(app.directory().to_owned(), transport.clone());
+    let exports =
+        exports::resource(app.directory().to_owned(), app.vault.clone(), transport.clone());
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());

@@ -56,7 +56,15 @@ const OBJECT_TYPES: [(&str, &[(&str, Sort)]); 7] = [
             ("due_at", Sort::Time),
         ],
     ),
-    ("customer", &[("kind", Sort::Text), ("language", Sort::Text), ("tier", Sort::Text)]),
+    (
+        "customer",
+        &[
+            ("kind", Sort::Text),
+            ("language", Sort::Text),
+            ("tier", Sort::Text),
+            ("erased", Sort::Flag),
+        ],
+    ),
     ("agent", &[("name", Sort::Text), ("role", Sort::Text)]),
     ("unit", &[("name", Sort::Text)]),
     (
@@ -74,6 +82,9 @@ const OBJECT_TYPES: [(&str, &[(&str, Sort)]); 7] = [
     ("policy version", &[("policy", Sort::Text), ("policy_version", Sort::Integer)]),
     ("message", &[("channel", Sort::Text), ("direction", Sort::Text), ("automatic", Sort::Flag)]),
 ];
+
+/// An attribute, and from when it held.
+type TimedAttribute<'a> = (Timestamp, Attribute<'a>);
 
 /// A value that never changes holds from the beginning of time, which for a process miner is this moment.
 const ALWAYS: Timestamp = Timestamp::UNIX_EPOCH;
@@ -140,7 +151,7 @@ impl Objects {
                 relationships.push(Relationship::new(case(other), qualifier));
             }
         }
-        let mut said: Vec<(Timestamp, Attribute<'_>)> = vec![
+        let mut said: Vec<TimedAttribute<'_>> = vec![
             (ALWAYS, ("name", Value::Text(&history.name))),
             (ALWAYS, ("reference", Value::Owned(history.id.reference()))),
         ];
@@ -152,8 +163,7 @@ impl Objects {
 
     fn add_clocks(&mut self, history: &History) -> Result<(), ExportError> {
         // In the order in which the clocks are first told of.
-        let mut clocks: Vec<(&ClockKey, Vec<(Timestamp, Attribute<'_>)>, Vec<Relationship>)> =
-            Vec::new();
+        let mut clocks: Vec<(&ClockKey, Vec<TimedAttribute<'_>>, Vec<Relationship>)> = Vec::new();
         for told in &history.events {
             let DomainEvent::Clock(_, fact) = &told.event.event else { continue };
             let subject = fact.subject();
@@ -195,10 +205,10 @@ impl Objects {
             if !matches!(event, DomainEvent::Case(_, CaseEvent::InteractionRecorded(_))) {
                 continue;
             }
-            let personal = personal::told(header.personal, event);
+            let personal = personal::told(header.personal, &told.event)?;
             let said: Vec<_> = step::attributes(event)
                 .into_iter()
-                .chain(personal.into_iter().map(|(name, text)| (name, Value::Text(text))))
+                .chain(personal)
                 .map(|attribute| (ALWAYS, attribute))
                 .collect();
             let related = vec![Relationship::new(case(history.id), "case")];
@@ -211,7 +221,7 @@ impl Objects {
         &mut self,
         sort: &'static str,
         id: String,
-        said: &[(Timestamp, Attribute<'_>)],
+        said: &[TimedAttribute<'_>],
         relationships: Vec<Relationship>,
     ) -> Result<(), ExportError> {
         let object = encode(sort, id, said, relationships)?;
@@ -249,7 +259,7 @@ impl Objects {
         &mut self,
         sort: &'static str,
         id: String,
-        said: &[(Timestamp, Attribute<'_>)],
+        said: &[TimedAttribute<'_>],
     ) -> Result<String, ExportError> {
         if !self.known.contains(&id) {
             let object = encode(sort, id.clone(), said, Vec::new())?;
@@ -315,16 +325,22 @@ impl Objects {
             if !header.selection.is_before_end(at) {
                 continue;
             }
-            // The kind and the value of a contact point are its own.
-            if matches!(&event.event, DomainEvent::Customer(_, CustomerEvent::ContactPointAdded(_)))
-            {
-                continue;
+            let DomainEvent::Customer(_, customer_event) = &event.event else { continue };
+            match customer_event {
+                CustomerEvent::Registered(_) | CustomerEvent::DetailsChanged(_) => {
+                    let personal = personal::told(header.personal, event)?;
+                    let attributes = step::attributes(&event.event).into_iter().chain(personal);
+                    said.extend(attributes.map(|attribute| (at, attribute)));
+                }
+                CustomerEvent::Erased(_) => said.push((at, ("erased", Value::Flag(true)))),
+                // What is allowed, and how they are reached, are events and no traits.
+                CustomerEvent::ContactPointAdded(_)
+                | CustomerEvent::ConsentGiven(_)
+                | CustomerEvent::ConsentWithdrawn(_)
+                | CustomerEvent::LegalHoldPlaced(_)
+                | CustomerEvent::LegalHoldReleased(_)
+                | CustomerEvent::ErasureOrdered(_) => {}
             }
-            let personal = personal::told(header.personal, &event.event);
-            said.extend(
-                step::attributes(&event.event).into_iter().map(|attribute| (at, attribute)),
-            );
-            said.extend(personal.into_iter().map(|(name, text)| (at, (name, Value::Text(text)))));
         }
         self.add("customer", customer(CustomerId(id)), &said, Vec::new())
     }
@@ -400,7 +416,7 @@ pub(super) fn write_object_types(
 fn encode(
     sort: &'static str,
     id: String,
-    said: &[(Timestamp, Attribute<'_>)],
+    said: &[TimedAttribute<'_>],
     relationships: Vec<Relationship>,
 ) -> Result<Vec<u8>, ExportError> {
     let attributes = said.iter().map(|(time, attribute)| Timed::new(*time, attribute)).collect();
