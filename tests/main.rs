@@ -7,6 +7,7 @@ mod breach_feed;
 mod cases;
 mod durability;
 mod event_fixtures;
+mod exports;
 mod harness;
 mod idempotency;
 mod import;

@@ -48,8 +48,15 @@ pub struct ExportArguments {
     #[arg(long, requires = "purpose")]
     personal: bool,
     /// What the personal data are needed for.
-    #[arg(long, value_name = "TEXT", requires = "personal")]
+    #[arg(long, value_name = "TEXT", requires = "personal", value_parser = purpose)]
     purpose: Option<String>,
+}
+
+fn purpose(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say what the personal data are for".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// The formats by their names on the command line.
