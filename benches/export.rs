@@ -43,8 +43,10 @@ fn main() {
     let data = home.path().join("data");
     let store = Arc::new(SqliteStore::open(&data).expect("a store"));
     let start = Instant::now();
-    let events = Runtime::new().expect("a runtime").block_on(portfolio::fill(&store, 0..cases));
-    drop(store);
+    let vault = portfolio::vault(&data);
+    let runtime = Runtime::new().expect("a runtime");
+    let events = runtime.block_on(portfolio::fill(&store, &vault, 0..cases));
+    drop((store, vault));
     println!(
         "{events} events of {cases} cases, written in {:.1} s; medians of {ROUNDS} alternating rounds",
         start.elapsed().as_secs_f64()

@@ -24,7 +24,7 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::projector::ProjectorError;
 use crate::subscription::read_models::ReadModels;
-use crate::vault::{Keyring, Vault, VaultError};
+use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,15 @@ pub enum StartError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is a log and there are no keys: personal data in it could not be read.
+    #[error(
+        "{} has a log and no keys.db: put the keys of that log beside it, from the same backup or a later one",
+        directory.display()
+    )]
+    KeysMissing {
+        /// The data directory.
+        directory: PathBuf,
+    },
     /// The keys of personal data could not be had.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -90,6 +99,9 @@ impl App {
             .await
             .expect("opening does not panic")?;
         let store = Arc::new(store);
+        if store.head().is_some() && !KeyStore::exists(directory) {
+            return Err(StartError::KeysMissing { directory: directory.to_owned() });
+        }
         let vault = open_vault(directory, keyring).await?;
         let port: Arc<dyn EventStore> = store.clone();
         let floor = latest_recorded_at(&port).await?;

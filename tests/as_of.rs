@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
 use parvandeh::store::{EventStore, LoggedEvent, Position, READ_EVENTS_MAX};
+use parvandeh::vault::Keyring;
 use parvandeh_domain::calendar::{CalendarPublished, CalendarVersions, WorkingTime};
 use parvandeh_domain::decider::Metadata;
 use parvandeh_domain::id::{CalendarId, PolicyId};
@@ -452,7 +453,9 @@ async fn every_case_as_of_a_moment_is_the_fold_of_what_was_recorded_until_then()
 async fn so_is_every_case_of_the_demo() {
     let mut random = Random::printed();
     let directory = tempfile::tempdir().unwrap();
-    parvandeh::demo::fill(directory.path()).await.unwrap();
+    parvandeh::demo::fill(directory.path(), Keyring::at(directory.path().join("keyring")))
+        .await
+        .unwrap();
     let system = System::start_in(directory.path(), SystemClock).await;
     let views = compare(&system, &mut random, 1).await;
     println!("{views} views compared");

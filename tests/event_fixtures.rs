@@ -103,6 +103,8 @@ fn problem(value: &Value, schema: &Value, root: &Value, place: &str) -> Result<(
     for (keyword, rule) in keywords {
         match keyword.as_str() {
             "$schema" | "$defs" | "title" | "description" | "default" => {}
+            // Says what happens to the value, not how it looks.
+            "x-personal" => {}
             "$ref" => {
                 let definition = rule.as_str().unwrap().strip_prefix('#').unwrap();
                 problem(value, root.pointer(definition).expect("the definition"), root, place)?;

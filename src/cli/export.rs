@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::export::personal::Personal;
 use crate::export::{self, ExportError, Format, Selection, Summary};
 use crate::store::sqlite::LogReader;
-use crate::vault::{Keyring, Vault};
+use crate::vault::Vault;
 
 /// What to export, and where to.
 #[derive(Args)]
@@ -126,8 +126,7 @@ fn run(
     };
     let personal = match &arguments.purpose {
         Some(purpose) => {
-            let keyring = Keyring::at(config.data_directory.join("keyring"));
-            let vault = Vault::open_read_only(&config.data_directory, keyring)?;
+            let vault = Vault::open_read_only(&config.data_directory, config.keyring())?;
             Personal::Included { purpose: purpose.clone(), vault: Arc::new(vault) }
         }
         None => Personal::LeftOut,

@@ -8,7 +8,9 @@ mod case_log;
 mod export;
 mod file;
 mod import;
+mod keys;
 mod maintenance;
+pub mod migrate;
 mod progress;
 mod replay;
 mod schema;
@@ -28,6 +30,7 @@ use crate::app::StartError;
 use crate::config::{Config, LogFormat};
 use crate::error::chain;
 use crate::store::sqlite::OpenError;
+use crate::vault::VaultError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
 stand, a certificate that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
@@ -69,7 +72,10 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
         let locked = any.downcast_ref::<OpenError>().is_some_and(in_use)
             || any
                 .downcast_ref::<StartError>()
-                .is_some_and(|error| matches!(error, StartError::Open(error) if in_use(error)));
+                .is_some_and(|error| matches!(error, StartError::Open(error) if in_use(error)))
+            || any
+                .downcast_ref::<VaultError>()
+                .is_some_and(|error| matches!(error, VaultError::InUse(_)));
         let exit = if locked {
             Exit::InUse
         } else if any.is::<crate::config::ConfigError>() {
@@ -100,6 +106,9 @@ struct Global {
     /// Where the log and the read models live.
     #[arg(long, global = true, env = "PARVANDEH_DATA_DIRECTORY", value_name = "DIRECTORY")]
     data_directory: Option<PathBuf>,
+    /// Where the keys of personal data and the record of erasures live; `keyring` in the data directory where absent.
+    #[arg(long, global = true, env = "PARVANDEH_KEYRING", value_name = "DIRECTORY")]
+    keyring: Option<PathBuf>,
     /// How log lines are written.
     #[arg(long, global = true, env = "PARVANDEH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -149,9 +158,14 @@ enum Command {
     Sla(sla::SlaCommand),
     /// Write the cases for other programs: XES and OCEL for process mining, CSV. Works beside a running server.
     Export(export::ExportArguments),
+    /// Rotate and count the keys of personal data.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Build the read models anew from the log.
     Rebuild,
-    /// Copy the log into a new directory. Works beside a running server.
+    /// Bring a log of an earlier release to this one's form: personal data move into the vault.
+    Migrate,
+    /// Copy the log and the keys of personal data into a new directory. Works beside a running server.
     Backup {
         /// The new directory.
         target: PathBuf,
@@ -205,6 +219,9 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
     if let Some(directory) = &global.data_directory {
         config.data_directory = directory.clone();
     }
+    if let Some(directory) = &global.keyring {
+        config.keyring = Some(directory.clone());
+    }
     config.log_format = global.log_format.unwrap_or(config.log_format);
     Ok(config)
 }
@@ -236,7 +253,9 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Export(arguments) => runtime()?.block_on(export::export(config, arguments)),
+        Command::Keys(command) => keys::keys(&config, &command),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
+        Command::Migrate => migrate::migrate(&config),
         Command::Backup { target } => maintenance::backup(&config, &target),
         Command::Schema { check, directory } => schema::schema(&directory, check),
         Command::Token(arguments) => token::token(&config, &arguments),
@@ -247,6 +266,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
 fn check_config(config: &Config) -> Result<Exit, Failure> {
     let authentication = config.authentication()?;
     println!("data directory  {}", config.data_directory.display());
+    println!("keyring         {}", config.keyring_directory().display());
     println!("listen          {}", config.listen);
     println!("issuer          {}", authentication.issuer);
     println!("audience        {}", authentication.audience);

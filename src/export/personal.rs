@@ -10,8 +10,8 @@ use parvandeh_domain::pii::Pii;
 use parvandeh_domain::sla::SlaEvent;
 
 use super::step::Value;
-use crate::sealing;
-use crate::vault::{Vault, VaultError};
+use crate::sealing::PersonalFields;
+use crate::vault::{Opened, Vault, VaultError};
 
 /// Whether an export tells what is personal.
 #[derive(Clone)]
@@ -45,9 +45,9 @@ pub(super) fn told(
     if fields.is_empty() {
         return Ok(Vec::new());
     }
-    let opened = match &recorded.envelope {
-        Some(envelope) => sealing::open(vault, &envelope.0)?.map(|(_, opened)| opened),
-        None => None,
+    let opened = match (&recorded.envelope, &recorded.meta.personal) {
+        (Some(envelope), Some(seal)) => opened(vault.open_sealed(&envelope.0, seal)?),
+        _ => None,
     };
     let mut is_erased = false;
     let mut told = Vec::new();
@@ -69,6 +69,15 @@ pub(super) fn told(
         told.push((ERASED, Value::Flag(true)));
     }
     Ok(told)
+}
+
+/// The fields in an envelope that was opened; `None` where they were erased.
+fn opened(opened: Opened) -> Option<PersonalFields> {
+    match opened {
+        // What was sealed was JSON; the cipher has made sure that it still is.
+        Opened::Known { plaintext, .. } => serde_json::from_slice(&plaintext).ok(),
+        Opened::Erased => None,
+    }
 }
 
 /// The personal fields of an event.
@@ -125,4 +134,40 @@ fn fields(event: &DomainEvent) -> Vec<(&'static str, &Pii<String>)> {
         DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {}
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use parvandeh_domain::pii;
+
+    use super::*;
+
+    #[test]
+    fn every_field_that_is_sealed_is_one_of_those_told() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/events");
+        let mut found = 0;
+        for folder in fs::read_dir(directory).unwrap() {
+            let folder = folder.unwrap();
+            let name = folder.file_name().into_string().unwrap();
+            let latest = fs::read_dir(folder.path()).unwrap().count() as u16;
+            let json = fs::read(folder.path().join(format!("v{latest}.json"))).unwrap();
+            let streams = ["case", "customer", "clock"]
+                .map(|category| format!("{category}-{}", uuid::Uuid::nil()));
+            let decode = |stream: &String| DomainEvent::decode(stream, &name, latest, &json).ok();
+            let Some(event) = streams.iter().find_map(decode) else { continue };
+            let sealed =
+                pii::part(&name, &json).unwrap().map_or_else(PersonalFields::new, |parted| {
+                    serde_json::from_str(&parted.personal).unwrap()
+                });
+            let told: BTreeSet<_> =
+                fields(&event).into_iter().map(|(name, _)| name.to_owned()).collect();
+            assert_eq!(told, sealed.keys().cloned().collect(), "{name}");
+            found += told.len();
+        }
+        assert!(found > 9, "the fixtures were found");
+    }
 }

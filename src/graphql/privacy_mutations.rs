@@ -13,9 +13,24 @@ use super::payload::{Common, Failed, payload};
 use super::scalar::DateTime;
 use super::vocabulary::{Channel, ConsentPurpose, ErasureGround};
 
-/// Something that a customer allows or no longer allows.
+/// Something that a customer allows.
 #[derive(InputObject)]
-pub struct ConsentInput {
+pub struct GiveConsentInput {
+    /// The global id of the customer.
+    pub customer_id: ID,
+    /// What for.
+    pub purpose: ConsentPurpose,
+    /// By which channel.
+    pub channel: Channel,
+    /// Your own name for this request: sent again with the same name, it is done once.
+    pub idempotency_key: Option<String>,
+    /// When it happened, where that was not just now.
+    pub occurred_at: Option<DateTime>,
+}
+
+/// Something that a customer no longer allows.
+#[derive(InputObject)]
+pub struct WithdrawConsentInput {
     /// The global id of the customer.
     pub customer_id: ID,
     /// What for.
@@ -77,18 +92,28 @@ impl PrivacyMutation {
     async fn give_consent(
         &self,
         ctx: &Context<'_>,
-        input: ConsentInput,
+        input: GiveConsentInput,
     ) -> async_graphql::Result<GiveConsentPayload> {
-        GiveConsentPayload::answer(consent(ctx, input, CustomerCommand::GiveConsent).await)
+        let GiveConsentInput { customer_id, purpose, channel, idempotency_key, occurred_at } =
+            input;
+        let common = Common { idempotency_key, occurred_at, ..Common::default() };
+        let consent = domain::Consent { purpose: purpose.into(), channel: channel.into() };
+        let command = CustomerCommand::GiveConsent(consent);
+        GiveConsentPayload::answer(change(ctx, &customer_id, common, command).await)
     }
 
     /// Records that a customer no longer allows something. It holds at once.
     async fn withdraw_consent(
         &self,
         ctx: &Context<'_>,
-        input: ConsentInput,
+        input: WithdrawConsentInput,
     ) -> async_graphql::Result<WithdrawConsentPayload> {
-        WithdrawConsentPayload::answer(consent(ctx, input, CustomerCommand::WithdrawConsent).await)
+        let WithdrawConsentInput { customer_id, purpose, channel, idempotency_key, occurred_at } =
+            input;
+        let common = Common { idempotency_key, occurred_at, ..Common::default() };
+        let consent = domain::Consent { purpose: purpose.into(), channel: channel.into() };
+        let command = CustomerCommand::WithdrawConsent(consent);
+        WithdrawConsentPayload::answer(change(ctx, &customer_id, common, command).await)
     }
 
     /// Keeps a customer's data from being erased while a matter needs them.
@@ -124,17 +149,6 @@ impl PrivacyMutation {
     ) -> async_graphql::Result<EraseCustomerPayload> {
         EraseCustomerPayload::answer(erase(ctx, input).await)
     }
-}
-
-async fn consent(
-    ctx: &Context<'_>,
-    input: ConsentInput,
-    command: impl FnOnce(domain::Consent) -> CustomerCommand,
-) -> Result<Option<Customer>, Failed> {
-    let (purpose, channel) = (input.purpose.into(), input.channel.into());
-    let (idempotency_key, occurred_at) = (input.idempotency_key, input.occurred_at);
-    let common = Common { idempotency_key, occurred_at, ..Common::default() };
-    change(ctx, &input.customer_id, common, command(domain::Consent { purpose, channel })).await
 }
 
 async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Customer>, Failed> {

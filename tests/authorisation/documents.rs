@@ -71,6 +71,18 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
         ("registerCustomer", json!({ "kind": "PARTNER", "name": "x", "language": "ENGLISH" })),
         ("addContactPoint", json!({ "customerId": customer, "kind": "EMAIL", "value": "a@b.ir" })),
         ("changeCustomerDetails", json!({ "customerId": customer, "tier": "gold" })),
+        ("giveConsent", json!({ "customerId": customer, "purpose": "SURVEY", "channel": "EMAIL" })),
+        (
+            "withdrawConsent",
+            json!({ "customerId": customer, "purpose": "SURVEY", "channel": "EMAIL" }),
+        ),
+        ("placeLegalHold", json!({ "customerId": customer, "matter": "1405/312" })),
+        ("releaseLegalHold", json!({ "customerId": customer })),
+        // Of somebody else: what comes after it is still tried on a whole record.
+        (
+            "eraseCustomer",
+            json!({ "customerId": global_id("Customer", Uuid::nil()), "ground": "UNLAWFUL" }),
+        ),
         (
             "extendSlaClock",
             json!({ "caseId": case, "clock": "resolution-1", "reason": "x", "told": "x" }),

@@ -16,6 +16,7 @@ use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
+use parvandeh::vault::Keyring;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -50,7 +51,12 @@ impl System {
 
     /// Starts on a data directory that the caller keeps.
     pub async fn start_in(directory: &Path, clock: impl Clock) -> Self {
-        let mut app = App::open_with_clock(directory, clock).await.unwrap();
+        Self::start_with(directory, Keyring::at(directory.join("keyring")), clock).await
+    }
+
+    /// Starts on a data directory whose keyring stands elsewhere.
+    pub async fn start_with(directory: &Path, keyring: Keyring, clock: impl Clock) -> Self {
+        let mut app = App::open_with(directory, keyring, clock).await.unwrap();
         app.start_read_models(|_| {}).await.unwrap();
         app.start_monitor();
         let (draining, drained) = watch::channel(false);

@@ -24,6 +24,10 @@ impl LogReader {
             let message = format!("there is no log in {}", directory.display());
             return Err(ReadError::Unavailable(message));
         }
+        if super::migration::needs_migration(directory).is_ok_and(|needed| needed) {
+            let error = super::OpenError::Unsealed { path };
+            return Err(ReadError::Unavailable(error.to_string()));
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let log = Connection::open_with_flags(path, flags).map_err(unavailable)?;
         // The last connection to close would otherwise fold the write-ahead log away under the writer's preallocated file.

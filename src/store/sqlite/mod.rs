@@ -11,6 +11,7 @@ mod checkpoint;
 mod index;
 mod log;
 mod log_reader;
+pub mod migration;
 mod open;
 mod published;
 mod reader;

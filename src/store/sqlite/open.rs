@@ -17,7 +17,7 @@ use crate::store::{APPEND_SIZE_BYTES_MAX, ReadError};
 pub(super) const LOG_FILE: &str = "log.db";
 const LOCK_FILE: &str = "LOCK";
 /// Marks the file as ours: "PRVN".
-const APPLICATION_ID: i64 = 0x5052_564E;
+pub(super) const APPLICATION_ID: i64 = 0x5052_564E;
 pub(super) const PAGE_SIZE_BYTES: u64 = 8_192;
 
 /// Why a data directory cannot be opened.
