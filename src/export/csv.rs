@@ -8,7 +8,7 @@ use std::io::Write;
 use super::history::History;
 use super::personal::{self, Personal};
 use super::step::{self, ATTRIBUTES, Step, Value};
-use super::{ExportError, Header, NextBatch, Summary, text};
+use super::{ExportError, Header, Source, Summary, text};
 use crate::csv::{BYTE_ORDER_MARK, line, quoted};
 use crate::vault::VaultError;
 
@@ -31,14 +31,14 @@ const COLUMNS: [&str; 14] = [
 
 pub(super) fn write(
     header: &Header<'_>,
-    next: NextBatch<'_>,
+    source: &mut Source<'_>,
     out: &mut dyn Write,
     summary: &mut Summary,
 ) -> Result<(), ExportError> {
     let mut chunk = String::from(BYTE_ORDER_MARK);
     let columns = COLUMNS.iter().chain(ATTRIBUTES).chain(personal_columns(header.personal));
     line(&mut chunk, columns.map(|column| (*column).to_owned()));
-    while let Some(histories) = next()? {
+    while let Some(histories) = source.next()? {
         for history in &histories {
             summary.unknown += history.unknown;
             summary.cases += u64::from(!history.events.is_empty());

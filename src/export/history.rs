@@ -10,8 +10,8 @@ use super::ExportError;
 use super::index::{CaseIndex, IndexedCase, Run};
 use super::selection::Selection;
 use super::step::{self, Attribute, Value};
-use crate::store::LoggedEvent;
 use crate::store::sqlite::LogReader;
+use crate::store::{Position, ReadError};
 use crate::subscription::generation::Entry;
 use crate::subscription::projector::entry;
 
@@ -65,13 +65,41 @@ pub(super) struct HistoryReader<'a> {
     /// Of the last case that was read.
     number: i64,
     events_read: u64,
-    with_changes: bool,
+    wanted: Wanted,
+}
+
+/// What is wanted beside events.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// The changes of each case.
+    pub changes: bool,
+    /// The envelopes of events.
+    pub envelopes: bool,
 }
 
 impl<'a> HistoryReader<'a> {
-    /// `with_changes` asks for the changes of each case beside its events.
-    pub fn new(log: &'a LogReader, index: &'a CaseIndex, with_changes: bool) -> Self {
-        Self { log, index, number: 0, events_read: 0, with_changes }
+    pub fn new(log: &'a LogReader, index: &'a CaseIndex, wanted: Wanted) -> Self {
+        Self { log, index, number: 0, events_read: 0, wanted }
+    }
+
+    /// The events of an owner that is no case, in the order of time.
+    pub fn owner(&self, number: i64) -> Result<Vec<Recorded<DomainEvent>>, ExportError> {
+        let mut events = Vec::new();
+        for run in self.index.runs(number)? {
+            events.extend(self.read(run)?.into_iter().filter_map(understood));
+        }
+        events.sort_by_key(|event| (event.meta.occurred_at, event.position));
+        Ok(events)
+    }
+
+    fn read(&self, (position, count): Run) -> Result<Vec<Entry>, ReadError> {
+        let after = (position > 1).then(|| Position(position - 1));
+        let limit = usize::try_from(count).unwrap_or(usize::MAX);
+        let events = match self.wanted.envelopes {
+            true => self.log.read_all(after, limit)?,
+            false => self.log.read_all_bare(after, limit)?,
+        };
+        Ok(events.iter().map(entry).collect())
     }
 
     /// Events read so far.
@@ -104,19 +132,19 @@ impl<'a> HistoryReader<'a> {
         }
         self.events_read += count;
         runs.sort_unstable();
-        for ((position, count), case) in runs {
-            cases[case].1.extend(self.log.read_run(position, count)?.iter().map(entry));
+        for (run, case) in runs {
+            cases[case].1.extend(self.read(run)?);
         }
         let histories = cases
             .into_iter()
-            .map(|(case, entries)| History::of(case, entries, selection, self.with_changes));
+            .map(|(case, entries)| History::of(case, entries, selection, self.wanted.changes));
         Ok(Some(histories.collect()))
     }
 }
 
-/// The event that an entry of the log holds, where this program understands it.
-pub(super) fn decode(logged: &LoggedEvent) -> Option<Recorded<DomainEvent>> {
-    match entry(logged) {
+/// The event of an entry, where this program understands it.
+fn understood(entry: Entry) -> Option<Recorded<DomainEvent>> {
+    match entry {
         Entry::Event(event) => Some(*event),
         Entry::Unknown { .. } => None,
     }

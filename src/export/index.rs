@@ -91,7 +91,7 @@ impl CaseIndex {
         let mut after = 0;
         while after < head {
             let limit = usize::try_from(head - after).unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
-            let page = log.read_all((after > 0).then_some(Position(after)), limit)?;
+            let page = log.read_all_bare((after > 0).then_some(Position(after)), limit)?;
             let Some(last) = page.last() else { break };
             after = last.position.0;
             builder.add_page(&page, selection).map_err(IndexError)?;

@@ -21,7 +21,7 @@ mod xes;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use self::history::{History, HistoryReader};
+use self::history::{History, HistoryReader, Wanted};
 use self::index::{CaseIndex, IndexError};
 use self::personal::Personal;
 pub use self::selection::Selection;
@@ -125,17 +125,17 @@ pub fn export(
     let total = 2 * head;
     let index = CaseIndex::build(log, head, selection, &mut |done| ask(watch, done, total))?;
     let header = Header { log_id: log.id()?, head, selection, personal };
-    let mut histories = HistoryReader::new(log, &index, format == Format::Ocel);
-    let mut summary = Summary::default();
-    let mut next = || -> Result<Option<Vec<History>>, ExportError> {
-        let batch = histories.next_batch(selection)?;
-        ask(watch, head + histories.events_read().min(head), total)?;
-        Ok(batch)
+    let wanted = Wanted {
+        changes: format == Format::Ocel,
+        envelopes: matches!(personal, Personal::Included { .. }),
     };
+    let histories = HistoryReader::new(log, &index, wanted);
+    let mut source = Source { histories, selection, head, watch };
+    let mut summary = Summary::default();
     match format {
-        Format::Xes => xes::write(&header, &mut next, out, &mut summary)?,
-        Format::Ocel => ocel::write(&header, &index, log, &mut next, out, &mut summary)?,
-        Format::Csv => csv::write(&header, &mut next, out, &mut summary)?,
+        Format::Xes => xes::write(&header, &mut source, out, &mut summary)?,
+        Format::Ocel => ocel::write(&header, &index, &mut source, out, &mut summary)?,
+        Format::Csv => csv::write(&header, &mut source, out, &mut summary)?,
     }
     out.flush()?;
     Ok(summary)
@@ -157,5 +157,20 @@ struct Header<'a> {
     personal: &'a Personal,
 }
 
-/// Gives the next cases, `None` after the last.
-type NextBatch<'a> = &'a mut dyn FnMut() -> Result<Option<Vec<History>>, ExportError>;
+/// Where the cases come from.
+struct Source<'a> {
+    histories: HistoryReader<'a>,
+    selection: &'a Selection,
+    head: u64,
+    watch: Watch<'a>,
+}
+
+impl Source<'_> {
+    /// The next cases, `None` after the last.
+    fn next(&mut self) -> Result<Option<Vec<History>>, ExportError> {
+        let batch = self.histories.next_batch(self.selection)?;
+        let read = self.histories.events_read().min(self.head);
+        ask(self.watch, self.head + read, 2 * self.head)?;
+        Ok(batch)
+    }
+}

@@ -19,25 +19,23 @@ use parvandeh_domain::log::DomainEvent;
 
 use self::objects::{Objects, case, clock, customer, message};
 use self::parts::{Event, Relationship};
-use super::history::{History, decode};
+use super::history::History;
 use super::index::CaseIndex;
 use super::personal;
 use super::step::{self, Step, Value};
-use super::{ExportError, Header, NextBatch, Summary};
-use crate::store::sqlite::LogReader;
+use super::{ExportError, Header, Source, Summary};
 
 pub(super) fn write(
     header: &Header<'_>,
     index: &CaseIndex,
-    log: &LogReader,
-    next: NextBatch<'_>,
+    source: &mut Source<'_>,
     out: &mut dyn Write,
     summary: &mut Summary,
 ) -> Result<(), ExportError> {
     let mut writer =
         Writer { header, index, objects: Objects::new()?, chunk: Vec::new(), events: 0 };
     out.write_all(b"{\"events\":[")?;
-    while let Some(histories) = next()? {
+    while let Some(histories) = source.next()? {
         for history in &histories {
             summary.unknown += history.unknown;
             summary.cases += 1;
@@ -45,7 +43,7 @@ pub(super) fn write(
         }
         writer.hand_on(out)?;
     }
-    writer.customers(log, out)?;
+    writer.customers(source, out)?;
     summary.events = writer.events;
     let objects = &writer.objects;
     out.write_all(b"\n],\"objects\":[")?;
@@ -147,7 +145,7 @@ impl Writer<'_> {
     }
 
     /// The customers of the cases, and what happened to them.
-    fn customers(&mut self, log: &LogReader, out: &mut dyn Write) -> Result<(), ExportError> {
+    fn customers(&mut self, source: &Source<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
         let mut after = None;
         loop {
             let page = self.objects.customers(after, CUSTOMERS_MAX)?;
@@ -155,11 +153,7 @@ impl Writer<'_> {
             after = Some(*last);
             for id in page {
                 let Some(number) = self.index.customer(id)? else { continue };
-                let mut events = Vec::new();
-                for (position, count) in self.index.runs(number)? {
-                    events.extend(log.read_run(position, count)?.iter().filter_map(decode));
-                }
-                events.sort_by_key(|event| (event.meta.occurred_at, event.position));
+                let events = source.histories.owner(number)?;
                 self.objects.add_customer(self.header, id, &events)?;
                 for event in &events {
                     self.customer_event(event)?;

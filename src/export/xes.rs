@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::history::History;
 use super::personal::{self, Personal};
 use super::step::{self, Step, Value};
-use super::{ExportError, Header, NextBatch, Summary, text};
+use super::{ExportError, Header, Source, Summary, text};
 use crate::vault::VaultError;
 
 const EXTENSIONS: [(&str, &str); 4] = [
@@ -25,13 +25,13 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 pub(super) fn write(
     header: &Header<'_>,
-    next: NextBatch<'_>,
+    source: &mut Source<'_>,
     out: &mut dyn Write,
     summary: &mut Summary,
 ) -> Result<(), ExportError> {
     let mut file = Document(String::with_capacity(2 * CHUNK_BYTES));
     file.begin(header);
-    while let Some(histories) = next()? {
+    while let Some(histories) = source.next()? {
         for history in &histories {
             summary.unknown += history.unknown;
             file.trace(header, history, summary)?;

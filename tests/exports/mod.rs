@@ -300,6 +300,8 @@ async fn work_on_an_imported_case_is_an_activity_and_what_the_import_added_is_no
 /// Appends cases of many notes each, quicker than by commands.
 async fn fill(directory: &Path, cases: u32, notes: u32) {
     let store = SqliteStore::open(directory).unwrap();
+    // A log without its keys is one from which they were lost.
+    drop(Vault::open(directory, Keyring::at(directory.join("keyring"))).unwrap());
     for case in 0..cases {
         let id = case_id(&case.to_string());
         let moment: Timestamp = at("2026-03-01T00:00:00Z");
