@@ -243,6 +243,10 @@ impl ReadModel for CustomerProfile {
          CREATE INDEX customer_profile_erasure ON customer_profile (id) WHERE erasure IS NOT NULL"
     }
 
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("customer_profile", "name"), ("customer_profile", "contact_points")]
+    }
+
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         let DomainEvent::Customer(id, customer_event) = &event.event else { return Ok(()) };
         if let Some(row) = CustomerRow::registered(*id, customer_event, event) {

@@ -37,6 +37,12 @@ pub trait ReadModel: Send {
     /// The statements that create its secondary indexes. A rebuild creates them at its end, which is much quicker.
     fn indexes(&self) -> &'static str;
 
+    /// The columns that hold envelopes of personal data or blind indexes of it, as pairs of table and column. What stands in them
+    /// depends on keys and goes with an erasure, so it is no part of the state that machines compare.
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Takes in one event; may read its own tables, and writes nothing yet.
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()>;
 

@@ -290,6 +290,13 @@ pub fn publications(db: &Connection, until: Timestamp) -> rusqlite::Result<Vec<P
     Ok(publications)
 }
 
+/// The streams of all policies and calendars, by name.
+pub fn streams(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached("SELECT DISTINCT kind || '-' || id FROM sla_reference ORDER BY 1")?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
 /// What a published document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReferenceKind {

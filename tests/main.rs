@@ -1,6 +1,7 @@
 //! Everything that is tested through the public interface, as one binary, because linking takes longer than running.
 
 mod as_of;
+mod audit;
 mod authorisation;
 mod bad_input;
 mod breach_feed;
@@ -17,6 +18,7 @@ mod merges;
 mod migration;
 mod plain_rows;
 mod projections;
+mod replay;
 mod sla_cli;
 mod sla_drafts;
 mod sla_facts;

@@ -3,6 +3,15 @@
 //! Exit codes, for scripts: see [`Exit`]. What a command answers goes to standard output; what it says meanwhile (progress, log lines)
 //! goes to standard error.
 
+/// Adds a line to a text, which cannot fail. Whoever uses it imports `std::fmt::Write`.
+macro_rules! line {
+    ($out:ident $(, $($argument:tt)+)?) => {{
+        $( let _ = write!($out, $($argument)+); )?
+        $out.push('\n');
+    }};
+}
+
+mod audit;
 mod calendar;
 mod case_log;
 mod export;
@@ -149,10 +158,16 @@ enum Command {
         /// What was known at this time (RFC 3339).
         #[arg(long, value_name = "TIME")]
         as_of: Option<jiff::Timestamp>,
+        /// Only this step, with the whole state after it; steps are counted from 1.
+        #[arg(long, value_name = "NUMBER")]
+        step: Option<u64>,
         /// How the replay is written.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Build the read models anew beside those in service, and compare. Works beside a running server.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Check, test, explain, simulate and prove service levels.
     #[command(subcommand)]
     Sla(sla::SlaCommand),
@@ -250,7 +265,10 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
             runtime()?.block_on(import::import(config, &source, &mapping, stop_on_error, format))
         }
         Command::Calendar(command) => calendar::calendar(&command),
-        Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
+        Command::Replay { case, as_of, step, format } => {
+            replay::replay(&config, &case, as_of, step, format)
+        }
+        Command::Audit(command) => audit::audit(&config, &command),
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Export(arguments) => runtime()?.block_on(export::export(config, arguments)),
         Command::Keys(command) => keys::keys(&config, &command),

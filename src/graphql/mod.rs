@@ -27,6 +27,7 @@ mod personal;
 mod plain_rows;
 mod privacy_mutations;
 mod reference_data;
+mod replay;
 mod root;
 pub mod scalar;
 mod scan;
