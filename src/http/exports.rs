@@ -332,6 +332,7 @@ impl Write for Pieces<'_> {
         let piece = &piece[..piece.len().min(PIECE_BYTES)];
         self.handle.block_on(async {
             tokio::select! {
+                biased;
                 sent = sender.send(Bytes::copy_from_slice(piece)) => {
                     sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the caller has left"))
                 }
@@ -346,5 +347,48 @@ impl Write for Pieces<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A caller for whom one piece may wait, the switch that stops the server, and how the pieces come.
+    fn caller() -> (Pieces<'static>, watch::Sender<bool>, mpsc::Receiver<Bytes>) {
+        let handle = Box::leak(Box::new(Handle::current()));
+        let (stop, draining) = watch::channel(false);
+        let (sender, pieces) = mpsc::channel(1);
+        let silence_max = Duration::from_millis(20);
+        (Pieces { sender, handle, draining, silence_max }, stop, pieces)
+    }
+
+    async fn write_twice(mut out: Pieces<'static>) -> io::ErrorKind {
+        let write = move || {
+            assert_eq!(out.write(&[0; 2 * PIECE_BYTES]).unwrap(), PIECE_BYTES);
+            out.write(b"more").unwrap_err().kind()
+        };
+        tokio::task::spawn_blocking(write).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_takes_nothing_or_leaves_ends_the_export() {
+        let (out, _stop, pieces) = caller();
+        assert_eq!(write_twice(out).await, io::ErrorKind::TimedOut);
+        drop(pieces);
+
+        let (mut out, _stop, pieces) = caller();
+        drop(pieces);
+        let left = move || out.write(b"more").unwrap_err().kind();
+        let left = tokio::task::spawn_blocking(left).await.unwrap();
+        assert_eq!(left, io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stops_does_not_wait_for_a_caller() {
+        let (mut out, stop, _pieces) = caller();
+        out.silence_max = Duration::from_secs(3_600);
+        stop.send_replace(true);
+        assert_eq!(write_twice(out).await, io::ErrorKind::Other);
     }
 }
