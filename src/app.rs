@@ -22,7 +22,7 @@ use crate::graphql::validated::ValidatingOnce;
 use crate::graphql::{self, Services};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
-use crate::subscription::projector::ProjectorError;
+use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 
@@ -111,7 +111,10 @@ impl App {
             publish_first_policy(&commands).await?;
         }
         Ok(Self {
-            read_models: ReadModels::new(directory, port),
+            read_models: ReadModels::new(
+                directory,
+                Source { store: port, vault: Some(vault.clone()) },
+            ),
             merges: Merges::new(commands.clone()),
             store,
             vault,
