@@ -150,6 +150,9 @@ impl Eraser {
                 Err(error) => return Err(error),
             }
         }
+        if let Some(head) = self.store.head() {
+            self.read_models.wait_for(head).await?;
+        }
         let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
         for id in &unfinished {
             let done = self.carry_out(*id).await?;
