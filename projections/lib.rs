@@ -16,6 +16,7 @@ pub mod clock_filter;
 pub mod column;
 pub mod command_receipts;
 pub mod customer_profile;
+pub mod customer_search;
 pub mod page;
 pub mod rows;
 pub mod scope;
@@ -59,6 +60,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("case_summary", || Box::new(case_summary::CaseSummary::default())),
     ("case_merges", || Box::new(case_merges::CaseMerges::default())),
     ("case_timeline", || Box::new(case_timeline::CaseTimeline::default())),
+    ("customer_search", || Box::new(customer_search::CustomerSearch::default())),
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),

@@ -20,6 +20,7 @@ pub mod import;
 pub mod local_time;
 pub mod metrics;
 pub mod principal;
+pub mod proof;
 pub mod replay;
 pub mod sealing;
 pub mod store;

@@ -20,12 +20,14 @@ mod keys;
 mod maintenance;
 pub mod migrate;
 mod progress;
+mod proof;
 mod replay;
 mod schema;
 mod serve;
 mod sla;
 mod subject_export;
 mod token;
+mod verify;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -42,7 +44,7 @@ use crate::store::sqlite::OpenError;
 use crate::vault::VaultError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
-stand, a certificate that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
+stand, a certificate or a log that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
 file differs); 4 the data directory is in use by another process; 5 the configuration cannot be used; 6 not found.";
 
 /// How a command ended.
@@ -174,6 +176,12 @@ enum Command {
     /// Rotate and count the keys of personal data.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// The signed checkpoint of the log, and proofs about its events. Works beside a running server.
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
+    /// Verify that nothing in the log was changed, dropped, added or moved: of a data directory (beside a running server too), of a bundle
+    /// (offline), or of a server.
+    Verify(verify::VerifyArguments),
     /// Build the read models anew from the log.
     Rebuild,
     /// Bring a log of an earlier release to this one's form: personal data move into the vault.
@@ -271,6 +279,8 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Audit(command) => audit::audit(&config, &command),
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Keys(command) => keys::keys(&config, &command),
+        Command::Proof(command) => proof::proof(&config, &command),
+        Command::Verify(arguments) => verify::verify(&config, &arguments),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Migrate => migrate::migrate(&config),
         Command::Backup { target } => maintenance::backup(&config, &target),

@@ -158,7 +158,11 @@ impl Eraser {
         self.catch_up().await?;
         let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
         for id in &unfinished {
-            self.carry_out(*id).await?;
+            let done = self.carry_out(*id).await?;
+            // Whoever is served from now on sees that it is done.
+            if let Some(position) = done.position {
+                self.read_models.wait_for(position).await?;
+            }
         }
         // Whoever asks after the start is shown the receipts.
         self.catch_up().await?;

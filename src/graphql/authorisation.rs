@@ -35,6 +35,8 @@ const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, Privacy
 const PRIVACY_OFFICERS: Roles = Roles::of(&[PrivacyOfficer]);
 /// Those who check it all, and whoever answers for personal data.
 const PRIVACY_READERS: Roles = Roles::of(&[Auditor, Supervisor, PrivacyOfficer]);
+/// Those who verify the log, and those who answer for its running.
+const PROVERS: Roles = Roles::of(&[Auditor, Admin]);
 /// Those who look after who reads what.
 const ACCESS_LOG_READERS: Roles = Roles::of(&[Auditor, PrivacyOfficer]);
 /// Those, and the customers whose data were read.
@@ -49,6 +51,7 @@ pub const FIELDS: FieldTable = &[
     ("Query", CUSTOMER_READERS, &["customer", "customers"]),
     ("Query", STAFF, &["slaCompliance", "slaAtRisk", "slaAttribution", "slaBreaches", "slaFacts"]),
     ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
+    ("Query", PROVERS, &["proofCheckpoint", "inclusionProof", "consistencyProof"]),
     ("Query", ACCESS_LOG_READERS, &["accessLog"]),
     // Subscriptions
     ("Subscription", READERS, &["caseEvents"]),
@@ -441,6 +444,14 @@ pub const FIELDS: FieldTable = &[
         REFERENCE_READERS,
         &["id", "version", "effectiveFrom", "publishedAt", "document"],
     ),
+    // Proof
+    ("ProofCheckpoint", PROVERS, &["note", "origin", "size", "root", "verifierKey", "storedAt"]),
+    (
+        "InclusionProof",
+        PROVERS,
+        &["position", "index", "treeSize", "leaf", "leafHash", "hashes", "root", "checkpoint"],
+    ),
+    ("ConsistencyProof", PROVERS, &["from", "to", "fromRoot", "toRoot", "hashes", "checkpoint"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

@@ -15,6 +15,7 @@ use crate::command::merge::Merges;
 use crate::command::policy;
 use crate::error::RequestError;
 use crate::principal::Principal;
+use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::Vault;
@@ -37,6 +38,8 @@ pub struct Services {
     pub idempotency: Idempotency,
     /// Answers queries.
     pub read_models: Arc<ReadModels>,
+    /// Proves what is in the log.
+    pub proof: Arc<Proof>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Lets one simulation of service levels run at a time.

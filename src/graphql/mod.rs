@@ -27,6 +27,7 @@ pub mod permissions;
 mod personal;
 mod plain_rows;
 mod privacy_mutations;
+mod proof;
 pub mod recorded;
 mod reference_data;
 mod replay;

@@ -1,4 +1,4 @@
-//! HTTP: transports of GraphQL, reports as CSV, authentication, health and metrics.
+//! HTTP: transports of GraphQL, reports as CSV, the proof's tiles, authentication, health and metrics.
 
 pub mod authentication;
 mod authentication_error;
@@ -10,6 +10,7 @@ mod keys;
 pub mod media;
 pub mod metrics;
 pub mod origin;
+mod proof;
 mod purpose;
 mod reports;
 pub mod server;

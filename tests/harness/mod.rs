@@ -70,6 +70,7 @@ impl System {
         prepare(&mut app);
         app.start_read_models(|_| {}).await.unwrap();
         app.start_monitor();
+        app.start_proof().unwrap();
         let (draining, drained) = watch::channel(false);
         let config = ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

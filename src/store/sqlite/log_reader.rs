@@ -12,8 +12,8 @@ use crate::store::{LoggedEvent, Position, ReadError};
 
 /// Reads the log of a data directory without taking its lock: SQLite lets readers stand beside the one writer.
 pub struct LogReader {
-    log: Connection,
-    type_names: Arc<TypeNames>,
+    pub(super) log: Connection,
+    pub(super) type_names: Arc<TypeNames>,
 }
 
 impl LogReader {
@@ -33,6 +33,13 @@ impl LogReader {
         // The last connection to close would otherwise fold the write-ahead log away under the writer's preallocated file.
         log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(unavailable)?;
         Ok(Self { log, type_names: Arc::new(TypeNames::default()) })
+    }
+
+    /// The log's id.
+    pub fn store_id(&self) -> Result<Uuid, ReadError> {
+        let id = log::store_id(&self.log).map_err(|error| log::failed(0, error))?;
+        let id = id.and_then(|id| id.parse().ok());
+        id.ok_or_else(|| log::corrupt(0, "the log has no id"))
     }
 
     /// At most `limit` events after a position, in the order of the log.
