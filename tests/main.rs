@@ -10,6 +10,7 @@ mod cases;
 mod durability;
 mod erasure;
 mod event_fixtures;
+mod exports;
 mod harness;
 mod idempotency;
 mod import;

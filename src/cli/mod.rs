@@ -14,6 +14,7 @@ macro_rules! line {
 mod audit;
 mod calendar;
 mod case_log;
+mod export;
 mod file;
 mod import;
 mod keys;
@@ -173,6 +174,8 @@ enum Command {
     /// Check, test, explain, simulate and prove service levels.
     #[command(subcommand)]
     Sla(sla::SlaCommand),
+    /// Write the cases for other programs: XES and OCEL for process mining, CSV. Works beside a running server.
+    Export(export::ExportArguments),
     /// Rotate and count the keys of personal data.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -278,6 +281,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         }
         Command::Audit(command) => audit::audit(&config, &command),
         Command::Sla(command) => sla::sla(&config, &command),
+        Command::Export(arguments) => runtime()?.block_on(export::export(config, arguments)),
         Command::Keys(command) => keys::keys(&config, &command),
         Command::Proof(command) => proof::proof(&config, &command),
         Command::Verify(arguments) => verify::verify(&config, &arguments),

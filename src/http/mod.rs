@@ -1,8 +1,9 @@
-//! HTTP: transports of GraphQL, reports as CSV, the proof's tiles, authentication, health and metrics.
+//! HTTP: transports of GraphQL, reports as CSV, exports, the proof's tiles, authentication, health and metrics.
 
 pub mod authentication;
 mod authentication_error;
 pub mod errors;
+mod exports;
 mod graphiql;
 mod graphql;
 pub mod health;

@@ -5,7 +5,6 @@
 //! page, however long the file becomes. What is refused is refused before the file begins, as GraphQL refuses it; a failure in the middle
 //! breaks the connection off, so that a short file is never taken for a whole one.
 
-mod csv;
 mod definition;
 
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use serde_json::{Map, Value};
 
 use self::definition::{Paging, Report};
 use crate::access::Purpose;
+use crate::csv;
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::parameters::Parameters;
 use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};

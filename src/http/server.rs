@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{health, metrics, proof, subject_export, transport};
+use super::{exports, health, metrics, proof, subject_export, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -83,14 +83,17 @@ pub fn server(
         Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
     let readiness = readiness(app);
     let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
+    let exports =
+        exports::resource(app.directory().to_owned(), app.vault.clone(), transport.clone());
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());
-        let (proof, exporter) = (proof.clone(), exporter.clone());
+        let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
         HttpApp::new().configure(move |service| {
             proof::configure(service, transport.clone(), proof);
             subject_export::configure(service, transport.clone(), exporter);
             transport::configure(service, transport);
+            exports(service);
             health::configure(service, readiness, registry);
         })
     })

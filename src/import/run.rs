@@ -20,6 +20,8 @@ use crate::clock::to_microsecond;
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::store::{APPEND_EVENTS_MAX, StreamId};
 
+/// Who records what is imported, as the log names them: a service of this name.
+pub const ACTOR: &str = "import";
 /// Cases imported side by side: the log commits them together.
 const CONCURRENT_CASES_MAX: usize = 64;
 /// Problems that are kept with their text; more are only counted.
@@ -74,7 +76,7 @@ pub async fn run(
 ) -> Result<ImportReport, ImportError> {
     let reader = read(source, mapping)?;
     let mut report = ImportReport::default();
-    let actor = Arc::new(Actor { kind: ActorKind::Service, id: "import".to_owned() });
+    let actor = Arc::new(Actor { kind: ActorKind::Service, id: ACTOR.to_owned() });
     let cases = read_aside(reader);
     let mut imports = std::pin::pin!(
         stream::unfold(cases, |mut cases| async { Some((cases.recv().await?, cases)) })

@@ -3,7 +3,7 @@
 use actix_web::web;
 use serde_json::{Map, Value, json};
 
-use super::csv;
+use crate::csv;
 use crate::error::RequestError;
 
 /// A report.

@@ -389,13 +389,24 @@ pub(super) fn read(
     limit: usize,
     type_names: &TypeNames,
 ) -> Result<Vec<LoggedEvent>, ReadError> {
+    let mut events = read_bare(log, after, limit, type_names)?;
+    attach_envelopes(log, &mut events)?;
+    Ok(events)
+}
+
+/// [`read`] without the envelopes.
+pub(super) fn read_bare(
+    log: &Connection,
+    after: u64,
+    limit: usize,
+    type_names: &TypeNames,
+) -> Result<Vec<LoggedEvent>, ReadError> {
     let mut events = Vec::with_capacity(limit);
     if limit > 0 {
         for_each_row(log, after, |row| {
             row.decode(after, limit, type_names, &mut events)?;
             Ok::<_, ReadError>(events.len() < limit)
         })?;
-        attach_envelopes(log, &mut events)?;
     }
     Ok(events)
 }

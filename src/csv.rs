@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 /// A file begins with it: without it Excel takes UTF-8 for the machine's old code page and shows Persian as garbage. Others skip it.
-pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Adds a line.
-pub(super) fn line(text: &mut String, cells: impl IntoIterator<Item = String>) {
+pub fn line(text: &mut String, cells: impl IntoIterator<Item = String>) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index > 0 {
             text.push(',');
@@ -17,7 +17,7 @@ pub(super) fn line(text: &mut String, cells: impl IntoIterator<Item = String>) {
 }
 
 /// A value as a cell. Texts are made safe; numbers are written as they are, and lists as one text.
-pub(super) fn cell(value: &Value) -> String {
+pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
@@ -32,7 +32,7 @@ pub(super) fn cell(value: &Value) -> String {
 
 /// A text as a cell. One that a spreadsheet would take for a formula gets an apostrophe before it, so that it is shown and not computed;
 /// in quotes alone it would be computed all the same.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let mark = if is_formula { "'" } else { "" };
     if is_formula || text.contains(['"', ',', '\r', '\n']) {
