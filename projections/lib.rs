@@ -7,6 +7,7 @@
 //! A read model never rejects an event: it makes of it what it can and goes on. It holds its changes in memory while a batch of
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
+pub mod access_log;
 pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
@@ -64,6 +65,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
+    ("access_log", || Box::new(access_log::AccessLog::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

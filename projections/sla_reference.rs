@@ -216,7 +216,10 @@ impl ReadModel for SlaReference {
             DomainEvent::Calendar(id, CalendarEvent::Published(published)) => {
                 self.add(event, ReferenceKind::Calendar, id.as_str(), published);
             }
-            DomainEvent::Case(..) | DomainEvent::Customer(..) | DomainEvent::Clock(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Customer(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Access(..) => {}
         }
         Ok(())
     }
@@ -246,7 +249,10 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
         match &publication.event {
             DomainEvent::Policy(id, event) => reference.policy_published(id, event),
             DomainEvent::Calendar(id, event) => reference.calendar_published(id, event),
-            DomainEvent::Case(..) | DomainEvent::Customer(..) | DomainEvent::Clock(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Customer(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Access(..) => {}
         }
     }
     Ok(reference)

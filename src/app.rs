@@ -12,16 +12,19 @@ use parvandeh_domain::policy::{
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::access::AccessLog;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
-use crate::graphql::validated::ValidatingOnce;
+use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
+use crate::proof::service::Proof;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
+use crate::subject_export::SubjectExporter;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
@@ -64,6 +67,8 @@ pub struct App {
     pub store: Arc<SqliteStore>,
     /// Seals and opens personal data.
     pub vault: Arc<Vault>,
+    /// Records who read whose personal data.
+    pub access_log: Arc<AccessLog>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
@@ -72,9 +77,14 @@ pub struct App {
     pub read_models: Arc<ReadModels>,
     /// Tells the time, never backwards.
     pub clock: Arc<dyn Clock>,
+    /// Proves what is in the log.
+    pub proof: Arc<Proof>,
     directory: PathBuf,
+    keyring: Keyring,
     stop: watch::Sender<bool>,
     monitor: Option<JoinHandle<()>>,
+    stop_proof: watch::Sender<bool>,
+    proof_builder: Option<std::thread::JoinHandle<()>>,
 }
 
 impl App {
@@ -102,7 +112,7 @@ impl App {
         if store.head().is_some() && !KeyStore::exists(directory) {
             return Err(StartError::KeysMissing { directory: directory.to_owned() });
         }
-        let vault = open_vault(directory, keyring).await?;
+        let vault = open_vault(directory, keyring.clone()).await?;
         let port: Arc<dyn EventStore> = store.clone();
         let floor = latest_recorded_at(&port).await?;
         let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
@@ -110,19 +120,25 @@ impl App {
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
+        let access_log = AccessLog::new(port.clone(), clock.clone());
         Ok(Self {
             read_models: ReadModels::new(
                 directory,
                 Source { store: port, vault: Some(vault.clone()) },
             ),
+            access_log: Arc::new(access_log),
             merges: Merges::new(commands.clone()),
+            proof: Arc::new(Proof::new(store.clone(), directory)),
             store,
             vault,
             commands,
             clock,
             directory: directory.to_owned(),
+            keyring,
             stop: watch::channel(false).0,
             monitor: None,
+            stop_proof: watch::channel(false).0,
+            proof_builder: None,
         })
     }
 
@@ -163,19 +179,38 @@ impl App {
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
     }
 
+    /// Lets a thread follow the log and sign checkpoints of it.
+    pub fn start_proof(&mut self) -> std::io::Result<()> {
+        self.proof_builder = Some(self.proof.start(&self.keyring, self.stop_proof.subscribe())?);
+        Ok(())
+    }
+
     /// The GraphQL schema over this system.
-    pub fn schema(&self) -> ValidatingOnce {
+    pub fn schema(&self) -> Recorded {
         graphql::schema(Services {
             store: self.store.clone(),
             vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
             eraser: self.eraser(),
             idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
+            proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// What exports everything about one customer.
+    pub fn subject_exporter(&self) -> SubjectExporter {
+        SubjectExporter {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// The data directory.
@@ -183,7 +218,7 @@ impl App {
         &self.directory
     }
 
-    /// Ends the monitor and the read models, and closes the log unless somebody still reads it.
+    /// Ends the monitor, the read models and the proof's thread, and closes the log unless somebody still reads it.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if let Some(monitor) = self.monitor.take()
@@ -192,8 +227,15 @@ impl App {
             tracing::error!(%error, "the SLA monitor ended badly");
         }
         self.read_models.stop().await;
-        let Self { store, commands, merges, read_models, .. } = self;
-        drop((commands, merges, read_models));
+        // Last of those that follow the log, so that a checkpoint covers what the others have written.
+        self.stop_proof.send_replace(true);
+        if let Some(builder) = self.proof_builder.take()
+            && !matches!(tokio::task::spawn_blocking(move || builder.join()).await, Ok(Ok(())))
+        {
+            tracing::error!("the thread of the proof ended badly");
+        }
+        let Self { store, commands, merges, read_models, access_log, proof, .. } = self;
+        drop((commands, merges, read_models, access_log, proof));
         match Arc::into_inner(store) {
             // Closing waits for the store's threads.
             Some(store) => {

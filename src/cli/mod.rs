@@ -21,11 +21,14 @@ mod keys;
 mod maintenance;
 pub mod migrate;
 mod progress;
+mod proof;
 mod replay;
 mod schema;
 mod serve;
 mod sla;
+mod subject_export;
 mod token;
+mod verify;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -42,7 +45,7 @@ use crate::store::sqlite::OpenError;
 use crate::vault::VaultError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
-stand, a certificate that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
+stand, a certificate or a log that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
 file differs); 4 the data directory is in use by another process; 5 the configuration cannot be used; 6 not found.";
 
 /// How a command ended.
@@ -176,6 +179,12 @@ enum Command {
     /// Rotate and count the keys of personal data.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// The signed checkpoint of the log, and proofs about its events. Works beside a running server.
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
+    /// Verify that nothing in the log was changed, dropped, added or moved: of a data directory (beside a running server too), of a bundle
+    /// (offline), or of a server.
+    Verify(verify::VerifyArguments),
     /// Build the read models anew from the log.
     Rebuild,
     /// Bring a log of an earlier release to this one's form: personal data move into the vault.
@@ -185,6 +194,8 @@ enum Command {
         /// The new directory.
         target: PathBuf,
     },
+    /// Write everything about one customer into files. Beside a running server: GET /subjects/<global id>/export.
+    SubjectExport(subject_export::SubjectExportArguments),
     /// Write the published contracts: the GraphQL schema and the JSON Schema of every event.
     Schema {
         /// Compare with what is there instead, and fail when it differs.
@@ -272,9 +283,14 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Export(arguments) => runtime()?.block_on(export::export(config, arguments)),
         Command::Keys(command) => keys::keys(&config, &command),
+        Command::Proof(command) => proof::proof(&config, &command),
+        Command::Verify(arguments) => verify::verify(&config, &arguments),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Migrate => migrate::migrate(&config),
         Command::Backup { target } => maintenance::backup(&config, &target),
+        Command::SubjectExport(arguments) => {
+            runtime()?.block_on(subject_export::subject_export(&config, arguments))
+        }
         Command::Schema { check, directory } => schema::schema(&directory, check),
         Command::Token(arguments) => token::token(&config, &arguments),
         Command::Config(ConfigCommand::Check) => check_config(&config),

@@ -70,7 +70,10 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
     match &event.event {
         DomainEvent::Case(id, said) => Some(TimelineEntry::of(*id, said, event)),
         DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, event),
-        DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => None,
+        DomainEvent::Customer(..)
+        | DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Access(..) => None,
     }
 }
 
@@ -106,6 +109,7 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Clock(_, fact) => format!("clock event {revision}: {}", fact.subject().clock),
         DomainEvent::Policy(id, _) => format!("policy {id} version {}", revision + 1),
         DomainEvent::Calendar(id, _) => format!("calendar {id} version {}", revision + 1),
+        DomainEvent::Access(day, _) => format!("access log of {day}, event {revision}"),
     }
 }
 

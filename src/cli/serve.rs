@@ -30,6 +30,7 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     app.start_read_models(move |position| shown.set_position(position)).await?;
     progress.finish_and_clear();
     app.start_monitor();
+    app.start_proof()?;
 
     let (draining, drained) = watch::channel(false);
     let settings = ServerConfig {

@@ -135,7 +135,10 @@ impl Writer<'_> {
                 let version = (subject.policy_id.as_str(), subject.policy_version);
                 relate(self.objects.policy(version)?, "policy version");
             }
-            DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {}
+            DomainEvent::Customer(..)
+            | DomainEvent::Policy(..)
+            | DomainEvent::Calendar(..)
+            | DomainEvent::Access(..) => {}
         }
         Ok(related)
     }

@@ -230,6 +230,7 @@ pub(super) fn name(event: &DomainEvent) -> &str {
         },
         DomainEvent::Policy(_, PolicyEvent::Published(_)) => "Policy published",
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
+        DomainEvent::Access(..) => "Access recorded",
     }
 }
 
@@ -239,7 +240,7 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Case(_, event) => of_case(event),
         DomainEvent::Clock(_, event) => of_clock(event),
         DomainEvent::Customer(_, event) => of_customer(event),
-        DomainEvent::Policy(..) | DomainEvent::Calendar(..) => Vec::new(),
+        DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => Vec::new(),
     }
 }
 

@@ -35,6 +35,12 @@ const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, Privacy
 const PRIVACY_OFFICERS: Roles = Roles::of(&[PrivacyOfficer]);
 /// Those who check it all, and whoever answers for personal data.
 const PRIVACY_READERS: Roles = Roles::of(&[Auditor, Supervisor, PrivacyOfficer]);
+/// Those who verify the log, and those who answer for its running.
+const PROVERS: Roles = Roles::of(&[Auditor, Admin]);
+/// Those who look after who reads what.
+const ACCESS_LOG_READERS: Roles = Roles::of(&[Auditor, PrivacyOfficer]);
+/// Those, and the customers whose data were read.
+const ACCESS_LOG_READERS_AND_CUSTOMERS: Roles = Roles::of(&[Auditor, PrivacyOfficer, Customer]);
 /// Those who run the installation.
 const ADMINS: Roles = Roles::of(&[Admin]);
 
@@ -45,6 +51,8 @@ pub const FIELDS: FieldTable = &[
     ("Query", CUSTOMER_READERS, &["customer", "customers"]),
     ("Query", STAFF, &["slaCompliance", "slaAtRisk", "slaAttribution", "slaBreaches", "slaFacts"]),
     ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
+    ("Query", PROVERS, &["proofCheckpoint", "inclusionProof", "consistencyProof"]),
+    ("Query", ACCESS_LOG_READERS, &["accessLog"]),
     // Subscriptions
     ("Subscription", READERS, &["caseEvents"]),
     ("Subscription", STAFF, &["slaBreaches", "slaFacts"]),
@@ -224,6 +232,21 @@ pub const FIELDS: FieldTable = &[
     ),
     ("Customer", READERS, &["cases"]),
     ("Customer", PRIVACY_READERS, &["legalHold", "erasure"]),
+    ("Customer", ACCESS_LOG_READERS_AND_CUSTOMERS, &["accessLog"]),
+    (
+        "AccessRecordConnection",
+        ACCESS_LOG_READERS_AND_CUSTOMERS,
+        &["pageInfo", "edges", "nodes", "totalCount"],
+    ),
+    ("AccessRecordEdge", ACCESS_LOG_READERS_AND_CUSTOMERS, &["node", "cursor"]),
+    (
+        "AccessRecord",
+        ACCESS_LOG_READERS_AND_CUSTOMERS,
+        &["at", "data", "readerRole", "purpose", "operation", "subject", "eventId"],
+    ),
+    // Customers learn in which role somebody read, not who it was.
+    ("AccessRecord", ACCESS_LOG_READERS, &["reader"]),
+    ("AccessSubject", ACCESS_LOG_READERS_AND_CUSTOMERS, &["customerId", "caseId"]),
     ("ContactPoint", CUSTOMER_READERS, &["kind", "value", "erased"]),
     ("Consent", CUSTOMER_READERS, &["purpose", "channel", "givenAt", "eventId"]),
     ("Erasure", PRIVACY_READERS, &["ground", "orderedAt", "receipt"]),
@@ -421,6 +444,14 @@ pub const FIELDS: FieldTable = &[
         REFERENCE_READERS,
         &["id", "version", "effectiveFrom", "publishedAt", "document"],
     ),
+    // Proof
+    ("ProofCheckpoint", PROVERS, &["note", "origin", "size", "root", "verifierKey", "storedAt"]),
+    (
+        "InclusionProof",
+        PROVERS,
+        &["position", "index", "treeSize", "leaf", "leafHash", "hashes", "root", "checkpoint"],
+    ),
+    ("ConsistencyProof", PROVERS, &["from", "to", "fromRoot", "toRoot", "hashes", "checkpoint"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

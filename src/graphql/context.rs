@@ -6,6 +6,7 @@ use async_graphql::{Context, ErrorExtensions};
 use parvandeh_projections::scope::{CaseScope, Visibility};
 use tokio::sync::Semaphore;
 
+use crate::access::AccessLog;
 use crate::clock::Clock;
 use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
@@ -14,6 +15,7 @@ use crate::command::merge::Merges;
 use crate::command::policy;
 use crate::error::RequestError;
 use crate::principal::Principal;
+use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::Vault;
@@ -24,6 +26,8 @@ pub struct Services {
     pub store: Arc<dyn EventStore>,
     /// Opens personal data.
     pub vault: Arc<Vault>,
+    /// Records who read whose personal data.
+    pub access_log: Arc<AccessLog>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
@@ -34,6 +38,8 @@ pub struct Services {
     pub idempotency: Idempotency,
     /// Answers queries.
     pub read_models: Arc<ReadModels>,
+    /// Proves what is in the log.
+    pub proof: Arc<Proof>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Lets one simulation of service levels run at a time.

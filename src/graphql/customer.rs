@@ -3,9 +3,11 @@
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use parvandeh_domain::customer::search;
+use parvandeh_domain::id::CustomerId;
 use parvandeh_projections::customer_profile::{self, CustomerFilter, CustomerRow};
 use uuid::Uuid;
 
+use super::access_log::{self, AccessRecordConnection};
 use super::case::{self, CaseConnection, CodeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::cursor::{Cursor, ListKey};
@@ -180,6 +182,19 @@ impl Customer {
         before: Option<String>,
     ) -> async_graphql::Result<CaseConnection> {
         case::of_customer(ctx, self.uuid, PageArguments { first, after, last, before }).await
+    }
+
+    /// Who read their personal data, when and what for, the newest first.
+    async fn access_log(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<AccessRecordConnection> {
+        let page = PageArguments { first, after, last, before };
+        access_log::of_customer(ctx, CustomerId(self.uuid), page).await
     }
 }
 

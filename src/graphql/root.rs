@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Interface, Json, MergedObject, Object, Subscrip
 use futures_util::Stream;
 use serde_json::Value;
 
+use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
@@ -15,6 +16,7 @@ use super::global_id::{self, NodeType};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::privacy_mutations::PrivacyMutation;
+use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
 use super::sla_at_risk::{self, SlaAtRiskPage};
@@ -173,6 +175,48 @@ impl Query {
     /// Every version of every calendar, in the order of publication.
     async fn calendars(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<CalendarVersion>> {
         reference_data::calendars(ctx).await
+    }
+
+    /// The last signed checkpoint of the log. Null before the first one, a second after the first start.
+    async fn proof_checkpoint(&self, ctx: &Context<'_>) -> Option<ProofCheckpoint> {
+        proof::checkpoint(ctx)
+    }
+
+    /// The proof that an event, by its id or its position, is under the root of the first `treeSize` events, by default those of the
+    /// checkpoint. Null where the checkpoint covers no such event (yet).
+    async fn inclusion_proof(
+        &self,
+        ctx: &Context<'_>,
+        event_id: Option<ID>,
+        position: Option<u64>,
+        tree_size: Option<u64>,
+    ) -> async_graphql::Result<Option<InclusionProof>> {
+        proof::inclusion(ctx, event_id, position, tree_size).await
+    }
+
+    /// The proof that the first `from` events are the beginning of the first `to`, by default those of the checkpoint. Null before the
+    /// first checkpoint.
+    async fn consistency_proof(
+        &self,
+        ctx: &Context<'_>,
+        from: u64,
+        to: Option<u64>,
+    ) -> async_graphql::Result<Option<ConsistencyProof>> {
+        proof::consistency(ctx, from, to).await
+    }
+
+    /// Who read whose personal data, when and what for, the newest first. Reading this is recorded as well.
+    async fn access_log(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<AccessLogFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<AccessRecordConnection> {
+        let page = PageArguments { first, after, last, before };
+        access_log::list(ctx, filter.unwrap_or_default(), page).await
     }
 
     /// Anything by its global id. Null when there is nothing that you may know of.

@@ -8,11 +8,16 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::metrics::{BREACH_DELAY, COMMANDS, EVENTS_SKIPPED, READ_MODEL_FAILURES};
+use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::read_models::ReadModels;
 
 /// The registry of this process.
-pub fn registry(store: Arc<dyn EventStore>, read_models: Arc<ReadModels>) -> Registry {
+pub fn registry(
+    store: Arc<dyn EventStore>,
+    read_models: Arc<ReadModels>,
+    proof: Arc<Proof>,
+) -> Registry {
     let mut registry = Registry::with_prefix("parvandeh");
     registry.register(
         "events_skipped",
@@ -31,14 +36,15 @@ pub fn registry(store: Arc<dyn EventStore>, read_models: Arc<ReadModels>) -> Reg
         Unit::Seconds,
         BREACH_DELAY.clone(),
     );
-    registry.register_collector(Box::new(Positions { store, read_models }));
+    registry.register_collector(Box::new(Positions { store, read_models, proof }));
     registry
 }
 
-/// How far the log and the read models have come.
+/// How far the log, the read models and the proof have come.
 struct Positions {
     store: Arc<dyn EventStore>,
     read_models: Arc<ReadModels>,
+    proof: Arc<Proof>,
 }
 
 impl std::fmt::Debug for Positions {
@@ -61,6 +67,17 @@ impl Collector for Positions {
                 "read_models_lag_events",
                 "Events that the read models have not seen yet",
                 self.read_models.lag(),
+            ),
+            ("proof_lag_events", "Events that no signed checkpoint covers yet", self.proof.lag()),
+            (
+                "proof_checkpoint_age_seconds",
+                "Time since the last checkpoint was signed; it grows while nothing is written, too",
+                self.proof.signed().map_or(0, |signed| signed.age_seconds()),
+            ),
+            (
+                "proof_stopped",
+                "1 when no more checkpoints are signed, because the log and the stored checkpoint disagree",
+                u64::from(self.proof.stopped().is_some()),
             ),
         ] {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));

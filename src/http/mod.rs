@@ -1,4 +1,4 @@
-//! HTTP: transports of GraphQL, reports as CSV, exports, authentication, health and metrics.
+//! HTTP: transports of GraphQL, reports as CSV, exports, the proof's tiles, authentication, health and metrics.
 
 pub mod authentication;
 mod authentication_error;
@@ -11,10 +11,13 @@ mod keys;
 pub mod media;
 pub mod metrics;
 pub mod origin;
+mod proof;
+mod purpose;
 mod reports;
 pub mod server;
 mod sse;
 pub mod status;
+pub mod subject_export;
 pub mod transport;
 mod websocket;
 mod websocket_message;

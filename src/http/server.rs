@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, metrics, transport};
+use super::{exports, health, metrics, proof, subject_export, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -79,15 +79,18 @@ pub fn server(
         },
         draining,
     );
-    let registry = Arc::new(metrics::registry(app.store.clone(), app.read_models.clone()));
+    let registry =
+        Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
     let readiness = readiness(app);
-    let exports =
-        exports::resource(app.directory().to_owned(), app.vault.clone(), transport.clone());
+    let exports = exports::resource(app, transport.clone());
+    let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());
-        let exports = exports.clone();
+        let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
         HttpApp::new().configure(move |service| {
+            proof::configure(service, transport.clone(), proof);
+            subject_export::configure(service, transport.clone(), exporter);
             transport::configure(service, transport);
             exports(service);
             health::configure(service, readiness, registry);
@@ -102,7 +105,8 @@ pub fn server(
 }
 
 fn readiness(app: &App) -> health::Readiness {
-    let (store, read_models) = (app.store.clone(), app.read_models.clone());
+    let (store, read_models, proof) =
+        (app.store.clone(), app.read_models.clone(), app.proof.clone());
     Arc::new(move || {
         let mut reasons = Vec::new();
         if let Some(reason) = store.stopped() {
@@ -114,6 +118,9 @@ fn readiness(app: &App) -> health::Readiness {
         let lag = read_models.lag();
         if lag > LAG_EVENTS_MAX {
             reasons.push(format!("the read models are {lag} events behind"));
+        }
+        if let Some(reason) = proof.stopped() {
+            reasons.push(format!("no checkpoints are signed any more: {reason}"));
         }
         reasons
     })

@@ -91,7 +91,10 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
             | CaseEvent::ActivityRecorded(_) => false,
         },
         DomainEvent::Clock(_, fact) => matches!(fact, SlaEvent::Extended(_) | SlaEvent::Waived(_)),
-        DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => false,
+        DomainEvent::Customer(..)
+        | DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Access(..) => false,
     };
     says.then(|| Difference {
         subject: CASE.to_owned(),

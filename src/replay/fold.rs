@@ -61,7 +61,7 @@ impl ClocksFold {
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 self.publish(&event.event, meta.recorded_at);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) => {}
+            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Access(..) => {}
         }
     }
 
@@ -79,7 +79,10 @@ impl ClocksFold {
             DomainEvent::Calendar(id, calendar_event) => {
                 self.reference.calendar_published(id, calendar_event);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Customer(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Customer(..)
+            | DomainEvent::Access(..) => {}
         }
     }
 

@@ -56,9 +56,21 @@ impl System {
 
     /// Starts on a data directory whose keyring stands elsewhere.
     pub async fn start_with(directory: &Path, keyring: Keyring, clock: impl Clock) -> Self {
+        Self::start_prepared(directory, keyring, clock, |_| {}).await
+    }
+
+    /// Starts on a data directory that the caller keeps, with changes to the system before it serves.
+    pub async fn start_prepared(
+        directory: &Path,
+        keyring: Keyring,
+        clock: impl Clock,
+        prepare: impl FnOnce(&mut App),
+    ) -> Self {
         let mut app = App::open_with(directory, keyring, clock).await.unwrap();
+        prepare(&mut app);
         app.start_read_models(|_| {}).await.unwrap();
         app.start_monitor();
+        app.start_proof().unwrap();
         let (draining, drained) = watch::channel(false);
         let config = ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

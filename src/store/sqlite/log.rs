@@ -10,6 +10,7 @@
 use std::{
     collections::HashSet,
     io::Write,
+    ops::Range,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -79,25 +80,10 @@ pub(super) fn encode(
 ) -> Result<EncodedAppend, AppendError> {
     let size_bytes = validate(events)?;
     let mut row = Vec::with_capacity(size_bytes + events.len() * 192 + 2);
-    let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
     let mut places = Vec::with_capacity(events.len());
     for event in events {
-        row.push(if row.is_empty() { b'[' } else { b',' });
-        row.extend_from_slice(b"{\"id\":\"");
-        row.extend_from_slice(event.id.hyphenated().encode_lower(&mut id_text).as_bytes());
-        row.extend_from_slice(b"\",\"type\":\"");
-        row.extend_from_slice(event.type_name.as_bytes());
-        row.extend_from_slice(b"\",\"version\":");
-        write!(row, "{}", event.version).expect("a vector takes all bytes");
-        row.extend_from_slice(b",\"metadata\":");
-        let metadata_start = row.len();
-        row.extend_from_slice(&event.metadata);
-        let metadata_end = row.len();
-        row.extend_from_slice(b",\"data\":");
-        let data_start = row.len();
-        row.extend_from_slice(&event.data);
-        places.push((metadata_start..metadata_end, data_start..row.len()));
-        row.push(b'}');
+        let NewEvent { id, type_name, version, metadata, data, .. } = event;
+        places.push(lay_out(&mut row, *id, type_name, *version, metadata, data));
     }
     row.push(b']');
     let row = Bytes::from(row);
@@ -116,6 +102,35 @@ pub(super) fn encode(
     let events: Vec<_> = events.collect();
     let (checksum, count) = (checksum(stream.as_str(), &row), events.len() as u64);
     Ok(EncodedAppend { row, checksum, count, events })
+}
+
+/// Adds an event to a row without its end; answers where its metadata and its data stand.
+pub(super) fn lay_out(
+    row: &mut Vec<u8>,
+    id: Uuid,
+    type_name: &str,
+    version: u16,
+    metadata: &[u8],
+    data: &[u8],
+) -> (Range<usize>, Range<usize>) {
+    row.push(if row.is_empty() { b'[' } else { b',' });
+    row.extend_from_slice(b"{\"id\":\"");
+    let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
+    row.extend_from_slice(id.hyphenated().encode_lower(&mut id_text).as_bytes());
+    row.extend_from_slice(b"\",\"type\":\"");
+    row.extend_from_slice(type_name.as_bytes());
+    row.extend_from_slice(b"\",\"version\":");
+    write!(row, "{version}").expect("a vector takes all bytes");
+    row.extend_from_slice(b",\"metadata\":");
+    let metadata_start = row.len();
+    row.extend_from_slice(metadata);
+    let metadata_end = row.len();
+    row.extend_from_slice(b",\"data\":");
+    let data_start = row.len();
+    row.extend_from_slice(data);
+    let places = (metadata_start..metadata_end, data_start..row.len());
+    row.push(b'}');
+    places
 }
 
 /// The statements that write an append, prepared once a transaction.
@@ -213,7 +228,7 @@ fn may_be_sealed(event: &LoggedEvent) -> bool {
     event.metadata.windows(NAME.len()).any(|window| window == NAME)
 }
 
-fn checksum(stream: &str, events: &[u8]) -> u32 {
+pub(super) fn checksum(stream: &str, events: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(stream.as_bytes());
     hasher.update(events);
@@ -231,15 +246,15 @@ pub(super) struct Row<'a> {
 
 /// The shape of one element of `events`.
 #[derive(Deserialize)]
-struct StoredEvent<'a> {
-    id: Uuid,
+pub(super) struct StoredEvent<'a> {
+    pub(super) id: Uuid,
     #[serde(rename = "type")]
-    type_name: &'a str,
-    version: u16,
+    pub(super) type_name: &'a str,
+    pub(super) version: u16,
     #[serde(borrow)]
-    metadata: &'a RawValue,
+    pub(super) metadata: &'a RawValue,
     #[serde(borrow)]
-    data: &'a RawValue,
+    pub(super) data: &'a RawValue,
 }
 
 impl<'a> Row<'a> {
@@ -427,7 +442,7 @@ pub(super) fn corrupt(position: u64, reason: &str) -> ReadError {
 }
 
 /// A failure of the engine met at or near a position.
-fn failed(position: u64, error: rusqlite::Error) -> ReadError {
+pub(super) fn failed(position: u64, error: rusqlite::Error) -> ReadError {
     let is_damage = error.sqlite_error().is_some_and(|error| {
         matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
             // The file ends where it should go on.

@@ -5,6 +5,7 @@
 //! the stream index; a third one checkpoints. Readers of the log's end are served from memory.
 //! Positions are dense: 1, 2, 3 ...
 
+mod audit;
 mod backup;
 mod check;
 mod checkpoint;
@@ -28,6 +29,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use self::{
+    audit::{AuditedPage, AuditedRow},
     backup::{Backup, BackupError, BackupProgress, backup},
     check::Checked,
     open::OpenError,
