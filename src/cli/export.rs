@@ -68,6 +68,8 @@ enum FormatName {
     Ocel,
     /// One line an event.
     Csv,
+    /// Events as they stand in the log, with proofs that `parvandeh verify` checks offline.
+    Bundle,
 }
 
 impl From<FormatName> for Format {
@@ -76,6 +78,7 @@ impl From<FormatName> for Format {
             FormatName::Xes => Self::Xes,
             FormatName::Ocel => Self::Ocel,
             FormatName::Csv => Self::Csv,
+            FormatName::Bundle => Self::Bundle,
         }
     }
 }
@@ -107,7 +110,11 @@ pub async fn export(config: Config, arguments: ExportArguments) -> Result<Exit, 
         0 => String::new(),
         unknown => format!(" {unknown} events of a newer program were left out."),
     };
-    eprintln!("Cases: {}; events: {}.{unknown}", summary.cases, summary.events);
+    let cut = match summary.is_cut {
+        true => " The last events are not under a signed checkpoint yet, and were left out.",
+        false => "",
+    };
+    eprintln!("Cases: {}; events: {}.{unknown}{cut}", summary.cases, summary.events);
     Ok(Exit::Done)
 }
 
@@ -127,7 +134,7 @@ fn run(
     let personal = match &arguments.purpose {
         Some(purpose) => {
             let vault = Vault::open_read_only(&config.data_directory, config.keyring())?;
-            Personal::Included { purpose: purpose.clone(), vault: Arc::new(vault) }
+            Personal::Included { purpose: purpose.clone(), vault: Arc::new(vault), accesses: None }
         }
         None => Personal::LeftOut,
     };

@@ -44,6 +44,7 @@ const TABLES: &str = "
         happened INTEGER NOT NULL DEFAULT FALSE, -- whether anything did in the period
         UNIQUE (category, id)
     ) STRICT;
+    CREATE INDEX owner_by_customer ON owner (customer_id) WHERE customer_id IS NOT NULL;
     CREATE TABLE run (
         owner INTEGER NOT NULL,
         position INTEGER NOT NULL, -- of the first of events that follow one another
@@ -137,6 +138,30 @@ impl CaseIndex {
         Ok(query.query_row(params_from_iter(conditions.values()), |row| row.get(0))?)
     }
 
+    /// Whether the selection tells of an owner: of a case in it, or of the customer of one.
+    pub fn tells_of(
+        &self,
+        selection: &Selection,
+        (category, id): Owner,
+    ) -> Result<bool, IndexError> {
+        if category == Category::Case {
+            return self.holds(selection, CaseId(id));
+        }
+        let mut conditions = chosen(selection);
+        conditions.add("customer_id = ?", [Value::Blob(id.as_bytes().to_vec())]);
+        let sql = format!("SELECT EXISTS (SELECT * FROM owner WHERE {})", conditions.sql());
+        let mut query = self.db.prepare_cached(&sql)?;
+        Ok(query.query_row(params_from_iter(conditions.values()), |row| row.get(0))?)
+    }
+
+    /// How many cases the selection has.
+    pub fn count(&self, selection: &Selection) -> Result<u64, IndexError> {
+        let conditions = chosen(selection);
+        let sql = format!("SELECT count(*) FROM owner WHERE {}", conditions.sql());
+        let values = params_from_iter(conditions.values());
+        Ok(self.db.query_row(&sql, values, |row| row.get(0))?)
+    }
+
     /// Where the events of an owner stand: of a case those of its clocks too.
     pub fn runs(&self, owner: i64) -> Result<Vec<Run>, IndexError> {
         let mut query = self
@@ -168,13 +193,17 @@ fn chosen(selection: &Selection) -> Conditions {
 
 struct Builder {
     db: Connection,
-    known: HashMap<(Category, Uuid), i64>,
+    known: HashMap<Owner, i64>,
     /// What the page adds, written in the order of the table.
     runs: Vec<(i64, Run)>,
 }
 
+/// To whom events belong, by their id.
+pub(super) type Owner = (Category, Uuid);
+
+/// What owners there are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Category {
+pub(super) enum Category {
     Case,
     Customer,
 }
@@ -300,7 +329,7 @@ impl Builder {
 }
 
 /// Whose event it is; the clocks of a case belong to the case.
-fn owner_of(logged: &LoggedEvent) -> Option<(Category, Uuid)> {
+pub(super) fn owner_of(logged: &LoggedEvent) -> Option<Owner> {
     let (category, id) = logged.stream.as_str().split_once('-')?;
     let category = match category {
         "case" | "clock" => Category::Case,
@@ -310,7 +339,8 @@ fn owner_of(logged: &LoggedEvent) -> Option<(Category, Uuid)> {
     Some((category, Uuid::try_parse(id).ok()?))
 }
 
-fn occurred_at(logged: &LoggedEvent) -> Option<Timestamp> {
+/// When an event happened.
+pub(super) fn occurred_at(logged: &LoggedEvent) -> Option<Timestamp> {
     #[derive(serde::Deserialize)]
     struct When {
         occurred_at: Timestamp,

@@ -8,6 +8,7 @@
 //!
 //! Personal data are left out unless a purpose is stated: see [`personal`].
 
+mod bundle;
 mod csv;
 mod history;
 mod index;
@@ -25,6 +26,9 @@ use self::history::{History, HistoryReader, Wanted};
 use self::index::{CaseIndex, IndexError};
 use self::personal::Personal;
 pub use self::selection::Selection;
+use crate::proof::bundle::WriteError;
+use crate::proof::checkpoint::FolderError;
+use crate::proof::note::NoteError;
 use crate::store::ReadError;
 use crate::store::sqlite::LogReader;
 use crate::vault::VaultError;
@@ -38,11 +42,13 @@ pub enum Format {
     Ocel,
     /// One line an event: RFC 4180.
     Csv,
+    /// Events as they stand in the log, with proofs that can be verified offline.
+    Bundle,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Xes, Self::Ocel, Self::Csv];
+    pub const ALL: [Self; 4] = [Self::Xes, Self::Ocel, Self::Csv, Self::Bundle];
 
     /// Its name on the command line and in addresses.
     pub const fn as_str(self) -> &'static str {
@@ -50,6 +56,7 @@ impl Format {
             Self::Xes => "xes",
             Self::Ocel => "ocel",
             Self::Csv => "csv",
+            Self::Bundle => "bundle",
         }
     }
 
@@ -64,6 +71,7 @@ impl Format {
             Self::Xes => "xes",
             Self::Ocel => "ocel.json",
             Self::Csv => "csv",
+            Self::Bundle => "bundle.jsonl",
         }
     }
 
@@ -73,6 +81,7 @@ impl Format {
             Self::Xes => "application/xml; charset=utf-8",
             Self::Ocel => "application/json",
             Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Bundle => "application/jsonl",
         }
     }
 }
@@ -86,6 +95,8 @@ pub struct Summary {
     pub events: u64,
     /// Events of the cases that this program does not understand, because a newer one wrote them; they were left out.
     pub unknown: u64,
+    /// Whether the last events of the log were left out of a bundle, because no signed checkpoint covers them yet.
+    pub is_cut: bool,
 }
 
 /// Why an export was not finished.
@@ -100,6 +111,18 @@ pub enum ExportError {
     /// Personal data could not be opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// A bundle was asked for, and nothing is signed.
+    #[error("there is no signed checkpoint yet; a server signs about every second")]
+    NoCheckpoint,
+    /// The checkpoint cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The checkpoint is not signed by the log's key.
+    #[error("the stored checkpoint: run `parvandeh verify`")]
+    Checkpoint(#[source] NoteError),
+    /// The bundle could not be made.
+    #[error(transparent)]
+    Bundle(WriteError),
     /// What takes the export does not take it.
     #[error("the export cannot be written")]
     Write(#[from] io::Error),
@@ -136,6 +159,7 @@ pub fn export(
         Format::Xes => xes::write(&header, &mut source, out, &mut summary)?,
         Format::Ocel => ocel::write(&header, &index, &mut source, out, &mut summary)?,
         Format::Csv => csv::write(&header, &mut source, out, &mut summary)?,
+        Format::Bundle => bundle::write(&header, log, &index, &mut source, out, &mut summary)?,
     }
     out.flush()?;
     Ok(summary)
@@ -169,8 +193,12 @@ impl Source<'_> {
     /// The next cases, `None` after the last.
     fn next(&mut self) -> Result<Option<Vec<History>>, ExportError> {
         let batch = self.histories.next_batch(self.selection)?;
-        let read = self.histories.events_read().min(self.head);
-        ask(self.watch, self.head + read, 2 * self.head)?;
+        self.tell(self.histories.events_read())?;
         Ok(batch)
+    }
+
+    /// Tells whoever watches how many events the second pass has read.
+    fn tell(&mut self, read: u64) -> Result<(), ExportError> {
+        ask(self.watch, self.head + read.min(self.head), 2 * self.head)
     }
 }

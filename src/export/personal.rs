@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::customer::CustomerEvent;
-use parvandeh_domain::decider::Recorded;
+use parvandeh_domain::decider::{Metadata, Recorded};
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_domain::pii::Pii;
+use parvandeh_domain::pii::{Pii, Seal};
 use parvandeh_domain::sla::SlaEvent;
 
 use super::step::Value;
+use crate::access::Accesses;
 use crate::sealing::PersonalFields;
+use crate::store::LoggedEvent;
 use crate::vault::{Opened, Vault, VaultError};
 
 /// Whether an export tells what is personal.
@@ -24,6 +26,8 @@ pub enum Personal {
         purpose: String,
         /// Opens the envelopes.
         vault: Arc<Vault>,
+        /// Where it is noted whose data were opened, for whoever records it.
+        accesses: Option<Arc<Accesses>>,
     },
 }
 
@@ -40,13 +44,15 @@ pub(super) fn told(
     personal: &Personal,
     recorded: &Recorded<DomainEvent>,
 ) -> Result<Vec<(&'static str, Value<'static>)>, VaultError> {
-    let Personal::Included { vault, .. } = personal else { return Ok(Vec::new()) };
+    if matches!(personal, Personal::LeftOut) {
+        return Ok(Vec::new());
+    }
     let fields = fields(&recorded.event);
     if fields.is_empty() {
         return Ok(Vec::new());
     }
     let opened = match (&recorded.envelope, &recorded.meta.personal) {
-        (Some(envelope), Some(seal)) => opened(vault.open_sealed(&envelope.0, seal)?),
+        (Some(envelope), Some(seal)) => opened(personal, &envelope.0, seal)?,
         _ => None,
     };
     let mut is_erased = false;
@@ -71,12 +77,35 @@ pub(super) fn told(
     Ok(told)
 }
 
-/// The fields in an envelope that was opened; `None` where they were erased.
-fn opened(opened: Opened) -> Option<PersonalFields> {
-    match opened {
-        // What was sealed was JSON; the cipher has made sure that it still is.
-        Opened::Known { plaintext, .. } => serde_json::from_slice(&plaintext).ok(),
-        Opened::Erased => None,
+/// What an entry of the log holds that is personal, by the names of the fields; `None` where nothing may be told or there is nothing to tell.
+pub(super) fn opened_fields(
+    personal: &Personal,
+    logged: &LoggedEvent,
+) -> Result<Option<PersonalFields>, VaultError> {
+    let Some(envelope) = &logged.envelope else { return Ok(None) };
+    let meta = serde_json::from_slice::<Metadata>(&logged.metadata).ok();
+    match meta.and_then(|meta| meta.personal) {
+        Some(seal) => opened(personal, envelope, &seal),
+        None => Ok(None),
+    }
+}
+
+/// The fields in an envelope; `None` where they were erased or may not be told. Whose they are is noted.
+fn opened(
+    personal: &Personal,
+    envelope: &[u8],
+    seal: &Seal,
+) -> Result<Option<PersonalFields>, VaultError> {
+    let Personal::Included { vault, accesses, .. } = personal else { return Ok(None) };
+    match vault.open_sealed(envelope, seal)? {
+        Opened::Known { subject, plaintext } => {
+            if let Some(accesses) = accesses {
+                accesses.note(subject);
+            }
+            // What was sealed was JSON; the cipher has made sure that it still is.
+            Ok(serde_json::from_slice(&plaintext).ok())
+        }
+        Opened::Erased => Ok(None),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Exports over HTTP: `GET /exports/{xes,ocel,csv}`, for auditors and supervisors.
+//! Exports over HTTP: `GET /exports/{xes,ocel,csv,bundle}`, for auditors and supervisors.
 //!
 //! An export is made on a thread of its own while the caller takes it: a short queue stands between the two, so memory holds a few pieces,
 //! however long the file becomes. A caller that leaves, or takes nothing for a minute, ends it. What is refused is refused before the file
@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,7 +26,10 @@ use super::errors::{method_not_allowed, respond, unauthenticated};
 use super::graphql::trace_id;
 use super::media::MediaType;
 use super::origin::cors;
+use super::purpose;
 use super::transport::{Transport, drained};
+use crate::access::{AccessLog, Accesses, Purpose, Reading};
+use crate::app::App;
 use crate::clock::Clock;
 use crate::command::policy::case_scope;
 use crate::error::{ErrorCode, RequestError, TraceId, chain};
@@ -52,18 +55,19 @@ const REFUSALS: MediaType = MediaType::GraphqlResponse;
 struct Exports {
     directory: Arc<Path>,
     vault: Arc<Vault>,
+    access_log: Arc<AccessLog>,
     running: Arc<Semaphore>,
 }
 
 /// Mounts `/exports/{format}` over the log of a data directory. Clones of the answer share the limit of exports at once.
 pub(super) fn resource<E: Executor>(
-    directory: PathBuf,
-    vault: Arc<Vault>,
+    app: &App,
     transport: Transport<E>,
-) -> impl Fn(&mut web::ServiceConfig) + Clone {
+) -> impl Fn(&mut web::ServiceConfig) + Clone + use<E> {
     let exports = Exports {
-        directory: directory.into(),
-        vault,
+        directory: app.directory().into(),
+        vault: app.vault.clone(),
+        access_log: app.access_log.clone(),
         running: Arc::new(Semaphore::new(EXPORTS_MAX)),
     };
     move |app| {
@@ -94,7 +98,7 @@ async fn get<E: Executor>(
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
     };
-    let order = match Order::of(&name, request.query_string(), &principal) {
+    let order = match Order::of(&name, &request, &principal) {
         Ok(order) => order,
         Err(error) => return respond(&error.into(), REFUSALS),
     };
@@ -104,9 +108,6 @@ async fn get<E: Executor>(
         );
         return respond(&RequestError::new(ErrorCode::RateLimited, message).into(), REFUSALS);
     };
-    if let Err(error) = record_personal_access(&principal, &order).await {
-        return respond(&error.into(), REFUSALS);
-    }
     let (format, file_name) = (order.format, order.file_name());
     let watchman = Watchman {
         expires_at: principal.expires_at,
@@ -137,27 +138,21 @@ async fn get<E: Executor>(
         .streaming(file)
 }
 
-/// Records in the access log that personal data are about to be read, or refuses: nothing personal leaves unrecorded.
-async fn record_personal_access(_: &Principal, order: &Order) -> Result<(), RequestError> {
-    match order.purpose {
-        None => Ok(()),
-        Some(_) => Err(RequestError::bad_input(
-            "personal",
-            "is for the command line: run `parvandeh export` beside the server",
-        )),
-    }
-}
-
 /// What is asked for.
 struct Order {
     format: Format,
     selection: Selection,
     /// What personal data are needed for; without it they are left out.
-    purpose: Option<String>,
+    purpose: Option<Purpose>,
+    principal: Arc<Principal>,
 }
 
 impl Order {
-    fn of(name: &str, query: &str, principal: &Principal) -> Result<Self, RequestError> {
+    fn of(
+        name: &str,
+        request: &HttpRequest,
+        principal: &Arc<Principal>,
+    ) -> Result<Self, RequestError> {
         if !ROLES.contains(principal.role) {
             let message = "Exports are for auditors and supervisors.";
             return Err(RequestError::new(ErrorCode::Forbidden, message));
@@ -167,21 +162,24 @@ impl Order {
             let message = format!("There is no such export; there are {known}.");
             return Err(RequestError::new(ErrorCode::BadUserInput, message));
         };
-        let parameters = Parameters::read(query)?;
-        let purpose = match (parameters.personal.unwrap_or(false), parameters.purpose) {
-            (false, None) => None,
-            (true, Some(purpose)) if !purpose.trim().is_empty() => Some(purpose),
-            (true, _) => {
+        let parameters = Parameters::read(request.query_string())?;
+        let stated = purpose::of_headers(request.headers())?;
+        let purpose = match (parameters.personal.unwrap_or(false), parameters.purpose.or(stated)) {
+            (true, Some(purpose)) => Some(purpose),
+            (true, None) => {
                 let problem = "is needed: say what the personal data are for";
                 return Err(RequestError::bad_input("purpose", problem));
             }
-            (false, Some(_)) => {
-                return Err(RequestError::bad_input("purpose", "is for personal=true alone"));
-            }
+            (false, _) => None,
         };
         let scope = case_scope(principal);
         let Parameters { from, to, kinds, units, .. } = parameters;
-        Ok(Self { format, selection: Selection { scope, from, to, kinds, units }, purpose })
+        Ok(Self {
+            format,
+            selection: Selection { scope, from, to, kinds, units },
+            purpose,
+            principal: principal.clone(),
+        })
     }
 
     fn file_name(&self) -> String {
@@ -197,7 +195,7 @@ struct Parameters {
     kinds: Vec<CaseKind>,
     units: Vec<UnitId>,
     personal: Option<bool>,
-    purpose: Option<String>,
+    purpose: Option<Purpose>,
 }
 
 impl Parameters {
@@ -230,7 +228,11 @@ impl Parameters {
                         text.parse().map_err(|_| problem("must be true or false".to_owned()))?;
                     once(&name, &mut read.personal, flag)?;
                 }
-                "purpose" => once(&name, &mut read.purpose, text)?,
+                "purpose" => {
+                    let purpose =
+                        Purpose::new(&text).map_err(|error| problem(error.to_string()))?;
+                    once(&name, &mut read.purpose, purpose)?;
+                }
                 _ => {
                     return Err(problem(
                         "is no parameter of an export; there are from, to, kind, unit, personal, purpose"
@@ -281,9 +283,22 @@ fn start(
     let is_whole = whole.clone();
     let handle = Handle::current();
     let directory = exports.directory.clone();
+    let mut recorder = None;
     let personal = match order.purpose {
         None => Personal::LeftOut,
-        Some(purpose) => Personal::Included { purpose, vault: exports.vault.clone() },
+        Some(purpose) => {
+            let accesses = Arc::new(Accesses::default());
+            recorder = Some(Recorder {
+                access_log: exports.access_log.clone(),
+                accesses: accesses.clone(),
+                principal: order.principal,
+                operation: format!("export {}", order.format.as_str()),
+                purpose: purpose.clone(),
+                trace_id: trace_id.clone(),
+            });
+            let (purpose, vault) = (purpose.to_string(), exports.vault.clone());
+            Personal::Included { purpose, vault, accesses: Some(accesses) }
+        }
     };
     tokio::task::spawn_blocking(move || {
         let _running = running;
@@ -300,6 +315,7 @@ fn start(
             handle: &handle,
             draining: draining.clone(),
             silence_max,
+            recorder,
         };
         let mut out = io::BufWriter::with_capacity(PIECE_BYTES, out);
         let made = LogReader::open(&directory).map_err(ExportError::from).and_then(|log| {
@@ -324,13 +340,42 @@ struct Pieces<'a> {
     handle: &'a Handle,
     draining: watch::Receiver<bool>,
     silence_max: Duration,
+    /// Where personal data are in the pieces.
+    recorder: Option<Recorder>,
+}
+
+/// Records in the access log whose personal data are about to leave.
+struct Recorder {
+    access_log: Arc<AccessLog>,
+    /// Whose were opened since the last piece.
+    accesses: Arc<Accesses>,
+    principal: Arc<Principal>,
+    purpose: Purpose,
+    operation: String,
+    trace_id: TraceId,
+}
+
+impl Recorder {
+    async fn record(&self) -> io::Result<()> {
+        let reading = Reading {
+            principal: &self.principal,
+            purpose: &self.purpose,
+            operation: &self.operation,
+            trace_id: Some(&self.trace_id),
+        };
+        self.access_log.record(reading, self.accesses.take()).await.map_err(io::Error::other)
+    }
 }
 
 impl Write for Pieces<'_> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        let Self { sender, draining, silence_max, .. } = self;
+        let Self { sender, draining, silence_max, recorder, .. } = self;
         let piece = &piece[..piece.len().min(PIECE_BYTES)];
         self.handle.block_on(async {
+            // Nothing personal leaves unrecorded.
+            if let Some(recorder) = recorder {
+                recorder.record().await?;
+            }
             tokio::select! {
                 biased;
                 sent = sender.send(Bytes::copy_from_slice(piece)) => {
@@ -360,7 +405,7 @@ mod tests {
         let (stop, draining) = watch::channel(false);
         let (sender, pieces) = mpsc::channel(1);
         let silence_max = Duration::from_millis(20);
-        (Pieces { sender, handle, draining, silence_max }, stop, pieces)
+        (Pieces { sender, handle, draining, silence_max, recorder: None }, stop, pieces)
     }
 
     async fn write_twice(mut out: Pieces<'static>) -> io::ErrorKind {

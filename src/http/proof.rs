@@ -23,6 +23,8 @@ use crate::proof::tree::TILE_HASHES;
 
 /// Who may fetch the proof.
 const READERS: Roles = Roles::of(&[Role::Auditor, Role::Admin]);
+/// Who may fetch the leaves themselves: they tell of which case an event is and who acted, which administrators do not read.
+const LEAF_READERS: Roles = Roles::of(&[Role::Auditor]);
 /// Refusals have the statuses of GraphQL over HTTP.
 const REFUSALS: MediaType = MediaType::GraphqlResponse;
 /// What may change with the next event.
@@ -61,6 +63,10 @@ async fn get<E: Executor>(
     };
     if !READERS.contains(principal.role) {
         let message = "The proof is for auditors and administrators.";
+        return respond(&RequestError::new(ErrorCode::Forbidden, message).into(), REFUSALS);
+    }
+    if path.starts_with("tile/entries/") && !LEAF_READERS.contains(principal.role) {
+        let message = "The entries of the proof are for auditors.";
         return respond(&RequestError::new(ErrorCode::Forbidden, message).into(), REFUSALS);
     }
     let Ok(_permit) = transport.connections.clone().try_acquire_owned() else {

@@ -82,9 +82,8 @@ pub fn server(
     let registry =
         Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
     let readiness = readiness(app);
+    let exports = exports::resource(app, transport.clone());
     let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
-    let exports =
-        exports::resource(app.directory().to_owned(), app.vault.clone(), transport.clone());
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());

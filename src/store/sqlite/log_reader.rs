@@ -1,6 +1,6 @@
 //! Reading a log that another process may have open: for auditors and tools.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
@@ -12,6 +12,7 @@ use crate::store::{LoggedEvent, Position, ReadError};
 
 /// Reads the log of a data directory without taking its lock: SQLite lets readers stand beside the one writer.
 pub struct LogReader {
+    directory: PathBuf,
     pub(super) log: Connection,
     pub(super) type_names: Arc<TypeNames>,
 }
@@ -32,7 +33,8 @@ impl LogReader {
         let log = Connection::open_with_flags(path, flags).map_err(unavailable)?;
         // The last connection to close would otherwise fold the write-ahead log away under the writer's preallocated file.
         log.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(unavailable)?;
-        Ok(Self { log, type_names: Arc::new(TypeNames::default()) })
+        let directory = directory.to_owned();
+        Ok(Self { directory, log, type_names: Arc::new(TypeNames::default()) })
     }
 
     /// The log's id.
@@ -40,6 +42,11 @@ impl LogReader {
         let id = log::store_id(&self.log).map_err(|error| log::failed(0, error))?;
         let id = id.and_then(|id| id.parse().ok());
         id.ok_or_else(|| log::corrupt(0, "the log has no id"))
+    }
+
+    /// The data directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// At most `limit` events after a position, in the order of the log.
