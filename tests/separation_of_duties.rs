@@ -321,7 +321,8 @@ async fn an_administrator_configures_and_can_select_nothing_that_tells_of_anybod
         let period = "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&by=UNIT";
         format!("/reports/{name}.csv{}", if *name == "attribution" { period } else { "" })
     });
-    for path in paths.chain([export]) {
+    let more = ["/exports/csv", "/exports/xes", "/exports/bundle", "/proof/tile/entries/000"];
+    for path in paths.chain([export]).chain(more.map(str::to_owned)) {
         let request = reqwest::Client::new().get(world.system.url(&path)).bearer_auth(&admin);
         assert_eq!(request.send().await.unwrap().status(), 403, "{path}");
     }
