@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use parvandeh::store::EventStore;
 use parvandeh::store::sqlite::{LogReader, SqliteStore};
 use parvandeh::subscription::read_models::{OwnReader, ReadModels};
 use parvandeh::what_if::{self, Beside, Question};
@@ -126,7 +127,7 @@ async fn beside(
     store: Arc<SqliteStore>,
     question: &Question,
 ) -> (Simulation, f64) {
-    let models = ReadModels::new(directory, store);
+    let models = ReadModels::new(directory, store as Arc<dyn EventStore>);
     models.start(|_| {}).await.expect("the read models");
     let begun = Instant::now();
     let work = Beside::new(OwnReader::new(models.clone()), question.clone());

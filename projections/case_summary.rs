@@ -302,6 +302,10 @@ impl ReadModel for CaseSummary {
             WHERE external_reference IS NOT NULL"
     }
 
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("case_summary", "opening")]
+    }
+
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         if let Some(customer_id) = event.event.erased_customer() {
             self.rows.give_up(db)?;

@@ -219,6 +219,10 @@ impl ReadModel for CaseTimeline {
         ""
     }
 
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("case_timeline", "envelope")]
+    }
+
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         if let Some(customer_id) = event.event.erased_customer() {
             self.flush(db)?;

@@ -243,6 +243,10 @@ impl ReadModel for CustomerProfile {
          CREATE INDEX customer_profile_erasure ON customer_profile (id) WHERE erasure IS NOT NULL"
     }
 
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("customer_profile", "name"), ("customer_profile", "contact_points")]
+    }
+
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         let DomainEvent::Customer(id, customer_event) = &event.event else { return Ok(()) };
         if let Some(row) = CustomerRow::registered(*id, customer_event, event) {
@@ -265,6 +269,8 @@ pub struct CustomerFilter {
     pub kind: Option<Vec<CustomerKind>>,
     /// Only these tiers.
     pub tier: Option<Vec<String>>,
+    /// Only who is found by one blind index of each of these lists.
+    pub found_by: Vec<Vec<[u8; 16]>>,
 }
 
 /// Who may be known follows from which cases may be known: staff of a unit know the customers of the cases they can see.
@@ -299,6 +305,15 @@ fn list(scope: &CaseScope, filter: &CustomerFilter) -> List {
     }
     if let Some(tiers) = &filter.tier {
         conditions.add_in("tier", tiers.iter().cloned().map(Value::Text));
+    }
+    for found_by in &filter.found_by {
+        let mut found = Conditions::default();
+        let blind_indexes = found_by.iter().map(|index| Value::Blob(index.to_vec()));
+        found.add_in("blind_index", blind_indexes);
+        conditions.add(
+            &format!("id IN (SELECT customer_id FROM customer_search WHERE {})", found.sql()),
+            found.values().iter().cloned(),
+        );
     }
     List {
         columns: COLUMNS,

@@ -7,6 +7,7 @@
 //! A read model never rejects an event: it makes of it what it can and goes on. It holds its changes in memory while a batch of
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
+pub mod access_log;
 pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
@@ -15,6 +16,7 @@ pub mod clock_filter;
 pub mod column;
 pub mod command_receipts;
 pub mod customer_profile;
+pub mod customer_search;
 pub mod page;
 pub mod rows;
 pub mod scope;
@@ -37,6 +39,12 @@ pub trait ReadModel: Send {
     /// The statements that create its secondary indexes. A rebuild creates them at its end, which is much quicker.
     fn indexes(&self) -> &'static str;
 
+    /// The columns that hold envelopes of personal data or blind indexes of it, as pairs of table and column. What stands in them
+    /// depends on keys and goes with an erasure, so it is no part of the state that machines compare.
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Takes in one event; may read its own tables, and writes nothing yet.
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()>;
 
@@ -52,10 +60,12 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("case_summary", || Box::new(case_summary::CaseSummary::default())),
     ("case_merges", || Box::new(case_merges::CaseMerges::default())),
     ("case_timeline", || Box::new(case_timeline::CaseTimeline::default())),
+    ("customer_search", || Box::new(customer_search::CustomerSearch::default())),
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
+    ("access_log", || Box::new(access_log::AccessLog::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -289,6 +289,7 @@ impl ReadModel for SlaClocks {
                     self.customer_event(db, id.0, event, said)?;
                 }
             }
+            DomainEvent::Access(..) => {}
         }
         Ok(())
     }

@@ -216,7 +216,10 @@ impl ReadModel for SlaReference {
             DomainEvent::Calendar(id, CalendarEvent::Published(published)) => {
                 self.add(event, ReferenceKind::Calendar, id.as_str(), published);
             }
-            DomainEvent::Case(..) | DomainEvent::Customer(..) | DomainEvent::Clock(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Customer(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Access(..) => {}
         }
         Ok(())
     }
@@ -246,7 +249,10 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
         match &publication.event {
             DomainEvent::Policy(id, event) => reference.policy_published(id, event),
             DomainEvent::Calendar(id, event) => reference.calendar_published(id, event),
-            DomainEvent::Case(..) | DomainEvent::Customer(..) | DomainEvent::Clock(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Customer(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Access(..) => {}
         }
     }
     Ok(reference)
@@ -288,6 +294,13 @@ pub fn publications(db: &Connection, until: Timestamp) -> rusqlite::Result<Vec<P
         publications.push(Publication { position: row.get(0)?, recorded_at, event });
     }
     Ok(publications)
+}
+
+/// The streams of all policies and calendars, by name.
+pub fn streams(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached("SELECT DISTINCT kind || '-' || id FROM sla_reference ORDER BY 1")?
+        .query_map([], |row| row.get(0))?
+        .collect()
 }
 
 /// What a published document is.

@@ -12,20 +12,22 @@ use parvandeh_domain::policy::{
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::access::AccessLog;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
-use crate::graphql::validated::ValidatingOnce;
+use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
-use crate::subscription::projector::ProjectorError;
+use crate::subject_export::SubjectExporter;
+use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
-use crate::vault::{Keyring, Vault, VaultError};
+use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,15 @@ pub enum StartError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is a log and there are no keys: personal data in it could not be read.
+    #[error(
+        "{} has a log and no keys.db: put the keys of that log beside it, from the same backup or a later one",
+        directory.display()
+    )]
+    KeysMissing {
+        /// The data directory.
+        directory: PathBuf,
+    },
     /// The keys of personal data could not be had.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -56,6 +67,8 @@ pub struct App {
     pub store: Arc<SqliteStore>,
     /// Seals and opens personal data.
     pub vault: Arc<Vault>,
+    /// Records who read whose personal data.
+    pub access_log: Arc<AccessLog>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
@@ -96,6 +109,9 @@ impl App {
             .await
             .expect("opening does not panic")?;
         let store = Arc::new(store);
+        if store.head().is_some() && !KeyStore::exists(directory) {
+            return Err(StartError::KeysMissing { directory: directory.to_owned() });
+        }
         let vault = open_vault(directory, keyring.clone()).await?;
         let port: Arc<dyn EventStore> = store.clone();
         let floor = latest_recorded_at(&port).await?;
@@ -104,8 +120,13 @@ impl App {
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
+        let access_log = AccessLog::new(port.clone(), clock.clone());
         Ok(Self {
-            read_models: ReadModels::new(directory, port),
+            read_models: ReadModels::new(
+                directory,
+                Source { store: port, vault: Some(vault.clone()) },
+            ),
+            access_log: Arc::new(access_log),
             merges: Merges::new(commands.clone()),
             proof: Arc::new(Proof::new(store.clone(), directory)),
             store,
@@ -165,10 +186,11 @@ impl App {
     }
 
     /// The GraphQL schema over this system.
-    pub fn schema(&self) -> ValidatingOnce {
+    pub fn schema(&self) -> Recorded {
         graphql::schema(Services {
             store: self.store.clone(),
             vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
             eraser: self.eraser(),
@@ -178,6 +200,17 @@ impl App {
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// What exports everything about one customer.
+    pub fn subject_exporter(&self) -> SubjectExporter {
+        SubjectExporter {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// The data directory.
@@ -201,8 +234,8 @@ impl App {
         {
             tracing::error!("the thread of the proof ended badly");
         }
-        let Self { store, commands, merges, read_models, proof, .. } = self;
-        drop((commands, merges, read_models, proof));
+        let Self { store, commands, merges, read_models, access_log, proof, .. } = self;
+        drop((commands, merges, read_models, access_log, proof));
         match Arc::into_inner(store) {
             // Closing waits for the store's threads.
             Some(store) => {

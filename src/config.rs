@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
+use crate::vault::Keyring;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +17,8 @@ use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgori
 pub struct Config {
     /// Where the log and the read models live.
     pub data_directory: PathBuf,
+    /// Where the keys of personal data and the record of erasures live; `keyring` in the data directory where absent.
+    pub keyring: Option<PathBuf>,
     /// The address to listen on.
     pub listen: SocketAddr,
     /// Who may call; required outside the demo.
@@ -30,6 +33,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_directory: PathBuf::from("data"),
+            keyring: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             authentication: None,
             graphql: GraphQl::default(),
@@ -126,6 +130,16 @@ impl Config {
             path: path.to_owned(),
             message: error.to_string(),
         })
+    }
+
+    /// The directory of the keyring.
+    pub fn keyring_directory(&self) -> PathBuf {
+        self.keyring.clone().unwrap_or_else(|| self.data_directory.join("keyring"))
+    }
+
+    /// The keyring; key-encryption keys that the environment has come before its file.
+    pub fn keyring(&self) -> Keyring {
+        Keyring::from_environment(self.keyring_directory())
     }
 
     /// How callers are authenticated.

@@ -33,6 +33,8 @@ pub enum ErrorCode {
     PayloadTooLarge,
     /// The body's media type is not accepted.
     UnsupportedMediaType,
+    /// There is nothing of this name that the caller may know of.
+    NotFound,
     /// The method cannot do this.
     MethodNotAllowed,
     /// No response media type that the caller accepts can carry the answer.
@@ -45,7 +47,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in order of declaration.
-    pub const ALL: [ErrorCode; 15] = [
+    pub const ALL: [ErrorCode; 16] = [
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
         ErrorCode::BadUserInput,
@@ -57,6 +59,7 @@ impl ErrorCode {
         ErrorCode::SimulationRunning,
         ErrorCode::PayloadTooLarge,
         ErrorCode::UnsupportedMediaType,
+        ErrorCode::NotFound,
         ErrorCode::MethodNotAllowed,
         ErrorCode::NotAcceptable,
         ErrorCode::Timeout,
@@ -77,6 +80,7 @@ impl ErrorCode {
             ErrorCode::SimulationRunning => "SIMULATION_RUNNING",
             ErrorCode::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             ErrorCode::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            ErrorCode::NotFound => "NOT_FOUND",
             ErrorCode::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             ErrorCode::NotAcceptable => "NOT_ACCEPTABLE",
             ErrorCode::Timeout => "TIMEOUT",

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod app;
+pub mod audit;
 pub mod certificate;
 pub mod cli;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod proof;
 pub mod replay;
 pub mod sealing;
 pub mod store;
+pub mod subject_export;
 pub mod subscription;
 pub mod vault;
 pub mod what_if;

@@ -79,8 +79,12 @@ pub fn open(
 /// # Errors
 /// When the key cannot be had or the envelope is damaged.
 pub fn opened_data(vault: &Vault, logged: &LoggedEvent) -> Result<Bytes, VaultError> {
-    let Some(envelope) = &logged.envelope else { return Ok(logged.data.clone()) };
-    Ok(match vault.open_envelope(envelope)? {
+    let meta = serde_json::from_slice::<Metadata>(&logged.metadata).ok();
+    let seal = meta.and_then(|meta| meta.personal);
+    let Some((envelope, seal)) = logged.envelope.as_ref().zip(seal) else {
+        return Ok(logged.data.clone());
+    };
+    Ok(match vault.open_sealed(envelope, &seal)? {
         Opened::Known { plaintext, .. } => {
             pii::join(&logged.data, &plaintext).map_or_else(|_| logged.data.clone(), Bytes::from)
         }

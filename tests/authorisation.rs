@@ -1,6 +1,6 @@
 //! Who may do what, and who may see which objects.
 
-mod documents;
+pub mod documents;
 mod matrix;
 mod notes;
 mod scopes;

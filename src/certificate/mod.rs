@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::replay::ClocksFold;
 
-pub use page::page;
+pub use page::{page, text};
 
 /// The sealed certificate of a clock, as it was known at a moment: `fold` and `events` hold what had been recorded by then. `events` are
 /// those that the fold took in.

@@ -279,7 +279,7 @@ fn bidi(plain: &str) -> String {
 }
 
 /// Text in HTML.
-fn text(plain: &str) -> String {
+pub fn text(plain: &str) -> String {
     let mut escaped = String::with_capacity(plain.len());
     for character in plain.chars() {
         match character {

@@ -5,13 +5,15 @@ use std::path::Path;
 use super::progress::bar;
 use super::{Exit, Failure};
 use crate::app::App;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::store::EventStore;
 use crate::store::sqlite;
+use crate::vault;
 
 /// Builds the read models anew from the log.
 pub async fn rebuild(config: Config) -> Result<Exit, Failure> {
-    let app = App::open(&config.data_directory).await?;
+    let app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await?;
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("rebuilding", "events", total);
     let begun = std::time::Instant::now();
@@ -24,7 +26,9 @@ pub async fn rebuild(config: Config) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Copies the log into a new directory. Works beside a running server.
+/// Copies the log and the keys of personal data into a new directory. Works beside a running server.
+///
+/// The log comes first: what it holds was sealed with keys that exist by then, so the copy of the keys has them.
 pub fn backup(config: &Config, target: &Path) -> Result<Exit, Failure> {
     // Says clearly that there is nothing to copy, before a target is made for it.
     sqlite::LogReader::open(&config.data_directory)?;
@@ -34,10 +38,13 @@ pub fn backup(config: &Config, target: &Path) -> Result<Exit, Failure> {
         progress.set_position(step.copied_bytes);
     })?;
     progress.finish_and_clear();
+    vault::backup(&config.data_directory, target)?;
     println!(
-        "The log is copied to {}. Start with --data-directory {} to use it; the read models are built anew.",
-        target.display(),
-        target.display()
+        "The log and its data keys are copied to {target}. Start with --data-directory {target} --keyring {keyring} to use them; the \
+         read models are built anew.\nThe keyring is not copied: keep it apart, and as it is now, since it holds what opens the keys \
+         and tells what was erased meanwhile. Keep copies of keys.db for a short time only.",
+        target = target.display(),
+        keyring = config.keyring_directory().display(),
     );
     Ok(Exit::Done)
 }

@@ -3,17 +3,29 @@
 //! Exit codes, for scripts: see [`Exit`]. What a command answers goes to standard output; what it says meanwhile (progress, log lines)
 //! goes to standard error.
 
+/// Adds a line to a text, which cannot fail. Whoever uses it imports `std::fmt::Write`.
+macro_rules! line {
+    ($out:ident $(, $($argument:tt)+)?) => {{
+        $( let _ = write!($out, $($argument)+); )?
+        $out.push('\n');
+    }};
+}
+
+mod audit;
 mod calendar;
 mod case_log;
 mod file;
 mod import;
+mod keys;
 mod maintenance;
+pub mod migrate;
 mod progress;
 mod proof;
 mod replay;
 mod schema;
 mod serve;
 mod sla;
+mod subject_export;
 mod token;
 mod verify;
 
@@ -29,6 +41,7 @@ use crate::app::StartError;
 use crate::config::{Config, LogFormat};
 use crate::error::chain;
 use crate::store::sqlite::OpenError;
+use crate::vault::VaultError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
 stand, a certificate or a log that does not hold); 2 wrong usage; 3 done in part (some records were not imported, or a committed \
@@ -70,7 +83,10 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
         let locked = any.downcast_ref::<OpenError>().is_some_and(in_use)
             || any
                 .downcast_ref::<StartError>()
-                .is_some_and(|error| matches!(error, StartError::Open(error) if in_use(error)));
+                .is_some_and(|error| matches!(error, StartError::Open(error) if in_use(error)))
+            || any
+                .downcast_ref::<VaultError>()
+                .is_some_and(|error| matches!(error, VaultError::InUse(_)));
         let exit = if locked {
             Exit::InUse
         } else if any.is::<crate::config::ConfigError>() {
@@ -101,6 +117,9 @@ struct Global {
     /// Where the log and the read models live.
     #[arg(long, global = true, env = "PARVANDEH_DATA_DIRECTORY", value_name = "DIRECTORY")]
     data_directory: Option<PathBuf>,
+    /// Where the keys of personal data and the record of erasures live; `keyring` in the data directory where absent.
+    #[arg(long, global = true, env = "PARVANDEH_KEYRING", value_name = "DIRECTORY")]
+    keyring: Option<PathBuf>,
     /// How log lines are written.
     #[arg(long, global = true, env = "PARVANDEH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -141,13 +160,22 @@ enum Command {
         /// What was known at this time (RFC 3339).
         #[arg(long, value_name = "TIME")]
         as_of: Option<jiff::Timestamp>,
+        /// Only this step, with the whole state after it; steps are counted from 1.
+        #[arg(long, value_name = "NUMBER")]
+        step: Option<u64>,
         /// How the replay is written.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Build the read models anew beside those in service, and compare. Works beside a running server.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Check, test, explain, simulate and prove service levels.
     #[command(subcommand)]
     Sla(sla::SlaCommand),
+    /// Rotate and count the keys of personal data.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// The signed checkpoint of the log, and proofs about its events. Works beside a running server.
     #[command(subcommand)]
     Proof(proof::ProofCommand),
@@ -156,11 +184,15 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Build the read models anew from the log.
     Rebuild,
-    /// Copy the log into a new directory. Works beside a running server.
+    /// Bring a log of an earlier release to this one's form: personal data move into the vault.
+    Migrate,
+    /// Copy the log and the keys of personal data into a new directory. Works beside a running server.
     Backup {
         /// The new directory.
         target: PathBuf,
     },
+    /// Write everything about one customer into files. Beside a running server: GET /subjects/<global id>/export.
+    SubjectExport(subject_export::SubjectExportArguments),
     /// Write the published contracts: the GraphQL schema and the JSON Schema of every event.
     Schema {
         /// Compare with what is there instead, and fail when it differs.
@@ -210,6 +242,9 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
     if let Some(directory) = &global.data_directory {
         config.data_directory = directory.clone();
     }
+    if let Some(directory) = &global.keyring {
+        config.keyring = Some(directory.clone());
+    }
     config.log_format = global.log_format.unwrap_or(config.log_format);
     Ok(config)
 }
@@ -238,12 +273,20 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
             runtime()?.block_on(import::import(config, &source, &mapping, stop_on_error, format))
         }
         Command::Calendar(command) => calendar::calendar(&command),
-        Command::Replay { case, as_of, format } => replay::replay(&config, &case, as_of, format),
+        Command::Replay { case, as_of, step, format } => {
+            replay::replay(&config, &case, as_of, step, format)
+        }
+        Command::Audit(command) => audit::audit(&config, &command),
         Command::Sla(command) => sla::sla(&config, &command),
+        Command::Keys(command) => keys::keys(&config, &command),
         Command::Proof(command) => proof::proof(&config, &command),
         Command::Verify(arguments) => verify::verify(&config, &arguments),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
+        Command::Migrate => migrate::migrate(&config),
         Command::Backup { target } => maintenance::backup(&config, &target),
+        Command::SubjectExport(arguments) => {
+            runtime()?.block_on(subject_export::subject_export(&config, arguments))
+        }
         Command::Schema { check, directory } => schema::schema(&directory, check),
         Command::Token(arguments) => token::token(&config, &arguments),
         Command::Config(ConfigCommand::Check) => check_config(&config),
@@ -253,6 +296,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
 fn check_config(config: &Config) -> Result<Exit, Failure> {
     let authentication = config.authentication()?;
     println!("data directory  {}", config.data_directory.display());
+    println!("keyring         {}", config.keyring_directory().display());
     println!("listen          {}", config.listen);
     println!("issuer          {}", authentication.issuer);
     println!("audience        {}", authentication.audience);

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::progress::bar;
 use super::{Exit, Failure, token};
 use crate::app::App;
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
@@ -22,7 +23,7 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         None => config.authentication()?,
     };
 
-    let mut app = App::open(&config.data_directory).await?;
+    let mut app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await?;
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("building read models", "events", total);
     let shown = progress.clone();
@@ -84,7 +85,7 @@ async fn prepare_demo(config: &Config) -> Result<Secret, Failure> {
         );
         return Err(Failure::new(Exit::Failed, message));
     }
-    demo::fill(directory).await?;
+    demo::fill(directory, config.keyring()).await?;
     Ok(token::create_key(directory)?)
 }
 

@@ -152,7 +152,11 @@ impl Eraser {
         }
         let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
         for id in &unfinished {
-            self.carry_out(*id).await?;
+            let done = self.carry_out(*id).await?;
+            // Whoever is served from now on sees that it is done.
+            if let Some(position) = done.position {
+                self.read_models.wait_for(position).await?;
+            }
         }
         Ok(unfinished.len())
     }

@@ -22,6 +22,7 @@ use crate::command::handler::{CommandError, CommandHandler, Envelope};
 use crate::error::chain;
 use crate::principal::{Principal, Role};
 use crate::store::StreamId;
+use crate::vault::Keyring;
 
 /// How often something happens while one looks.
 const MOVEMENT_INTERVAL: Duration = Duration::from_secs(3);
@@ -43,13 +44,13 @@ pub enum FillError {
 }
 
 /// Fills an empty data directory with the portfolio, as if it had been worked on for the last sixty days.
-pub async fn fill(directory: &Path) -> Result<(), FillError> {
+pub async fn fill(directory: &Path, keyring: Keyring) -> Result<(), FillError> {
     let now = SystemClock.now();
     let portfolio = portfolio(now);
     // The times of recording lie in the past, so the past is played in its order with a clock of its own.
     let begun = portfolio.calendars.iter().map(|(_, _, from)| *from).min().unwrap_or(now);
     let clock = Arc::new(ManualClock::starting_at(begun));
-    let app = App::open_with_clock(directory, clock.clone()).await?;
+    let app = App::open_with(directory, keyring, clock.clone()).await?;
     publish(&app.commands, &portfolio).await?;
 
     enum Recorded<'a> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::{CommandId, DataSubject, EventId};
-use crate::pii::{Envelope, Seal};
+use crate::pii::{BlindIndex, Envelope, Seal};
 
 /// One aggregate: what may be asked of it, what may happen to it, what it knows.
 pub trait Decider {
@@ -143,4 +143,6 @@ pub struct Recorded<E> {
     pub event: E,
     /// Its personal fields; `None` where it has none or they were erased.
     pub envelope: Option<Envelope>,
+    /// By what the customer is found whom it names; `None` where it names none, and where nobody searches.
+    pub blind_index: Option<BlindIndex>,
 }

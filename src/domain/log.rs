@@ -5,6 +5,7 @@
 
 use uuid::Uuid;
 
+use crate::access::{AccessDay, AccessEvent};
 use crate::calendar::CalendarEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
@@ -15,13 +16,17 @@ use crate::sla::SlaEvent;
 
 /// An event of some aggregate, with the aggregate's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant is an aggregate's id and event")]
+#[allow(
+    missing_docs,
+    reason = "each variant is an aggregate's id and event, or the day of the access log and its event"
+)]
 pub enum DomainEvent {
     Case(CaseId, CaseEvent),
     Customer(CustomerId, CustomerEvent),
     Clock(CaseId, SlaEvent),
     Policy(PolicyId, PolicyEvent),
     Calendar(CalendarId, CalendarEvent),
+    Access(AccessDay, AccessEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -60,6 +65,10 @@ impl DomainEvent {
                 CalendarId::new(id).map_err(|_| unknown())?,
                 CalendarEvent::from_json(name, version, json)?,
             ),
+            "access" => Self::Access(
+                AccessDay::parse(id).ok_or_else(unknown)?,
+                AccessEvent::from_json(name, version, json)?,
+            ),
             _ => return Err(unknown()),
         })
     }
@@ -72,6 +81,7 @@ impl DomainEvent {
             Self::Clock(id, _) => format!("clock-{id}"),
             Self::Policy(id, _) => format!("policy-{id}"),
             Self::Calendar(id, _) => format!("calendar-{id}"),
+            Self::Access(day, _) => format!("access-{day}"),
         }
     }
 
@@ -91,6 +101,7 @@ impl DomainEvent {
             Self::Clock(_, event) => event.event_type(),
             Self::Policy(_, event) => event.event_type(),
             Self::Calendar(_, event) => event.event_type(),
+            Self::Access(_, event) => event.event_type(),
         }
     }
 }
@@ -102,5 +113,6 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(SlaEvent::schemas());
     all.extend(PolicyEvent::schemas());
     all.extend(CalendarEvent::schemas());
+    all.extend(AccessEvent::schemas());
     all
 }

@@ -125,6 +125,10 @@ pub struct Seal {
     pub commitment: String,
 }
 
+/// A keyed hash of a personal text, by which it is found and from which it cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BlindIndex(pub [u8; 16]);
+
 /// The encrypted personal fields of one event, as bytes that only the vault understands.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Envelope(pub Box<[u8]>);

@@ -115,7 +115,7 @@ impl Admission {
     /// # Errors
     /// Every reason found against it, at least one.
     pub fn admit(&self, parameters: Parameters, role: Role) -> Result<Admitted, Vec<RequestError>> {
-        let Parameters { query, operation_name, variables } = parameters;
+        let Parameters { query, operation_name, variables, purpose } = parameters;
         let document = self.document(query).map_err(|error| vec![error])?;
         let operation =
             document.operation(operation_name.as_deref()).map_err(|error| vec![error])?;
@@ -153,6 +153,10 @@ impl Admission {
         let mut request = Request::new(String::new()).variables(variables);
         request.operation_name = operation_name;
         request.set_parsed_query(document.parsed.clone());
+        request = request.data(operation.name.clone());
+        if let Some(purpose) = purpose {
+            request = request.data(purpose);
+        }
         if plain {
             request = request.data(operation.validated.clone());
         }

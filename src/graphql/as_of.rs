@@ -30,16 +30,7 @@ pub async fn clocks(
     id: Uuid,
     moment: Timestamp,
 ) -> async_graphql::Result<ClocksFold> {
-    let mut all = events(ctx, "case", id, moment).await?;
-    let customer_id = all.iter().find_map(|event| match &event.event {
-        DomainEvent::Case(_, CaseEvent::Opened(opened)) => opened.customer_id,
-        _ => None,
-    });
-    if let Some(customer_id) = customer_id {
-        all.extend(events(ctx, "customer", customer_id.0, moment).await?);
-    }
-    all.extend(events(ctx, "clock", id, moment).await?);
-    all.sort_by_key(|event| event.position);
+    let all = own_evidence(ctx, id, moment).await?;
     let publications = query(ctx, move |db| sla_reference::publications(db, moment)).await?;
 
     let mut fold = ClocksFold::new(CaseId(id));
@@ -56,6 +47,41 @@ pub async fn clocks(
     Ok(fold)
 }
 
+/// All that a case and its clocks follow from, as far as it was recorded by a moment, in the order of the log: its own events, those of
+/// its customer and its clocks, and every publication of a policy or a calendar.
+pub async fn evidence(
+    ctx: &Context<'_>,
+    id: Uuid,
+    moment: Timestamp,
+) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
+    let mut all = own_evidence(ctx, id, moment).await?;
+    for stream in query(ctx, sla_reference::streams).await? {
+        let stream = StreamId::new(&stream).map_err(|error| failure(&error))?;
+        all.extend(stream_events(ctx, &stream, moment).await?);
+    }
+    all.sort_by_key(|event| event.position);
+    Ok(all)
+}
+
+/// The events of a case, of its customer and of its clocks, in the order of the log.
+async fn own_evidence(
+    ctx: &Context<'_>,
+    id: Uuid,
+    moment: Timestamp,
+) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
+    let mut all = events(ctx, "case", id, moment).await?;
+    let customer_id = all.iter().find_map(|event| match &event.event {
+        DomainEvent::Case(_, CaseEvent::Opened(opened)) => opened.customer_id,
+        _ => None,
+    });
+    if let Some(customer_id) = customer_id {
+        all.extend(events(ctx, "customer", customer_id.0, moment).await?);
+    }
+    all.extend(events(ctx, "clock", id, moment).await?);
+    all.sort_by_key(|event| event.position);
+    Ok(all)
+}
+
 async fn events(
     ctx: &Context<'_>,
     category: &str,
@@ -64,7 +90,15 @@ async fn events(
 ) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
     let stream =
         StreamId::new(&format!("{category}-{id}")).expect("a UUID is a well-formed stream id");
-    replay::stream_until(&services(ctx).store, &stream, moment)
+    stream_events(ctx, &stream, moment).await
+}
+
+async fn stream_events(
+    ctx: &Context<'_>,
+    stream: &StreamId,
+    moment: Timestamp,
+) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
+    replay::stream_until(&services(ctx).store, stream, moment)
         .await
         .map_err(|error| failure(&error))
 }

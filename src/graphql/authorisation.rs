@@ -37,6 +37,10 @@ const PRIVACY_OFFICERS: Roles = Roles::of(&[PrivacyOfficer]);
 const PRIVACY_READERS: Roles = Roles::of(&[Auditor, Supervisor, PrivacyOfficer]);
 /// Those who verify the log, and those who answer for its running.
 const PROVERS: Roles = Roles::of(&[Auditor, Admin]);
+/// Those who look after who reads what.
+const ACCESS_LOG_READERS: Roles = Roles::of(&[Auditor, PrivacyOfficer]);
+/// Those, and the customers whose data were read.
+const ACCESS_LOG_READERS_AND_CUSTOMERS: Roles = Roles::of(&[Auditor, PrivacyOfficer, Customer]);
 /// Those who run the installation.
 const ADMINS: Roles = Roles::of(&[Admin]);
 
@@ -48,6 +52,7 @@ pub const FIELDS: FieldTable = &[
     ("Query", STAFF, &["slaCompliance", "slaAtRisk", "slaAttribution", "slaBreaches", "slaFacts"]),
     ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
     ("Query", PROVERS, &["proofCheckpoint", "inclusionProof", "consistencyProof"]),
+    ("Query", ACCESS_LOG_READERS, &["accessLog"]),
     // Subscriptions
     ("Subscription", READERS, &["caseEvents"]),
     ("Subscription", STAFF, &["slaBreaches", "slaFacts"]),
@@ -114,6 +119,7 @@ pub const FIELDS: FieldTable = &[
     ),
     ("Case", READERS, &["subject", "description", "customer", "timeline", "erased"]),
     ("Case", STAFF, &["assignee"]),
+    ("Case", PLANNERS, &["replay"]),
     ("CaseConnection", WATCHERS, &["pageInfo", "edges", "nodes", "totalCount"]),
     ("CaseEdge", WATCHERS, &["node", "cursor"]),
     ("CaseEvent", READERS, &["cursor", "entry"]),
@@ -139,6 +145,73 @@ pub const FIELDS: FieldTable = &[
     ("Change", READERS, &["field", "value"]),
     ("TimelineEntryConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
     ("TimelineEntryEdge", READERS, &["node", "cursor"]),
+    // Replay
+    (
+        "ReplayStep",
+        PLANNERS,
+        &[
+            "number",
+            "eventId",
+            "eventType",
+            "stream",
+            "revision",
+            "position",
+            "occurredAt",
+            "recordedAt",
+            "actorKind",
+            "actorId",
+            "before",
+            "after",
+            "changes",
+        ],
+    ),
+    ("ReplayChange", PLANNERS, &["subject", "field", "before", "after"]),
+    (
+        "ReplayState",
+        PLANNERS,
+        &[
+            "kind",
+            "channel",
+            "category",
+            "priority",
+            "severity",
+            "status",
+            "holdReason",
+            "unit",
+            "assignee",
+            "stage",
+            "outcome",
+            "dueAt",
+            "openedAt",
+            "updatedAt",
+            "resolvedAt",
+            "closedAt",
+            "interactionCount",
+            "revision",
+            "customerTier",
+            "clocks",
+        ],
+    ),
+    (
+        "ReplayClock",
+        PLANNERS,
+        &[
+            "key",
+            "state",
+            "startedAt",
+            "dueAt",
+            "stoppedAt",
+            "goal",
+            "policyId",
+            "policyVersion",
+            "rule",
+            "calendarId",
+            "calendarVersion",
+            "breachRecorded",
+        ],
+    ),
+    ("ReplayStepConnection", PLANNERS, &["pageInfo", "edges", "nodes"]),
+    ("ReplayStepEdge", PLANNERS, &["node", "cursor"]),
     // Customers
     (
         "Customer",
@@ -159,6 +232,21 @@ pub const FIELDS: FieldTable = &[
     ),
     ("Customer", READERS, &["cases"]),
     ("Customer", PRIVACY_READERS, &["legalHold", "erasure"]),
+    ("Customer", ACCESS_LOG_READERS_AND_CUSTOMERS, &["accessLog"]),
+    (
+        "AccessRecordConnection",
+        ACCESS_LOG_READERS_AND_CUSTOMERS,
+        &["pageInfo", "edges", "nodes", "totalCount"],
+    ),
+    ("AccessRecordEdge", ACCESS_LOG_READERS_AND_CUSTOMERS, &["node", "cursor"]),
+    (
+        "AccessRecord",
+        ACCESS_LOG_READERS_AND_CUSTOMERS,
+        &["at", "data", "readerRole", "purpose", "operation", "subject", "eventId"],
+    ),
+    // Customers learn in which role somebody read, not who it was.
+    ("AccessRecord", ACCESS_LOG_READERS, &["reader"]),
+    ("AccessSubject", ACCESS_LOG_READERS_AND_CUSTOMERS, &["customerId", "caseId"]),
     ("ContactPoint", CUSTOMER_READERS, &["kind", "value", "erased"]),
     ("Consent", CUSTOMER_READERS, &["purpose", "channel", "givenAt", "eventId"]),
     ("Erasure", PRIVACY_READERS, &["ground", "orderedAt", "receipt"]),

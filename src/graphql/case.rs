@@ -17,6 +17,7 @@ use super::loader;
 use super::paging::{PageArguments, connection};
 use super::personal::Personal;
 use super::plain_rows::{PlainColumn, PlainKind, PlainOr, PlainSelection};
+use super::replay::{self, ReplayStepConnection};
 use super::scalar::DateTime;
 use super::sla_clock::SlaClock;
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
@@ -188,6 +189,17 @@ impl Case {
     ) -> async_graphql::Result<TimelineConnection> {
         let page = PageArguments { first, after, last, before };
         timeline::of_case(ctx, self.uuid, self.as_of, filter.unwrap_or_default(), page).await
+    }
+
+    /// The case step by step: what it and its clocks were after each event, and what the event has changed.
+    async fn replay(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> async_graphql::Result<ReplayStepConnection> {
+        let page = PageArguments { first, after, ..PageArguments::default() };
+        replay::of_case(ctx, self.uuid, self.as_of, page).await
     }
 
     /// The clocks of the promises made to the customer about this case.

@@ -6,6 +6,7 @@ use async_graphql::{Context, ErrorExtensions};
 use parvandeh_projections::scope::{CaseScope, Visibility};
 use tokio::sync::Semaphore;
 
+use crate::access::AccessLog;
 use crate::clock::Clock;
 use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
@@ -25,6 +26,8 @@ pub struct Services {
     pub store: Arc<dyn EventStore>,
     /// Opens personal data.
     pub vault: Arc<Vault>,
+    /// Records who read whose personal data.
+    pub access_log: Arc<AccessLog>,
     /// Executes commands.
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.

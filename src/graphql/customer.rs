@@ -2,11 +2,14 @@
 
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
+use parvandeh_domain::customer::search;
+use parvandeh_domain::id::CustomerId;
 use parvandeh_projections::customer_profile::{self, CustomerFilter, CustomerRow};
 use uuid::Uuid;
 
+use super::access_log::{self, AccessRecordConnection};
 use super::case::{self, CaseConnection, CodeFilter};
-use super::context::{case_scope, query, refused};
+use super::context::{case_scope, query, refused, services};
 use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::paging::{PageArguments, connection};
@@ -15,6 +18,7 @@ use super::scalar::DateTime;
 use super::vocabulary::{
     Channel, ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
 };
+use crate::subscription::projector::{CONTACT_POINT, NAME};
 
 /// Anyone who deals with the organisation.
 #[derive(SimpleObject, Clone)]
@@ -179,6 +183,19 @@ impl Customer {
     ) -> async_graphql::Result<CaseConnection> {
         case::of_customer(ctx, self.uuid, PageArguments { first, after, last, before }).await
     }
+
+    /// Who read their personal data, when and what for, the newest first.
+    async fn access_log(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<AccessRecordConnection> {
+        let page = PageArguments { first, after, last, before };
+        access_log::of_customer(ctx, CustomerId(self.uuid), page).await
+    }
 }
 
 /// Which customers are wanted. All conditions hold together.
@@ -188,6 +205,10 @@ pub struct CustomerFilterInput {
     pub kind: Option<Vec<CustomerKind>>,
     /// In these tiers.
     pub tier: Option<CodeFilter>,
+    /// With this name: the whole name, in any case of letters.
+    pub name: Option<String>,
+    /// With this contact point: the whole address or number, however it is written.
+    pub contact_point: Option<String>,
 }
 
 /// What a connection of customers has beside its edges.
@@ -216,6 +237,7 @@ pub async fn list(
     let filter = CustomerFilter {
         kind: filter.kind.map(|kinds| kinds.into_iter().map(Into::into).collect()),
         tier: filter.tier.and_then(CodeFilter::values),
+        found_by: found_by(ctx, filter.name, filter.contact_point),
     };
     let key = ListKey::of("customers", &filter);
     let request = page.request(key).map_err(refused)?;
@@ -223,6 +245,21 @@ pub async fn list(
     let page =
         query(ctx, move |db| customer_profile::customers(db, &scope, &wanted, request)).await?;
     Ok(connection(key, &request, page, CustomerTotal { filter }, Customer::from))
+}
+
+/// The blind indexes of what is searched for.
+fn found_by(
+    ctx: &Context<'_>,
+    name: Option<String>,
+    contact_point: Option<String>,
+) -> Vec<Vec<[u8; 16]>> {
+    let vault = &services(ctx).vault;
+    let names = name.map(|name| vec![vault.blind_index(NAME, &search::name_form(&name))]);
+    let contact_points = contact_point.map(|value| {
+        let forms = search::contact_point_forms(&value);
+        forms.iter().map(|form| vault.blind_index(CONTACT_POINT, form)).collect::<Vec<_>>()
+    });
+    names.into_iter().chain(contact_points).collect()
 }
 
 /// One customer.

@@ -20,6 +20,7 @@ use async_graphql::{Name, PathSegment, Pos, Positioned, Variables};
 
 use crate::error::{ErrorCode, RequestError};
 use crate::graphql::admission::AdmissionLimits;
+use crate::graphql::recorded::OperationName;
 use crate::graphql::scan::scan;
 use crate::graphql::type_map::TypeMap;
 use crate::graphql::validated::Validated;
@@ -36,6 +37,7 @@ pub(super) struct Document {
 
 /// What one operation asks for.
 pub(super) struct Operation {
+    pub name: OperationName,
     pub kind: OperationType,
     pub complexity: Complexity,
     /// The variables that must have a value, with their types as written.
@@ -122,7 +124,7 @@ impl Document {
         let mut operations = HashMap::new();
         let mut selections = 0;
         for (name, operation) in parsed.operations.iter() {
-            let operation = Walk::over(&parsed, operation, types, limits, &mut selections)?;
+            let operation = Walk::over(&parsed, name, operation, types, limits, &mut selections)?;
             operations.insert(name.cloned(), operation);
         }
         Ok(Self { parsed, tokens: size.tokens, operations })
@@ -145,6 +147,12 @@ impl Document {
         };
         found.as_ref().map_err(Clone::clone)
     }
+}
+
+/// The fields that an operation selects on its root type, for one that has no name of its own.
+fn root_fields(fields: &[FieldUse], root: Option<&str>) -> String {
+    let on_root = fields.iter().filter(|used| Some(used.type_name.as_str()) == root);
+    on_root.map(|used| used.field.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// How much work an operation asks for: one for every field, times the page sizes of the lists around it.
@@ -221,6 +229,7 @@ impl<'a> Walk<'a> {
     /// The outer error is of the document, the inner one of this operation alone.
     fn over(
         document: &'a ExecutableDocument,
+        name: Option<&Name>,
         operation: &'a Positioned<OperationDefinition>,
         types: &'a TypeMap,
         limits: &'a AdmissionLimits,
@@ -253,7 +262,12 @@ impl<'a> Walk<'a> {
         let verdict = within("levels of fields", walk.depth, limits.depth_max)
             .and_then(|()| within("aliases", walk.aliases, limits.aliases_max))
             .and_then(|()| one_root_field(kind, &operation.node.selection_set.node));
+        let name = match name {
+            Some(name) => name.as_str().into(),
+            None => root_fields(&walk.fields, root).into(),
+        };
         Ok(verdict.map(|()| Operation {
+            name: OperationName(name),
             kind,
             complexity: Complexity { terms: walk.terms.into_iter().collect() },
             required_variables: required_variables(&operation.node),

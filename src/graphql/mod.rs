@@ -4,6 +4,7 @@
 //! [`authorisation`]; the nouns (`case`, `customer`, `sla_clock` ...) turn read-model rows into objects, and their `_mutations` turn
 //! inputs into commands.
 
+mod access_log;
 pub mod admission;
 mod as_of;
 pub mod authorisation;
@@ -27,7 +28,9 @@ mod personal;
 mod plain_rows;
 mod privacy_mutations;
 mod proof;
+pub mod recorded;
 mod reference_data;
+mod replay;
 mod root;
 pub mod scalar;
 mod scan;
@@ -47,6 +50,7 @@ mod vocabulary;
 use std::sync::Arc;
 
 use async_graphql::ValidationMode;
+use recorded::Recorded;
 use validated::ValidatingOnce;
 
 pub use context::Services;
@@ -60,14 +64,16 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation::default(), Subscription).disable_suggestions()
 }
 
-/// The schema over these services, which validates an operation once where that is enough.
-pub fn schema(services: Services) -> ValidatingOnce {
+/// The schema over these services, which validates an operation once where that is enough, and records whose personal data it gives out.
+pub fn schema(services: Services) -> Recorded {
+    let access_log = services.access_log.clone();
     let services = Arc::new(services);
     let build = |mode| {
         let loaders = loader::Loaders::new(&services.read_models);
         builder().validation_mode(mode).data(services.clone()).data(loaders).finish()
     };
-    ValidatingOnce { strict: build(ValidationMode::Strict), fast: build(ValidationMode::Fast) }
+    let (strict, fast) = (build(ValidationMode::Strict), build(ValidationMode::Fast));
+    Recorded::new(ValidatingOnce { strict, fast }, access_log)
 }
 
 /// The schema in GraphQL's schema language, as committed in `schema/schema.graphql`.

@@ -8,6 +8,7 @@ use async_graphql::Variables;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::access::Purpose;
 use crate::error::{ErrorCode, RequestError};
 
 /// One GraphQL request, not yet parsed.
@@ -19,6 +20,8 @@ pub struct Parameters {
     pub operation_name: Option<String>,
     /// The values of the operation's variables.
     pub variables: Variables,
+    /// What personal data are read for, where the caller says so.
+    pub purpose: Option<Purpose>,
 }
 
 #[derive(Deserialize)]
@@ -58,9 +61,9 @@ impl Parameters {
         let operation_name = operation_name
             .transpose()
             .map_err(|_| bad("The parameter `operationName` must be a string."))?;
-        object("extensions", body.extensions)?;
+        let purpose = read_purpose(body.extensions)?;
         let variables = read_variables(body.variables)?;
-        Ok(Self { query, operation_name, variables })
+        Ok(Self { query, operation_name, variables, purpose })
     }
 
     /// Reads the query string of a GET request. Parameters of other names are ignored.
@@ -85,10 +88,10 @@ impl Parameters {
         let [query, operation_name, variables, extensions] = values;
         let query = query.ok_or_else(missing_query)?;
         let extensions = raw("extensions", extensions.as_deref())?;
-        object("extensions", extensions.as_deref())?;
+        let purpose = read_purpose(extensions.as_deref())?;
         let variables = raw("variables", variables.as_deref())?;
         let variables = read_variables(variables.as_deref())?;
-        Ok(Self { query, operation_name, variables })
+        Ok(Self { query, operation_name, variables, purpose })
     }
 }
 
@@ -113,6 +116,25 @@ fn read_variables(value: Option<&RawValue>) -> Result<Variables, RequestError> {
     let Some(value) = value else { return Ok(Variables::default()) };
     serde_json::from_str(value.get())
         .map_err(|error| bad(format!("The parameter `variables` cannot be read: {error}.")))
+}
+
+/// `extensions.purpose`; other extensions are ignored.
+fn read_purpose(extensions: Option<&RawValue>) -> Result<Option<Purpose>, RequestError> {
+    #[derive(Deserialize)]
+    struct Extensions<'a> {
+        #[serde(borrow, default)]
+        purpose: Option<&'a RawValue>,
+    }
+    object("extensions", extensions)?;
+    let Some(extensions) = extensions else { return Ok(None) };
+    let Extensions { purpose } = serde_json::from_str(extensions.get())
+        .map_err(|error| bad(format!("The parameter `extensions` cannot be read: {error}.")))?;
+    let Some(purpose) = purpose.filter(|purpose| purpose.get() != "null") else { return Ok(None) };
+    let text: String = serde_json::from_str(purpose.get())
+        .map_err(|_| bad("The parameter `extensions.purpose` must be a string."))?;
+    let purpose = Purpose::new(&text)
+        .map_err(|problem| bad(format!("The parameter `extensions.purpose` {problem}.")))?;
+    Ok(Some(purpose))
 }
 
 fn percent_decode(text: &str) -> Option<String> {

@@ -5,6 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::Context;
+use parvandeh_domain::access::AccessLogFilter;
 use parvandeh_domain::pii::Envelope;
 use serde_json::Value;
 
@@ -34,6 +35,11 @@ impl Opener {
             self.accesses.note(subject);
             fields
         }))
+    }
+
+    /// Notes that this part of the access log was read.
+    pub fn note_access_log(&self, filter: AccessLogFilter) {
+        self.accesses.note_access_log(filter);
     }
 
     /// Whether an envelope can no longer be opened.

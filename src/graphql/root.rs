@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Interface, Json, MergedObject, Object, Subscrip
 use futures_util::Stream;
 use serde_json::Value;
 
+use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
@@ -202,6 +203,20 @@ impl Query {
         to: Option<u64>,
     ) -> async_graphql::Result<Option<ConsistencyProof>> {
         proof::consistency(ctx, from, to).await
+    }
+
+    /// Who read whose personal data, when and what for, the newest first. Reading this is recorded as well.
+    async fn access_log(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<AccessLogFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<AccessRecordConnection> {
+        let page = PageArguments { first, after, last, before };
+        access_log::list(ctx, filter.unwrap_or_default(), page).await
     }
 
     /// Anything by its global id. Null when there is nothing that you may know of.

@@ -13,7 +13,6 @@ use async_graphql::{Data, Executor, Request, Response};
 use futures_util::stream::BoxStream;
 
 use super::Schema;
-use crate::access::Accesses;
 
 /// Whether an operation has passed validation. Admission gives it with a request whose variables cannot change the verdict.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +29,6 @@ pub struct ValidatingOnce {
 
 impl Executor for ValidatingOnce {
     async fn execute(&self, request: Request) -> Response {
-        let request = request.data(Arc::new(Accesses::default()));
         let Some(validated) = request.data.get(&TypeId::of::<Validated>()) else {
             return self.strict.execute(request).await;
         };
@@ -51,7 +49,6 @@ impl Executor for ValidatingOnce {
         request: Request,
         session: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        let request = request.data(Arc::new(Accesses::default()));
         Executor::execute_stream(&self.strict, request, session)
     }
 }

@@ -18,7 +18,7 @@ use crate::graphql::parameters::Parameters;
 use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
 use crate::http::media::{Accepts, MediaType, has_json_body};
 use crate::http::transport::{Limits, Transport};
-use crate::http::{sse, websocket};
+use crate::http::{purpose, sse, websocket};
 
 /// An answer shorter than this is not worth compressing, in bytes.
 const COMPRESSED_BYTES_MIN: usize = 1024;
@@ -79,8 +79,12 @@ async fn run<E: Executor>(
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), media_type),
     };
+    let purpose = match purpose::of_headers(headers) {
+        Ok(purpose) => purpose,
+        Err(error) => return respond(&error.into(), media_type),
+    };
     let parameters = match parameters().await {
-        Ok(parameters) => parameters,
+        Ok(parameters) => Parameters { purpose: parameters.purpose.or(purpose), ..parameters },
         Err(error) => return respond(&error.into(), media_type),
     };
     let admitted = match transport.admit(parameters, &principal, &trace_id) {

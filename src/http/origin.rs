@@ -59,7 +59,7 @@ pub(super) async fn cors(
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, text("GET, POST"));
             headers.insert(
                 ACCESS_CONTROL_ALLOW_HEADERS,
-                text("accept, authorization, content-type, last-event-id, traceparent"),
+                text("accept, authorization, content-type, last-event-id, parvandeh-purpose, traceparent"),
             );
             headers.insert(ACCESS_CONTROL_MAX_AGE, text("600"));
         }

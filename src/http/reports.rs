@@ -19,11 +19,13 @@ use futures_util::Stream;
 use serde_json::{Map, Value};
 
 use self::definition::{Paging, Report};
+use crate::access::Purpose;
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::parameters::Parameters;
 use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
 use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
+use crate::http::purpose;
 use crate::http::transport::Transport;
 use crate::principal::Principal;
 
@@ -41,6 +43,10 @@ pub(super) async fn get<E: Executor>(
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
     };
+    let purpose = match purpose::of_headers(request.headers()) {
+        Ok(purpose) => purpose,
+        Err(error) => return respond(&error.into(), REFUSALS),
+    };
     let Some(report) = Report::named(&name) else {
         let known = Report::names().collect::<Vec<_>>().join(", ");
         let message = format!("There is no such report; there are {known}.");
@@ -55,8 +61,8 @@ pub(super) async fn get<E: Executor>(
         Ok(variables) => variables,
         Err(error) => return respond(&error.into(), REFUSALS),
     };
-    let source =
-        Source { transport: (**transport).clone(), report, principal, trace_id, variables };
+    let transport = (**transport).clone();
+    let source = Source { transport, report, principal, trace_id, purpose, variables };
     let first = match source.page(None).await {
         Ok(page) => page,
         Err(answer) => return respond(&answer, REFUSALS),
@@ -88,6 +94,7 @@ struct Source<E> {
     report: &'static Report,
     principal: Arc<Principal>,
     trace_id: TraceId,
+    purpose: Option<Purpose>,
     variables: Map<String, Value>,
 }
 
@@ -108,6 +115,7 @@ impl<E: Executor> Source<E> {
             query: self.report.document.to_owned(),
             operation_name: None,
             variables: Variables::from_json(Value::Object(variables)),
+            purpose: self.purpose.clone(),
         };
         let admitted = self
             .transport

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{health, metrics, proof, transport};
+use super::{health, metrics, proof, subject_export, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -82,12 +82,14 @@ pub fn server(
     let registry =
         Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
     let readiness = readiness(app);
-    let proof = app.proof.clone();
+    let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
     let server = HttpServer::new(move || {
-        let (transport, readiness, registry, proof) =
-            (transport.clone(), readiness.clone(), registry.clone(), proof.clone());
+        let (transport, readiness, registry) =
+            (transport.clone(), readiness.clone(), registry.clone());
+        let (proof, exporter) = (proof.clone(), exporter.clone());
         HttpApp::new().configure(move |service| {
             proof::configure(service, transport.clone(), proof);
+            subject_export::configure(service, transport.clone(), exporter);
             transport::configure(service, transport);
             health::configure(service, readiness, registry);
         })

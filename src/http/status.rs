@@ -24,6 +24,7 @@ pub fn status(refused: Option<ErrorCode>, media_type: MediaType) -> StatusCode {
         ErrorCode::Forbidden => of_the_document(StatusCode::FORBIDDEN),
         ErrorCode::BadUserInput | ErrorCode::ReportTooLarge => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::Conflict => StatusCode::CONFLICT,

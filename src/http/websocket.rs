@@ -27,6 +27,7 @@ use crate::http::authentication::{bearer, bearer_token};
 use crate::http::errors::{Answer, respond, settle};
 use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
+use crate::http::purpose::of_headers;
 use crate::http::transport::{Transport, drained};
 use crate::http::websocket_message::{Inbound, Outbound, Payload};
 use crate::principal::Principal;
@@ -255,7 +256,13 @@ impl<E: Executor> Connection<E> {
             return self.refuse(&id, error.into()).await;
         }
         let trace_id = TraceId::random();
-        let admitted = Parameters::from_json(payload.as_bytes())
+        let parameters = Parameters::from_json(payload.as_bytes()).and_then(|parameters| {
+            // What the upgrade request says holds for every operation that says nothing of its own.
+            let purpose =
+                parameters.purpose.map_or_else(|| of_headers(&self.headers), |p| Ok(Some(p)))?;
+            Ok(Parameters { purpose, ..parameters })
+        });
+        let admitted = parameters
             .map_err(|error| vec![error])
             .and_then(|parameters| self.transport.admit(parameters, &principal, &trace_id));
         match admitted {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_projections::ReadModel;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use uuid::Uuid;
 
@@ -74,6 +75,13 @@ fn numbers(directory: &Path) -> Vec<u32> {
     numbers
 }
 
+/// The position of a complete generation of this log that this program built; `None` when the file is anything else.
+fn complete_position(db: &Connection, log_id: Uuid) -> Option<u64> {
+    let sql = "SELECT position FROM generation WHERE log_id = ? AND fingerprint = ? AND complete";
+    let built_by = parvandeh_projections::fingerprint();
+    db.query_row(sql, (log_id, built_by), |row| row.get(0)).optional().ok()?
+}
+
 impl Generation {
     /// Opens the newest complete generation that this program built of this log, and deletes all others.
     pub fn open_newest(directory: &Path, log_id: Uuid) -> Option<Self> {
@@ -90,6 +98,21 @@ impl Generation {
             remove(&path);
         }
         found
+    }
+
+    /// A view of the newest complete generation that this program built of this log, and the position up to which it is built. It only
+    /// reads and deletes nothing, so it can be used beside the process that writes.
+    pub fn look_at_newest(directory: &Path, log_id: Uuid) -> Option<(Connection, u64)> {
+        numbers(directory).into_iter().rev().find_map(|number| {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let db = Connection::open_with_flags(directory.join(file_name(number)), flags).ok()?;
+            // The last connection to close would otherwise fold the write-ahead log away.
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
+            // One transaction for all that is read, or the writer would move on between two tables.
+            db.execute_batch("BEGIN").ok()?;
+            let position = complete_position(&db, log_id)?;
+            Some((db, position))
+        })
     }
 
     /// A new, empty generation beside those that exist.
@@ -123,14 +146,7 @@ impl Generation {
     pub fn open(path: &Path, log_id: Uuid) -> Option<Self> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
         db.busy_timeout(BUSY_TIMEOUT).ok()?;
-        let position = db
-            .query_row(
-                "SELECT position FROM generation WHERE log_id = ? AND fingerprint = ? AND complete",
-                (log_id, parvandeh_projections::fingerprint()),
-                |row| row.get(0),
-            )
-            .optional()
-            .ok()??;
+        let position = complete_position(&db, log_id)?;
         db.set_prepared_statement_cache_capacity(64);
         db.execute_batch(SERVING_PRAGMAS).ok()?;
         let models = parvandeh_projections::all();

@@ -6,14 +6,17 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use parvandeh_domain::customer::{CustomerEvent, search};
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::EventId;
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_domain::pii::Envelope;
+use parvandeh_domain::pii::{BlindIndex, Envelope};
 use tokio::sync::watch;
 
 use super::generation::{Entry, Generation, GenerationError};
+use crate::sealing;
 use crate::store::{EventStore, LoggedEvent, Position, ReadError};
+use crate::vault::Vault;
 
 /// Entries read at once.
 const READ_BATCH_SIZE: usize = 4_096;
@@ -21,6 +24,21 @@ const READ_BATCH_SIZE: usize = 4_096;
 const QUEUED_BATCHES_MAX: usize = 8;
 /// Entries committed at once while a generation is being built: more of them fold into each row.
 const BUILD_COMMIT_SIZE: usize = 65_536;
+
+/// What a projector follows: a log, and the vault, where customers are to be found by what is personal.
+#[derive(Clone)]
+pub struct Source {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// Makes blind indexes; without it nobody is found by their name or number.
+    pub vault: Option<Arc<Vault>>,
+}
+
+impl From<Arc<dyn EventStore>> for Source {
+    fn from(store: Arc<dyn EventStore>) -> Self {
+        Self { store, vault: None }
+    }
+}
 
 /// Why a projector stopped.
 #[derive(Debug, thiserror::Error)]
@@ -35,18 +53,19 @@ pub enum ProjectorError {
 
 /// Brings a generation up to the log's head and completes it. `progress` is told each position reached.
 pub async fn catch_up(
-    store: Arc<dyn EventStore>,
+    source: impl Into<Source>,
     generation: Generation,
     progress: impl Fn(u64) + Send + 'static,
 ) -> Result<Generation, ProjectorError> {
+    let source = source.into();
     let commit_size = if generation.is_complete() { READ_BATCH_SIZE } else { BUILD_COMMIT_SIZE };
-    let target = store.head().map_or(0, |head| head.0);
+    let target = source.store.head().map_or(0, |head| head.0);
     let (sender, receiver) = sync_channel(QUEUED_BATCHES_MAX);
     let after = generation.position();
     let applier = tokio::task::spawn_blocking(move || {
         apply_all(generation, receiver, commit_size, &progress)
     });
-    let read = read_until(store, after, target, sender).await;
+    let read = read_until(source, after, target, sender).await;
     let mut generation = applier.await.expect("the applying thread does not panic")?;
     read?;
     tokio::task::spawn_blocking(move || {
@@ -60,7 +79,7 @@ pub async fn catch_up(
 /// Follows the log for as long as the program runs, or until `stop` becomes true; answers the generation as it then stands.
 /// `progress` is told each position reached.
 pub async fn follow(
-    store: Arc<dyn EventStore>,
+    source: Source,
     generation: Generation,
     mut stop: watch::Receiver<bool>,
     progress: impl Fn(u64) + Send + 'static,
@@ -70,10 +89,10 @@ pub async fn follow(
     let mut applier = tokio::task::spawn_blocking(move || {
         apply_all(generation, receiver, READ_BATCH_SIZE, &progress)
     });
-    let mut head = store.head_changes();
+    let mut head = source.store.head_changes();
     let outcome: Result<(), ProjectorError> = loop {
         head.borrow_and_update();
-        let page = match store.read_all(position_option(after), READ_BATCH_SIZE).await {
+        let page = match source.store.read_all(position_option(after), READ_BATCH_SIZE).await {
             Ok(page) => page,
             Err(error) => break Err(error.into()),
         };
@@ -89,7 +108,7 @@ pub async fn follow(
             continue;
         };
         after = last.position.0;
-        if !hand_over(&sender, page).await || *stop.borrow() {
+        if !hand_over(&sender, &source.vault, page).await || *stop.borrow() {
             break Ok(());
         }
     };
@@ -99,16 +118,16 @@ pub async fn follow(
 }
 
 async fn read_until(
-    store: Arc<dyn EventStore>,
+    source: Source,
     mut after: u64,
     target: u64,
     sender: SyncSender<Vec<Entry>>,
 ) -> Result<(), ReadError> {
     while after < target {
-        let page = store.read_all(position_option(after), READ_BATCH_SIZE).await?;
+        let page = source.store.read_all(position_option(after), READ_BATCH_SIZE).await?;
         let Some(last) = page.last() else { break };
         after = last.position.0;
-        if !hand_over(&sender, page).await {
+        if !hand_over(&sender, &source.vault, page).await {
             break;
         }
     }
@@ -120,15 +139,51 @@ fn position_option(after: u64) -> Option<Position> {
 }
 
 /// Decodes a page and queues it; false when the applier has stopped. The queue may block, so this runs on a blocking thread.
-async fn hand_over(sender: &SyncSender<Vec<Entry>>, page: Vec<LoggedEvent>) -> bool {
-    let sender = sender.clone();
+async fn hand_over(
+    sender: &SyncSender<Vec<Entry>>,
+    vault: &Option<Arc<Vault>>,
+    page: Vec<LoggedEvent>,
+) -> bool {
+    let (sender, vault) = (sender.clone(), vault.clone());
     tokio::task::spawn_blocking(move || {
-        let batch = page.into_iter().map(|logged| entry(&logged)).collect();
+        let entries = page.into_iter().map(|logged| {
+            let mut entry = entry(&logged);
+            if let (Some(vault), Entry::Event(event)) = (&vault, &mut entry) {
+                event.blind_index = blind_index(vault, event);
+            }
+            entry
+        });
+        let batch = entries.collect();
         sender.send(batch).is_ok()
     })
     .await
     .unwrap_or(false)
 }
+
+/// By what a customer is found whom an event names. What cannot be opened finds nobody; whoever reads it is told why.
+fn blind_index(vault: &Vault, event: &Recorded<DomainEvent>) -> Option<BlindIndex> {
+    let DomainEvent::Customer(_, customer_event) = &event.event else { return None };
+    let text = |field| {
+        let (_, fields) = sealing::open(vault, &event.envelope.as_ref()?.0).ok()??;
+        fields.get(field)?.as_str().map(str::to_owned)
+    };
+    match customer_event {
+        CustomerEvent::ContactPointAdded(added) => {
+            let form = search::contact_point_form(added.kind, &text("value")?);
+            Some(BlindIndex(vault.blind_index(CONTACT_POINT, &form)))
+        }
+        CustomerEvent::Registered(_) | CustomerEvent::DetailsChanged(_) => {
+            let form = search::name_form(&text("name")?);
+            Some(BlindIndex(vault.blind_index(NAME, &form)))
+        }
+        _ => None,
+    }
+}
+
+/// What a blind index of a contact point is for.
+pub const CONTACT_POINT: &str = "contact point";
+/// What a blind index of a name is for.
+pub const NAME: &str = "name";
 
 /// Decodes an entry of the log. What cannot be understood is reported, counted and skipped: a read model rejects nothing.
 pub fn entry(logged: &LoggedEvent) -> Entry {
@@ -147,6 +202,7 @@ pub fn entry(logged: &LoggedEvent) -> Entry {
             meta,
             event,
             envelope: logged.envelope.as_ref().map(|bytes| Envelope(bytes[..].into())),
+            blind_index: None,
         })),
         (decoded, meta) => {
             let error = decoded.err().map(|error| error.to_string());

@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::generation::{self, Generation};
-use super::projector::{self, ProjectorError};
+use super::projector::{self, ProjectorError, Source};
 use crate::metrics::READ_MODEL_FAILURES;
-use crate::store::{EventStore, Position};
+use crate::store::Position;
 
 /// How many connections read at once.
 const READERS_MAX: usize = 8;
@@ -96,7 +96,7 @@ impl Serving {
 /// The read models of this process.
 pub struct ReadModels {
     directory: PathBuf,
-    store: Arc<dyn EventStore>,
+    source: Source,
     /// Policies and calendars as the tables have them, for whoever evaluates clocks.
     pub reference: Arc<ReferenceCache>,
     serving: RwLock<Option<Arc<Serving>>>,
@@ -108,10 +108,10 @@ pub struct ReadModels {
 
 impl ReadModels {
     /// Opens the read models in `directory`, or prepares to build them. Nothing is served before [`ReadModels::start`].
-    pub fn new(directory: &Path, store: Arc<dyn EventStore>) -> Arc<Self> {
+    pub fn new(directory: &Path, source: impl Into<Source>) -> Arc<Self> {
         Arc::new(Self {
             directory: directory.to_owned(),
-            store,
+            source: source.into(),
             reference: Arc::default(),
             serving: RwLock::new(None),
             position: watch::channel(0).0,
@@ -128,14 +128,14 @@ impl ReadModels {
         self: &Arc<Self>,
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), ProjectorError> {
-        let (directory, log_id) = (self.directory.clone(), self.store.id());
+        let (directory, log_id) = (self.directory.clone(), self.source.store.id());
         let generation = tokio::task::spawn_blocking(move || {
             Generation::open_newest(&directory, log_id)
                 .map_or_else(|| Generation::create(&directory, log_id), Ok)
         })
         .await
         .expect("opening does not panic")?;
-        let generation = projector::catch_up(self.store.clone(), generation, progress).await?;
+        let generation = projector::catch_up(self.source.clone(), generation, progress).await?;
         self.serve(generation);
         Ok(())
     }
@@ -147,16 +147,16 @@ impl ReadModels {
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), ProjectorError> {
         let _only_one = self.rebuilding.lock().await;
-        let (directory, log_id) = (self.directory.clone(), self.store.id());
+        let (directory, log_id) = (self.directory.clone(), self.source.store.id());
         let generation =
             tokio::task::spawn_blocking(move || Generation::create(&directory, log_id))
                 .await
                 .expect("creating does not panic")?;
-        let generation = projector::catch_up(self.store.clone(), generation, progress).await?;
+        let generation = projector::catch_up(self.source.clone(), generation, progress).await?;
         // The log went on meanwhile. Readers must never see time go back, so the old generation stands still until the new one has
         // come as far.
         let old = self.stop_following().await;
-        match projector::catch_up(self.store.clone(), generation, |_| {}).await {
+        match projector::catch_up(self.source.clone(), generation, |_| {}).await {
             Ok(generation) => {
                 self.serve(generation);
                 Ok(())
@@ -207,7 +207,7 @@ impl ReadModels {
                 move |position| models.reached(position)
             };
             let followed =
-                projector::follow(self.store.clone(), generation, stop.clone(), progress).await;
+                projector::follow(self.source.clone(), generation, stop.clone(), progress).await;
             match followed {
                 Ok(generation) => return Some(generation),
                 Err(error) => {
@@ -220,7 +220,7 @@ impl ReadModels {
                 () = tokio::time::sleep(REST_AFTER_FAILURE) => {}
                 _ = stop.wait_for(|stop| *stop) => {}
             }
-            let (path, log_id) = (path.clone(), self.store.id());
+            let (path, log_id) = (path.clone(), self.source.store.id());
             generation = tokio::task::spawn_blocking(move || Generation::open(&path, log_id))
                 .await
                 .expect("opening does not panic")?;
@@ -275,7 +275,7 @@ impl ReadModels {
 
     /// How many entries of the log the read models have not seen yet.
     pub fn lag(&self) -> u64 {
-        self.store.head().map_or(0, |head| head.0).saturating_sub(self.position())
+        self.source.store.head().map_or(0, |head| head.0).saturating_sub(self.position())
     }
 
     /// Waits until the read models show what stands at `position`.

@@ -1,8 +1,8 @@
 //! How personal data is sealed: the envelope, and the data key that seals and opens it.
 //!
 //! An *envelope* is bytes: version (1), key id (16), event id (16), nonce (12), then the ciphertext and its tag (16). AES-256-GCM-SIV
-//! binds it to what is not in it as well: the data subject and the algorithm. So an envelope opens only
-//! where it belongs, and a changed byte is always noticed.
+//! binds it to what is not in it as well: the data subject and the algorithm. So a changed byte is always noticed, and that it stands
+//! beside its own event shows in the event's seal.
 //!
 //! AES-GCM-SIV does not commit to its key: whoever knows two keys can make a ciphertext that opens under both. Therefore the event
 //! records a *commitment*, an HMAC of a fixed label under the data key, beside the hash of the envelope; both stand in the proof.

@@ -98,7 +98,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    fn run(mut self, changes: &Receiver<Change>) {
+    pub(super) fn run(mut self, changes: &Receiver<Change>) {
         let mut next = changes.recv().ok();
         while let Some(change) = next.take() {
             match change {

@@ -63,6 +63,13 @@ pub enum KeyringError {
         /// Where one should be.
         place: String,
     },
+    /// There are data keys, and no record of erasures beside them, not even an empty one.
+    #[error(
+        "{} is missing, and without it an old backup could bring back what was erased: restore the keyring from a backup \
+         (is its volume mounted?); if nobody was ever erased, create an empty file",
+        .0.display()
+    )]
+    NoTombstones(PathBuf),
     /// A line of the tombstones cannot be read.
     #[error("{}, line {line} is not a tombstone: restore the file from a backup, so that nothing that was erased comes back", path.display())]
     Tombstone {

@@ -136,7 +136,7 @@ impl Vault {
         keyring: Keyring,
         provider: impl FnOnce(&Keyring) -> Result<Arc<dyn KeyProvider>, KeyringError>,
     ) -> Result<Self, VaultError> {
-        let (file, tombstones) = TombstoneFile::open(&keyring)?;
+        let (file, tombstones) = TombstoneFile::open(&keyring, !KeyStore::exists(data_directory))?;
         let provider = provider(&keyring)?;
         let store = KeyStore::open(data_directory)?;
         let memory = Arc::new(Memory::new(tombstones));

@@ -106,13 +106,20 @@ pub(super) struct TombstoneFile {
 }
 
 impl TombstoneFile {
-    /// Opens or creates the file, locks it, reads it and mends its end.
-    pub(super) fn open(keyring: &Keyring) -> Result<(Self, Tombstones), VaultError> {
-        keyring.create_directory()?;
+    /// Opens the file, locks it, reads it and mends its end. Where it is missing it is created, if it may be: only before there
+    /// are data keys, because the file is as old as they are.
+    pub(super) fn open(
+        keyring: &Keyring,
+        may_create: bool,
+    ) -> Result<(Self, Tombstones), VaultError> {
         let path = keyring.directory().join(FILE);
+        if !may_create && !path.exists() {
+            return Err(KeyringError::NoTombstones(path).into());
+        }
+        keyring.create_directory()?;
         let failed = |source| KeyringError::File { path: path.clone(), source };
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.read(true).write(true).create(may_create).truncate(false).mode(0o600);
         let mut file = options.open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -153,5 +160,11 @@ impl TombstoneFile {
         }
         self.size_bytes += line.len() as u64;
         Ok(())
+    }
+
+    /// As after a write that failed.
+    #[cfg(test)]
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
     }
 }

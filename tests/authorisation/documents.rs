@@ -24,6 +24,7 @@ pub const QUERIES: &[(&str, &str)] = &[
     ),
     ("slaPolicies", "{ slaPolicies { id } }"),
     ("calendars", "{ calendars { id } }"),
+    ("accessLog", "{ accessLog { totalCount } }"),
     ("node", "query($id: ID!) { node(id: $id) { id } }"),
     ("nodes", "query($id: ID!) { nodes(ids: [$id]) { id } }"),
 ];

@@ -16,6 +16,7 @@ use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
+use parvandeh::vault::Keyring;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -50,7 +51,23 @@ impl System {
 
     /// Starts on a data directory that the caller keeps.
     pub async fn start_in(directory: &Path, clock: impl Clock) -> Self {
-        let mut app = App::open_with_clock(directory, clock).await.unwrap();
+        Self::start_with(directory, Keyring::at(directory.join("keyring")), clock).await
+    }
+
+    /// Starts on a data directory whose keyring stands elsewhere.
+    pub async fn start_with(directory: &Path, keyring: Keyring, clock: impl Clock) -> Self {
+        Self::start_prepared(directory, keyring, clock, |_| {}).await
+    }
+
+    /// Starts on a data directory that the caller keeps, with changes to the system before it serves.
+    pub async fn start_prepared(
+        directory: &Path,
+        keyring: Keyring,
+        clock: impl Clock,
+        prepare: impl FnOnce(&mut App),
+    ) -> Self {
+        let mut app = App::open_with(directory, keyring, clock).await.unwrap();
+        prepare(&mut app);
         app.start_read_models(|_| {}).await.unwrap();
         app.start_monitor();
         app.start_proof().unwrap();

@@ -14,9 +14,9 @@ use serde_json::Value;
 /// The rows of every table, each row as text, sorted.
 pub type Tables = BTreeMap<String, Vec<String>>;
 
-/// Everything that stands in a file of read models.
+/// Everything that stands in a file of read models, but for blind indexes, which only who has the vault makes.
 pub fn tables(path: &Path) -> Tables {
-    tables_without(path, &[])
+    tables_without(path, &["blind_index"])
 }
 
 /// Everything but these columns, which are left out of JSON documents in other columns too.

@@ -191,7 +191,7 @@ fn is_email(text: &str) -> bool {
 }
 
 /// The number with its digits in ASCII and nothing else but a leading `+`: `+982112345678`.
-fn phone(text: &str) -> Option<String> {
+pub(super) fn phone(text: &str) -> Option<String> {
     let mut number = String::with_capacity(text.len());
     for c in text::with_ascii_digits(text).chars() {
         match c {

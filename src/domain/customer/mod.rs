@@ -5,6 +5,7 @@ pub mod command;
 pub mod decide;
 pub mod error;
 pub mod event;
+pub mod search;
 pub mod state;
 
 pub use attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};

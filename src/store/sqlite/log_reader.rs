@@ -24,6 +24,10 @@ impl LogReader {
             let message = format!("there is no log in {}", directory.display());
             return Err(ReadError::Unavailable(message));
         }
+        if super::migration::needs_migration(directory).is_ok_and(|needed| needed) {
+            let error = super::OpenError::Unsealed { path };
+            return Err(ReadError::Unavailable(error.to_string()));
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let log = Connection::open_with_flags(path, flags).map_err(unavailable)?;
         // The last connection to close would otherwise fold the write-ahead log away under the writer's preallocated file.
@@ -45,6 +49,13 @@ impl LogReader {
         limit: usize,
     ) -> Result<Vec<LoggedEvent>, ReadError> {
         log::read(&self.log, after.map_or(0, |position| position.0), limit, &self.type_names)
+    }
+
+    /// The id given to the log when it was created.
+    pub fn id(&self) -> Result<Uuid, ReadError> {
+        let id = log::store_id(&self.log).map_err(unavailable)?;
+        id.and_then(|id| id.parse().ok())
+            .ok_or_else(|| ReadError::Unavailable("the log has no id".to_owned()))
     }
 
     /// Where the log ends; `None` while it is empty.

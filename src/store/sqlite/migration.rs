@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::log::{self, Inserter, SCHEMA_VERSION, TypeNames, UNSEALED_VERSION};
 use super::open::{self, DirectoryLock, LOG_FILE, OpenError};
@@ -58,7 +58,8 @@ pub fn needs_migration(directory: &Path) -> Result<bool, OpenError> {
         return Ok(false);
     }
     let failed = |error| OpenError::from_sqlite(&path, error);
-    let log = Connection::open(&path).map_err(failed)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let log = Connection::open_with_flags(&path, flags).map_err(failed)?;
     open::configure_any(&log).map_err(failed)?;
     let version = log.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
     Ok(version.map_err(failed)? == UNSEALED_VERSION)

@@ -63,7 +63,15 @@ fn recorded(event: DomainEvent, revision: u64, at: Timestamp) -> Recorded<Domain
         command_digest: None,
         personal: None,
     };
-    Recorded { id: EventId::of(command, 0), revision, position: 1, meta, event, envelope: None }
+    Recorded {
+        id: EventId::of(command, 0),
+        revision,
+        position: 1,
+        meta,
+        event,
+        envelope: None,
+        blind_index: None,
+    }
 }
 
 fn week(from: &str, to: &str) -> Value {

@@ -1,0 +1,227 @@
+//! Recording in the access log.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use parvandeh_domain::access::{
+    AccessDay, AccessEvent, AccessLogFilter, AccessLogRead, PersonalDataRead, SUBJECTS_MAX,
+};
+use parvandeh_domain::decider::Metadata;
+use parvandeh_domain::event::StoredEvent as _;
+use parvandeh_domain::id::{CommandId, DataSubject, EventId, derived};
+use parvandeh_domain::log::DomainEvent;
+use uuid::Uuid;
+
+use super::{Noted, Purpose};
+use crate::clock::Clock;
+use crate::command::policy;
+use crate::error::TraceId;
+use crate::principal::{Principal, Role};
+use crate::store::{AppendError, EventStore, Expect, NewEvent, StreamId};
+
+/// For so long, reading again is not recorded again.
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// How many readings are remembered. Those that are forgotten early are recorded once more.
+const REMEMBERED_MAX: u64 = 200_000;
+/// The most events of one append: of the longest kind they come to about half of what an append may hold.
+const APPEND_EVENTS_MAX: usize = 10;
+/// How often an append is repeated whose outcome is unknown.
+const UNKNOWN_OUTCOME_RETRIES_MAX: u32 = 3;
+/// The most characters of an operation's name that are kept.
+const OPERATION_LENGTH_MAX: usize = 200;
+
+/// It could not be recorded that personal data were read.
+#[derive(Debug, thiserror::Error)]
+#[error("recording who read personal data")]
+pub struct AccessLogError(#[from] AppendError);
+
+/// One act of reading: who, what for, by what.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Who reads.
+    pub principal: &'a Principal,
+    /// What for.
+    pub purpose: &'a Purpose,
+    /// By which operation.
+    pub operation: &'a str,
+    /// Finds the request in the program's own log.
+    pub trace_id: Option<&'a TraceId>,
+}
+
+/// Keeps the access log.
+pub struct AccessLog {
+    store: Arc<dyn EventStore>,
+    clock: Arc<dyn Clock>,
+    /// When a reading was recorded last, by what makes it the same: see [`key`].
+    recent: moka::sync::Cache<Uuid, Timestamp>,
+}
+
+impl AccessLog {
+    /// The access log of this log.
+    pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, recent: moka::sync::Cache::new(REMEMBERED_MAX) }
+    }
+
+    /// Records what was read, as far as the same was not recorded within the last ten minutes. Durable when this returns.
+    ///
+    /// # Errors
+    /// When the log takes no append. What was read must then not be given out.
+    pub async fn record(&self, reading: Reading<'_>, noted: Noted) -> Result<(), AccessLogError> {
+        self.write(reading, noted, |access_log, key, now| !access_log.is_remembered(key, now)).await
+    }
+
+    /// Records what was read, whatever was recorded before: for exports, which take everything at once.
+    ///
+    /// # Errors
+    /// As [`AccessLog::record`].
+    pub async fn record_anew(
+        &self,
+        reading: Reading<'_>,
+        subject: DataSubject,
+    ) -> Result<(), AccessLogError> {
+        let noted = Noted { subjects: BTreeSet::from([subject]), ..Noted::default() };
+        self.write(reading, noted, |_, _, _| true).await
+    }
+
+    async fn write(
+        &self,
+        reading: Reading<'_>,
+        noted: Noted,
+        is_new: impl Fn(&Self, &Uuid, Timestamp) -> bool,
+    ) -> Result<(), AccessLogError> {
+        let now = self.clock.now();
+        let own = own_subject(reading.principal);
+        let subjects = noted.subjects.into_iter().filter(|subject| Some(*subject) != own);
+        let mut keys = Vec::new();
+        let mut is_new = |what: &str| {
+            let key = key(reading, what);
+            let is_new = is_new(self, &key, now);
+            if is_new {
+                keys.push(key);
+            }
+            is_new
+        };
+        let subjects: Vec<_> = subjects.filter(|who| is_new(&who.to_string())).collect();
+        let own_part = |filter: &AccessLogFilter| own.is_some() && filter.subject == own;
+        let parts = noted.access_log.into_iter().filter(|filter| !own_part(filter));
+        let parts: Vec<_> = parts
+            .filter(|filter| {
+                let text = serde_json::to_string(filter).expect("a filter is plain values");
+                is_new(&text)
+            })
+            .collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let reads = subjects.chunks(SUBJECTS_MAX).map(|subjects| {
+            AccessEvent::from(PersonalDataRead {
+                reader_role: reading.principal.role.to_string(),
+                purpose: reading.purpose.to_string(),
+                operation: operation(reading),
+                subjects: subjects.to_vec(),
+                trace_id: reading.trace_id.map(ToString::to_string),
+            })
+        });
+        let log_reads = parts.into_iter().map(|filter| {
+            AccessEvent::from(AccessLogRead {
+                reader_role: reading.principal.role.to_string(),
+                purpose: reading.purpose.to_string(),
+                operation: operation(reading),
+                filter,
+                trace_id: reading.trace_id.map(ToString::to_string),
+            })
+        });
+        self.append(reading.principal, reads.chain(log_reads).collect(), now).await?;
+        // Only now: what could not be recorded must be tried again by the next who reads.
+        for key in keys {
+            self.recent.insert(key, now);
+        }
+        Ok(())
+    }
+
+    fn is_remembered(&self, key: &Uuid, now: Timestamp) -> bool {
+        let recorded_at = self.recent.get(key);
+        recorded_at.is_some_and(|at| at <= now && now.duration_since(at) < WINDOW)
+    }
+
+    async fn append(
+        &self,
+        principal: &Principal,
+        events: Vec<AccessEvent>,
+        now: Timestamp,
+    ) -> Result<(), AppendError> {
+        let command_id = CommandId(Uuid::now_v7());
+        let meta = Metadata {
+            occurred_at: now,
+            recorded_at: now,
+            actor: policy::actor(principal),
+            causation_id: command_id,
+            correlation_id: command_id.0,
+            command_digest: None,
+            personal: None,
+        };
+        let metadata = serde_json::to_vec(&meta).expect("metadata are plain values");
+        let metadata = Bytes::from(metadata);
+        let day = AccessDay(now.to_zoned(TimeZone::UTC).date());
+        let mut batch = Vec::with_capacity(APPEND_EVENTS_MAX.min(events.len()));
+        let mut stream = None;
+        let last = events.len().saturating_sub(1);
+        for (index, event) in events.into_iter().enumerate() {
+            let event_type = event.event_type();
+            batch.push(NewEvent {
+                id: EventId::of(command_id, index).0,
+                type_name: event_type.name,
+                version: event_type.version,
+                metadata: metadata.clone(),
+                data: event.to_json().into(),
+                envelope: None,
+            });
+            let stream = stream.get_or_insert_with(|| {
+                StreamId::new(&DomainEvent::Access(day, event).stream_name())
+                    .expect("a date is a well-formed stream id")
+            });
+            if batch.len() == APPEND_EVENTS_MAX || index == last {
+                self.append_batch(stream, std::mem::take(&mut batch)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn append_batch(
+        &self,
+        stream: &StreamId,
+        batch: Vec<NewEvent>,
+    ) -> Result<(), AppendError> {
+        let mut attempt = 0;
+        loop {
+            match self.store.append(stream, Expect::Any, batch.clone()).await {
+                Ok(_) => return Ok(()),
+                // The store knows the batch again by its ids for a while; and twice in the log is better than not at all.
+                Err(AppendError::OutcomeUnknown(_)) if attempt < UNKNOWN_OUTCOME_RETRIES_MAX => {
+                    attempt += 1;
+                    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whose data are the reader's own.
+fn own_subject(principal: &Principal) -> Option<DataSubject> {
+    let id = principal.customer_id.filter(|_| principal.role == Role::Customer)?;
+    Some(DataSubject::Customer(parvandeh_domain::id::CustomerId(id)))
+}
+
+/// What makes two readings the same: the reader in their role, the purpose, and what was read. One small id stands for all of it.
+fn key(reading: Reading<'_>, what: &str) -> Uuid {
+    let Principal { subject, role, .. } = reading.principal;
+    derived(&["reading", subject, role.as_str(), reading.purpose.as_str(), what])
+}
+
+fn operation(reading: Reading<'_>) -> String {
+    reading.operation.chars().take(OPERATION_LENGTH_MAX).collect()
+}

@@ -1,0 +1,248 @@
+//! What an event has changed: field by field, of the case, of its customer and of each of its clocks.
+//!
+//! Only what follows from events is compared. What passes with time alone (a clock that is overdue now, a calendar version that has come
+//! into force) is part of a state and no event's doing. Personal texts are never shown here: a difference says that there is a text.
+
+use jiff::Timestamp;
+use parvandeh_domain::case::CaseEvent;
+use parvandeh_domain::id::CaseId;
+use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::sla::{Clock, ClockKey, ClockRecord, SlaEvent};
+use parvandeh_projections::case_clocks::CustomerTraits;
+use parvandeh_projections::case_summary::CaseRow;
+
+use super::step::{ReplayClock, ReplayState};
+
+/// A field that an event has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Whose field it is: `case`, `customer`, or a clock's key such as `resolution-1`.
+    pub subject: String,
+    /// The field, in snake_case.
+    pub field: &'static str,
+    /// Its value before; `None` where it had none.
+    pub before: Option<String>,
+    /// Its value since; `None` where it has none any more.
+    pub after: Option<String>,
+}
+
+/// A field and its value as text.
+type Field = (&'static str, Option<String>);
+
+/// The subject of what is said of the case.
+pub const CASE: &str = "case";
+/// The subject of what is said of the customer.
+pub const CUSTOMER: &str = "customer";
+
+/// What differs between two states, in the order of fields: the case, the customer, the clocks by key.
+pub(super) fn between(before: &ReplayState, after: &ReplayState) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let case = |state: &ReplayState| state.case.as_ref().map(case_fields).unwrap_or_default();
+    compare(CASE, case(before), case(after), &mut found);
+    let customer = |state: &ReplayState| customer_fields(&state.customer);
+    compare(CUSTOMER, customer(before), customer(after), &mut found);
+    let of = |state: &ReplayState, key: &ClockKey| {
+        let clock = state.clocks.iter().find(|clock| clock.row.clock.key == *key);
+        clock.map(clock_fields).unwrap_or_default()
+    };
+    let mut keys: Vec<_> = before.clocks.iter().chain(&after.clocks).collect();
+    keys.sort_by_key(|clock| &clock.row.clock.key);
+    keys.dedup_by_key(|clock| &clock.row.clock.key);
+    for clock in keys {
+        let key = &clock.row.clock.key;
+        compare(&key.to_string(), of(before, key), of(after, key), &mut found);
+    }
+    found
+}
+
+/// Compares the fields of one subject; a subject that is not there has none.
+fn compare(subject: &str, before: Vec<Field>, after: Vec<Field>, found: &mut Vec<Difference>) {
+    let named = |fields: &[Field], name| {
+        fields.iter().find(|(field, _)| *field == name).and_then(|(_, value)| value.clone())
+    };
+    let names = if after.is_empty() { &before } else { &after };
+    for (field, _) in names {
+        let (before, after) = (named(&before, *field), named(&after, *field));
+        if before != after {
+            found.push(Difference { subject: subject.to_owned(), field, before, after });
+        }
+    }
+}
+
+/// That an event says something in a person's own words: what it is, differences do not show.
+pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
+    let says = match event {
+        DomainEvent::Case(_, event) => match event {
+            CaseEvent::Opened(_)
+            | CaseEvent::Referred(_)
+            | CaseEvent::InteractionRecorded(_)
+            | CaseEvent::NoteAdded(_)
+            | CaseEvent::Reopened(_)
+            | CaseEvent::Merged(_)
+            | CaseEvent::Unmerged(_) => true,
+            CaseEvent::Held(held) => held.note.is_some(),
+            CaseEvent::Resolved(resolved) => resolved.summary.is_some(),
+            CaseEvent::Classified(_)
+            | CaseEvent::Assigned(_)
+            | CaseEvent::StageEntered(_)
+            | CaseEvent::Resumed(_)
+            | CaseEvent::DueDateSet(_)
+            | CaseEvent::Closed(_)
+            | CaseEvent::ActivityRecorded(_) => false,
+        },
+        DomainEvent::Clock(_, fact) => matches!(fact, SlaEvent::Extended(_) | SlaEvent::Waived(_)),
+        DomainEvent::Customer(..)
+        | DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Access(..) => false,
+    };
+    says.then(|| Difference {
+        subject: CASE.to_owned(),
+        field: "text",
+        before: None,
+        after: Some("recorded".to_owned()),
+    })
+}
+
+fn time(moment: Option<Timestamp>) -> Option<String> {
+    moment.map(|moment| moment.to_string())
+}
+
+fn case_fields(row: &CaseRow) -> Vec<Field> {
+    // Every field is named, so that a new one does not compile until it is shown here or left out for a reason.
+    let CaseRow {
+        // These never change.
+        id: _,
+        reference: _,
+        // These are a person's own words.
+        opening: _,
+        kind,
+        customer_id,
+        channel,
+        category,
+        priority,
+        severity,
+        status,
+        hold_reason,
+        unit,
+        assignee,
+        stage,
+        outcome,
+        external_reference,
+        due_at,
+        opened_at,
+        updated_at,
+        resolved_at,
+        closed_at,
+        interaction_count,
+        revision,
+        merged_into,
+        split_from,
+        status_before_merge,
+        hold_before_merge,
+    } = row;
+    let case = |id: &Option<uuid::Uuid>| id.map(|id| CaseId(id).reference());
+    vec![
+        ("status", Some(status.to_string())),
+        ("hold_reason", hold_reason.map(|reason| reason.to_string())),
+        ("kind", Some(kind.to_string())),
+        ("channel", Some(channel.to_string())),
+        ("category", category.clone()),
+        ("priority", Some(priority.to_string())),
+        ("severity", severity.map(|severity| severity.to_string())),
+        ("unit", unit.clone()),
+        ("assignee", assignee.clone()),
+        ("stage", stage.clone()),
+        ("outcome", outcome.map(|outcome| outcome.to_string())),
+        ("due_at", time(*due_at)),
+        ("customer_id", customer_id.map(|id| id.to_string())),
+        ("external_reference", external_reference.clone()),
+        ("opened_at", time(Some(*opened_at))),
+        ("resolved_at", time(*resolved_at)),
+        ("closed_at", time(*closed_at)),
+        ("interaction_count", Some(interaction_count.to_string())),
+        ("merged_into", case(merged_into)),
+        ("split_from", case(split_from)),
+        ("status_before_merge", status_before_merge.map(|status| status.to_string())),
+        ("hold_before_merge", hold_before_merge.map(|reason| reason.to_string())),
+        ("updated_at", time(Some(*updated_at))),
+        ("revision", Some(revision.to_string())),
+    ]
+}
+
+fn customer_fields(traits: &CustomerTraits) -> Vec<Field> {
+    let CustomerTraits { tier, kind } = traits;
+    vec![("tier", tier.clone()), ("kind", kind.map(|kind| kind.to_string()))]
+}
+
+fn clock_fields(clock: &ReplayClock) -> Vec<Field> {
+    let ReplayClock { row, record, .. } = clock;
+    let Clock {
+        key: _,
+        metric,
+        policy_id,
+        policy_version,
+        rule,
+        calendar_id,
+        time_zone,
+        measure,
+        goal,
+        target,
+        extensions,
+        // How many more its policy allows, and what its facts carry, are the policy's own words.
+        extensions_allowed: _,
+        actions: _,
+        started_at,
+        attached_at,
+        due_at,
+        warnings,
+        state,
+        stopped_at,
+        waived,
+        elapsed,
+        paused,
+        wall_clock,
+        intervals,
+    } = &row.clock;
+    let ClockRecord {
+        verdict,
+        breach_due_at: _,
+        completed_late,
+        warned,
+        // The clock itself tells these.
+        extensions: _,
+        waived: _,
+    } = record;
+    let planned = warnings.iter().map(|warning| {
+        let at = warning.at.map_or("not known".to_owned(), |at| at.to_string());
+        format!("{} at {at}", warning.threshold)
+    });
+    let list = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join(", "));
+    vec![
+        ("state", Some(state.to_string())),
+        ("due_at", time(*due_at)),
+        ("started_at", time(Some(*started_at))),
+        ("stopped_at", time(*stopped_at)),
+        ("policy_id", Some(policy_id.to_string())),
+        ("policy_version", Some(policy_version.to_string())),
+        ("rule", Some(rule.clone())),
+        ("metric", Some(metric.to_string())),
+        ("goal", goal.as_ref().map(ToString::to_string)),
+        ("target", target.map(|target| target.to_string())),
+        ("calendar_id", calendar_id.as_ref().map(ToString::to_string)),
+        ("time_zone", time_zone.clone()),
+        ("measure", Some(measure.to_string())),
+        ("attached_at", time(Some(*attached_at))),
+        ("warnings", list(planned.collect())),
+        ("extensions", Some(extensions.to_string())),
+        ("waived", Some(waived.to_string())),
+        ("elapsed", Some(elapsed.to_string())),
+        ("paused", Some(paused.to_string())),
+        ("wall_clock", Some(wall_clock.to_string())),
+        ("intervals", Some(intervals.len().to_string())),
+        ("verdict_on_record", verdict.map(|verdict| verdict.to_string())),
+        ("breach_on_record", Some(row.breach_recorded.to_string())),
+        ("completed_late_on_record", Some(completed_late.to_string())),
+        ("warnings_on_record", list(warned.keys().cloned().collect())),
+    ]
+}

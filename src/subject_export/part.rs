@@ -1,0 +1,215 @@
+//! The parts of an export, in the order in which they come.
+
+use jiff::Timestamp;
+use parvandeh_domain::case::{
+    CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
+};
+use parvandeh_domain::customer::{
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
+};
+use parvandeh_domain::decider::ActorKind;
+use parvandeh_domain::sla::{ClockState, Metric};
+use parvandeh_projections::access_log::AccessRow;
+use parvandeh_projections::customer_profile::ErasureReceipt;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// A part of an export: the head, then the sections with their members, then the end.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// What the export is, and the customer's record.
+    Head(Box<Head>),
+    /// A section begins.
+    Section(Section),
+    /// A consent that was given or withdrawn.
+    Consent(ConsentPart),
+    /// A case begins; its timeline follows.
+    Case(Box<CasePart>),
+    /// Something that happened to the case.
+    Entry(Box<EntryPart>),
+    /// The case ends.
+    CaseEnd,
+    /// Somebody read the customer's data.
+    Access(Box<AccessPart>),
+    /// There is no more. Without it the export broke off.
+    End,
+}
+
+/// The lists of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What the customer allowed and no longer allows, in order.
+    Consents,
+    /// Their cases, the oldest first.
+    Cases,
+    /// Who read their data, the newest first.
+    Accesses,
+}
+
+/// To whom an export goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipient {
+    /// The customer: what they may see.
+    Customer,
+    /// Whoever answers for personal data: everything.
+    PrivacyOfficer,
+}
+
+/// What the export is, and the customer's record.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct Head {
+    /// The version of the form.
+    pub subject_export: u32,
+    pub store: Uuid,
+    pub exported_at: Timestamp,
+    pub recipient: Recipient,
+    pub purpose: String,
+    pub customer: CustomerPart,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct CustomerPart {
+    pub id: Uuid,
+    pub global_id: String,
+    pub kind: CustomerKind,
+    pub name: Option<String>,
+    pub erased: bool,
+    pub language: Language,
+    pub tier: Option<String>,
+    pub registered_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub contact_points: Vec<ContactPointPart>,
+    /// Privacy officers alone see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_hold: Option<String>,
+    pub erasure: Option<ErasurePart>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct ContactPointPart {
+    pub kind: ContactPointKind,
+    pub value: Option<String>,
+    pub erased: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct ErasurePart {
+    pub ground: ErasureGround,
+    pub ordered_at: Timestamp,
+    pub receipt: Option<ErasureReceipt>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct ConsentPart {
+    pub purpose: ConsentPurpose,
+    pub channel: Channel,
+    /// False when it was withdrawn.
+    pub given: bool,
+    pub occurred_at: Timestamp,
+    pub recorded_at: Timestamp,
+    pub event_id: Uuid,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct CasePart {
+    pub id: Uuid,
+    pub global_id: String,
+    pub reference: String,
+    pub kind: CaseKind,
+    pub channel: Channel,
+    pub subject: Option<String>,
+    pub description: Option<String>,
+    pub erased: bool,
+    pub category: Option<String>,
+    pub priority: Priority,
+    pub severity: Option<Severity>,
+    pub status: Status,
+    pub hold_reason: Option<HoldReason>,
+    pub stage: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub unit: Option<String>,
+    /// Privacy officers alone see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    pub external_reference: Option<String>,
+    pub opened_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub due_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    pub clocks: Vec<ClockPart>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct ClockPart {
+    pub key: String,
+    pub metric: Metric,
+    pub state: ClockState,
+    /// What was promised, in the policy's words.
+    pub goal: Option<String>,
+    pub started_at: Timestamp,
+    pub due_at: Option<Timestamp>,
+    pub stopped_at: Option<Timestamp>,
+    pub breach_recorded: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct EntryPart {
+    pub event_id: Uuid,
+    pub event_type: String,
+    pub occurred_at: Timestamp,
+    pub recorded_at: Timestamp,
+    pub actor_kind: ActorKind,
+    pub actor_id: String,
+    pub internal: bool,
+    pub channel: Option<Channel>,
+    pub direction: Option<Direction>,
+    pub text: Option<String>,
+    pub erased: bool,
+    pub changes: Vec<ChangePart>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct ChangePart {
+    pub field: String,
+    pub value: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct AccessPart {
+    pub at: Timestamp,
+    /// `personal_data` or `access_log`.
+    pub data: &'static str,
+    /// Privacy officers alone see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
+    pub reader_role: String,
+    pub purpose: String,
+    pub operation: String,
+    pub event_id: Uuid,
+}
+
+impl AccessPart {
+    pub(super) fn of(row: AccessRow, recipient: Recipient) -> Self {
+        Self {
+            at: row.at,
+            data: if row.of_access_log { "access_log" } else { "personal_data" },
+            reader: (recipient == Recipient::PrivacyOfficer).then_some(row.reader),
+            reader_role: row.reader_role,
+            purpose: row.purpose,
+            operation: row.operation,
+            event_id: row.event_id,
+        }
+    }
+}

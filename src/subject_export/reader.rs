@@ -1,0 +1,236 @@
+//! Reading what an export tells, a page at a time, and opening what is personal in it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use parvandeh_domain::access::AccessLogFilter;
+use parvandeh_domain::id::{CustomerId, DataSubject};
+use parvandeh_domain::pii::Envelope;
+use parvandeh_projections::access_log::{self, AccessRow};
+use parvandeh_projections::case_clocks::ClockRow;
+use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, CaseSort};
+use parvandeh_projections::case_timeline::{self, TimelineEntry, TimelineFilter};
+use parvandeh_projections::customer_profile::{self, CustomerRow};
+use parvandeh_projections::page::{Anchor, PAGE_SIZE_MAX, Page, PageRequest};
+use parvandeh_projections::scope::{CaseScope, Visibility};
+use parvandeh_projections::sla_clocks;
+use uuid::Uuid;
+
+use super::part::{
+    CasePart, ChangePart, ClockPart, ContactPointPart, CustomerPart, EntryPart, ErasurePart, Head,
+    Recipient,
+};
+use super::{ExportError, ExportRequest, SubjectExporter};
+use crate::access::Accesses;
+use crate::command::policy;
+use crate::graphql::global_id::{self, NodeType};
+use crate::sealing::{self, PersonalFields};
+use crate::subscription::read_models::{QueryError, ReadModels};
+use crate::vault::{Vault, VaultError};
+
+/// The version of the export's form.
+const FORM: u32 = 1;
+
+/// Reads what one caller may have of one customer.
+pub(super) struct Reader {
+    read_models: Arc<ReadModels>,
+    vault: Arc<Vault>,
+    pub accesses: Accesses,
+    customer_id: CustomerId,
+    recipient: Recipient,
+    scope: CaseScope,
+    visibility: Visibility,
+}
+
+/// The personal fields of an envelope; `None` when they were erased.
+struct Opened(Option<PersonalFields>);
+
+impl Opened {
+    fn text(&self, field: &str) -> Option<String> {
+        let value = self.0.as_ref()?.get(field)?;
+        value.as_str().map(str::to_owned)
+    }
+
+    fn is_erased(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Reader {
+    pub fn new(exporter: &SubjectExporter, request: &ExportRequest, recipient: Recipient) -> Self {
+        Self {
+            read_models: exporter.read_models.clone(),
+            vault: exporter.vault.clone(),
+            accesses: Accesses::default(),
+            customer_id: request.customer_id,
+            recipient,
+            scope: policy::case_scope(&request.principal),
+            visibility: policy::visibility(&request.principal),
+        }
+    }
+
+    fn open(&self, envelope: Option<&Envelope>) -> Result<Opened, VaultError> {
+        let opened =
+            envelope.map(|envelope| sealing::open(&self.vault, &envelope.0)).transpose()?;
+        Ok(Opened(opened.flatten().map(|(subject, fields)| {
+            self.accesses.note(subject);
+            fields
+        })))
+    }
+
+    pub async fn customer(&self) -> Result<Option<CustomerRow>, QueryError> {
+        let (scope, CustomerId(id)) = (self.scope.clone(), self.customer_id);
+        self.read_models.query(move |db| customer_profile::customer(db, &scope, id)).await
+    }
+
+    pub fn head(
+        &self,
+        row: CustomerRow,
+        purpose: String,
+        store: Uuid,
+        exported_at: Timestamp,
+    ) -> Result<Head, ExportError> {
+        let name = self.open(row.name.as_ref())?;
+        let points = row.contact_points.into_iter().map(|point| {
+            let opened = self.open(point.value.as_ref())?;
+            let erased = opened.is_erased();
+            Ok(ContactPointPart { kind: point.kind, value: opened.text("value"), erased })
+        });
+        let officer = self.recipient == Recipient::PrivacyOfficer;
+        let customer = CustomerPart {
+            id: row.id,
+            global_id: global_id::encode(NodeType::Customer, row.id).0,
+            kind: row.kind,
+            name: name.text("name"),
+            erased: name.is_erased(),
+            language: row.language,
+            tier: row.tier,
+            registered_at: row.registered_at,
+            updated_at: row.updated_at,
+            contact_points: points.collect::<Result<_, VaultError>>()?,
+            legal_hold: row.legal_hold.filter(|_| officer),
+            erasure: row.erasure.map(|erasure| ErasurePart {
+                ground: erasure.ground,
+                ordered_at: erasure.ordered_at,
+                receipt: erasure.receipt,
+            }),
+        };
+        let recipient = self.recipient;
+        Ok(Head { subject_export: FORM, store, exported_at, recipient, purpose, customer })
+    }
+
+    pub async fn cases(&self, after: Option<Anchor>) -> Result<Page<CaseRow>, QueryError> {
+        let scope = self.scope.clone();
+        let filter = CaseFilter { customer_id: Some(self.customer_id.0), ..CaseFilter::default() };
+        let page = page_after(after);
+        self.read_models
+            .query(move |db| {
+                case_summary::cases(db, &scope, &filter, CaseSort::OpenedAt, false, page)
+            })
+            .await
+    }
+
+    pub async fn clocks(
+        &self,
+        case_id: Uuid,
+        now: Timestamp,
+    ) -> Result<Vec<ClockPart>, QueryError> {
+        let (scope, reference) = (self.scope.clone(), Arc::clone(&self.read_models.reference));
+        let rows = self.read_models.query(move |db| {
+            let reference = reference.get(db)?;
+            sla_clocks::clocks(db, &scope, case_id, &reference)
+        });
+        let part = |row: ClockRow| ClockPart {
+            state: row.clock.verdict_at(now),
+            key: row.clock.key.to_string(),
+            metric: row.clock.metric,
+            goal: row.clock.goal.map(|goal| goal.to_string()),
+            started_at: row.clock.started_at,
+            due_at: row.clock.due_at,
+            stopped_at: row.clock.stopped_at,
+            breach_recorded: row.breach_recorded,
+        };
+        Ok(rows.await?.into_iter().map(part).collect())
+    }
+
+    pub fn case(&self, row: CaseRow, clocks: Vec<ClockPart>) -> Result<CasePart, ExportError> {
+        let opening = self.open(row.opening.as_ref())?;
+        let officer = self.recipient == Recipient::PrivacyOfficer;
+        Ok(CasePart {
+            id: row.id,
+            global_id: global_id::encode_case(row.id),
+            reference: row.reference,
+            kind: row.kind,
+            channel: row.channel,
+            subject: opening.text("subject"),
+            description: opening.text("description"),
+            erased: opening.is_erased(),
+            category: row.category,
+            priority: row.priority,
+            severity: row.severity,
+            status: row.status,
+            hold_reason: row.hold_reason,
+            stage: row.stage,
+            outcome: row.outcome,
+            unit: row.unit,
+            assignee: row.assignee.filter(|_| officer),
+            external_reference: row.external_reference,
+            opened_at: row.opened_at,
+            updated_at: row.updated_at,
+            due_at: row.due_at,
+            resolved_at: row.resolved_at,
+            closed_at: row.closed_at,
+            clocks,
+        })
+    }
+
+    pub async fn timeline(
+        &self,
+        case_id: Uuid,
+        after: Option<Anchor>,
+    ) -> Result<Page<TimelineEntry>, QueryError> {
+        let (scope, visibility) = (self.scope.clone(), self.visibility);
+        let (filter, page) = (TimelineFilter::default(), page_after(after));
+        self.read_models
+            .query(move |db| {
+                case_timeline::timeline(db, &scope, visibility, case_id, &filter, page)
+            })
+            .await
+    }
+
+    pub fn entry(&self, row: TimelineEntry) -> Result<EntryPart, VaultError> {
+        let opened = self.open(row.envelope.as_ref())?;
+        let changes = row.changes.into_iter().map(|change| ChangePart {
+            value: change.value.or_else(|| opened.text(&change.field)),
+            field: change.field,
+        });
+        Ok(EntryPart {
+            event_id: row.event_id,
+            event_type: row.event_type,
+            occurred_at: row.occurred_at,
+            recorded_at: row.recorded_at,
+            actor_kind: row.actor_kind,
+            actor_id: row.actor_id,
+            internal: row.internal,
+            channel: row.channel,
+            direction: row.direction,
+            text: row.text_field.and_then(|field| opened.text(field)),
+            erased: row.text_field.is_some() && opened.is_erased(),
+            changes: changes.collect(),
+        })
+    }
+
+    pub async fn accesses_of(
+        &self,
+        subject: DataSubject,
+        after: Option<Anchor>,
+    ) -> Result<Page<AccessRow>, QueryError> {
+        let filter = AccessLogFilter { subject: Some(subject), ..AccessLogFilter::default() };
+        let page = page_after(after);
+        self.read_models.query(move |db| access_log::accesses(db, &filter, page)).await
+    }
+}
+
+fn page_after(after: Option<Anchor>) -> PageRequest {
+    PageRequest { after, ..PageRequest::first(PAGE_SIZE_MAX) }
+}
