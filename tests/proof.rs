@@ -14,8 +14,8 @@ use parvandeh::proof::verify::{Trust, directory, remote};
 use parvandeh::store::EventStore;
 use serde_json::{Value, json};
 
-use crate::harness::System;
 use crate::harness::work::{case_command, envelope, numbered_case, on_case, open_case};
+use crate::harness::{System, released};
 
 /// Makes so many cases with some events each.
 pub async fn work(system: &System, cases: std::ops::Range<u8>) {
@@ -204,6 +204,7 @@ async fn a_log_that_is_older_than_its_checkpoint_is_served_but_not_signed_for_an
     work(&system, 0..3).await;
     let size = signed(&system).await;
     system.stop().await;
+    released(directory.path()).await;
     let path = directory.path().join("proof/checkpoint");
     let signed = std::fs::read(&path).unwrap();
     let log = rusqlite::Connection::open(directory.path().join("log.db")).unwrap();

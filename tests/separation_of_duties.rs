@@ -123,13 +123,16 @@ impl Schema {
     /// A field with the arguments that it must have.
     fn call(&self, type_name: &str, name: &str, ids: &Ids) -> String {
         let arguments = self.types[type_name][name].arguments.iter();
-        let required = arguments.filter(|argument| argument.required);
+        // Of the two ways to name an event, one has to be chosen.
+        let required =
+            arguments.filter(|argument| argument.required || argument.name == "position");
         let given = required.map(|argument| {
             let one = match base(&argument.of).as_str() {
                 "ID" if name == "customer" => format!("\"{}\"", ids.customer),
                 "ID" => format!("\"{}\"", ids.case),
                 "DateTime" if argument.name == "to" => "\"2026-02-01T00:00:00Z\"".to_owned(),
                 "DateTime" => "\"2026-01-01T00:00:00Z\"".to_owned(),
+                "Int" => "1".to_owned(),
                 other if self.inputs.contains(other) => "{}".to_owned(),
                 other => match self.values.get(other) {
                     Some(value) => value.clone(),
