@@ -139,6 +139,8 @@ async fn tiles_are_for_auditors_and_hold_what_the_checkpoint_covers() {
     assert_eq!((status, tile.len()), (200, 256 * 32));
     let last = format!("/proof/tile/0/{:03}.p/{rest}", size / 256);
     assert_eq!(fetch(&system, Role::Auditor, &last).await.1.len() as u64, rest * 32);
+    assert_eq!(fetch(&system, Role::Admin, "/proof/tile/entries/000").await.0, 403);
+    assert_eq!(fetch(&system, Role::Admin, "/proof/tile/0/000").await.0, 200);
     let (_, entries) = fetch(&system, Role::Auditor, "/proof/tile/entries/000").await;
     let leaves = parvandeh::proof::tiles::entries(&entries).unwrap();
     let computed: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();

@@ -35,8 +35,8 @@ const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, Privacy
 const PRIVACY_OFFICERS: Roles = Roles::of(&[PrivacyOfficer]);
 /// Those who check it all, and whoever answers for personal data.
 const PRIVACY_READERS: Roles = Roles::of(&[Auditor, Supervisor, PrivacyOfficer]);
-/// Those who verify the log, and those who answer for its running.
-const PROVERS: Roles = Roles::of(&[Auditor, Admin]);
+/// Those who verify the log. Not administrators: a leaf tells who did what.
+const PROVERS: Roles = Roles::of(&[Auditor]);
 /// Those who look after who reads what.
 const ACCESS_LOG_READERS: Roles = Roles::of(&[Auditor, PrivacyOfficer]);
 /// Those, and the customers whose data were read.
