@@ -14,8 +14,8 @@ use parvandeh::proof::verify::{Trust, directory, remote};
 use parvandeh::store::EventStore;
 use serde_json::{Value, json};
 
-use crate::harness::System;
 use crate::harness::work::{case_command, envelope, numbered_case, on_case, open_case};
+use crate::harness::{System, released};
 
 /// Makes so many cases with some events each.
 pub async fn work(system: &System, cases: std::ops::Range<u8>) {
@@ -139,6 +139,8 @@ async fn tiles_are_for_auditors_and_hold_what_the_checkpoint_covers() {
     assert_eq!((status, tile.len()), (200, 256 * 32));
     let last = format!("/proof/tile/0/{:03}.p/{rest}", size / 256);
     assert_eq!(fetch(&system, Role::Auditor, &last).await.1.len() as u64, rest * 32);
+    assert_eq!(fetch(&system, Role::Admin, "/proof/tile/entries/000").await.0, 403);
+    assert_eq!(fetch(&system, Role::Admin, "/proof/tile/0/000").await.0, 200);
     let (_, entries) = fetch(&system, Role::Auditor, "/proof/tile/entries/000").await;
     let leaves = parvandeh::proof::tiles::entries(&entries).unwrap();
     let computed: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
@@ -204,6 +206,7 @@ async fn a_log_that_is_older_than_its_checkpoint_is_served_but_not_signed_for_an
     work(&system, 0..3).await;
     let size = signed(&system).await;
     system.stop().await;
+    released(directory.path()).await;
     let path = directory.path().join("proof/checkpoint");
     let signed = std::fs::read(&path).unwrap();
     let log = rusqlite::Connection::open(directory.path().join("log.db")).unwrap();

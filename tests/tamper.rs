@@ -24,9 +24,9 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::System;
 use crate::harness::random::Random;
 use crate::harness::work::{case_command, envelope, numbered_case, open_case, stream};
+use crate::harness::{System, released};
 
 /// Random places of each kind that are tried.
 const PLACES: u64 = 200;
@@ -121,11 +121,13 @@ impl Original {
             .await;
         drop(commands);
         system.stop().await;
+        released(directory.path()).await;
         // Started once more, for the checkpoint over the very end.
         let system = System::start_in(directory.path(), SystemClock).await;
         let size = system.app.store.head().unwrap().0;
         system.app.proof.wait_for(size).await.unwrap();
         system.stop().await;
+        released(directory.path()).await;
 
         let log = Connection::open(directory.path().join("log.db")).unwrap();
         // All of it into the one file, so that it can be copied and its bytes be changed.

@@ -28,7 +28,7 @@ pub struct VerifyArguments {
     /// The public key of a witness whose signature is demanded, as text or in a file.
     #[arg(long = "witness-key", value_name = "KEY")]
     witness_keys: Vec<String>,
-    /// The token of an auditor or an administrator, for a server.
+    /// The token of an auditor, for a server.
     #[arg(long, env = "PARVANDEH_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
     /// How the report is written.

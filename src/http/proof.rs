@@ -1,7 +1,8 @@
 //! The proof over HTTP, for auditors and their tools: `GET /proof/checkpoint`, `/proof/key`, `/proof/tile/...`, by the paths and encodings of
 //! C2SP's *tlog-tiles*.
 //!
-//! A token of an auditor or an administrator is asked for: leaves name streams and people. Only what the checkpoint covers is handed out, so
+//! A token of an auditor is asked for. An administrator, who answers for the log's running, gets the checkpoint and the hashes, but no
+//! leaves: these tell who did what. Only what the checkpoint covers is handed out, so
 //! a full tile never changes and may be kept.
 
 use std::sync::Arc;
@@ -23,8 +24,6 @@ use crate::proof::tree::TILE_HASHES;
 
 /// Who may fetch the proof.
 const READERS: Roles = Roles::of(&[Role::Auditor, Role::Admin]);
-/// Who may fetch the leaves themselves: they tell of which case an event is and who acted, which administrators do not read.
-const LEAF_READERS: Roles = Roles::of(&[Role::Auditor]);
 /// Refusals have the statuses of GraphQL over HTTP.
 const REFUSALS: MediaType = MediaType::GraphqlResponse;
 /// What may change with the next event.
@@ -65,8 +64,8 @@ async fn get<E: Executor>(
         let message = "The proof is for auditors and administrators.";
         return respond(&RequestError::new(ErrorCode::Forbidden, message).into(), REFUSALS);
     }
-    if path.starts_with("tile/entries/") && !LEAF_READERS.contains(principal.role) {
-        let message = "The entries of the proof are for auditors.";
+    if path.starts_with("tile/entries/") && principal.role != Role::Auditor {
+        let message = "Leaves tell who did what: they are for auditors.";
         return respond(&RequestError::new(ErrorCode::Forbidden, message).into(), REFUSALS);
     }
     let Ok(_permit) = transport.connections.clone().try_acquire_owned() else {

@@ -64,7 +64,7 @@ pub fn signer(
 fn create(keyring: &Keyring) -> Result<Zeroizing<String>, KeyError> {
     let mut seed = Zeroizing::new([0; 32]);
     rand::fill(&mut *seed).map_err(|_| KeyError::Random)?;
-    let text = Zeroizing::new(format!("{}\n", BASE64.encode(&*seed)));
+    let text = Zeroizing::new(format!("{}\n", BASE64.encode(seed.as_slice())));
     keyring.write_secret(KEY_FILE, &text)?;
     Ok(text)
 }

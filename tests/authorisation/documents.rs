@@ -18,6 +18,9 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("slaBreaches", "{ slaBreaches { totalCount } }"),
     ("slaFacts", "{ slaFacts { totalCount } }"),
     ("slaAtRisk", "{ slaAtRisk { hasNextPage } }"),
+    ("proofCheckpoint", "{ proofCheckpoint { size } }"),
+    ("inclusionProof", "{ inclusionProof(position: 1) { leaf } }"),
+    ("consistencyProof", "{ consistencyProof(from: 1) { hashes } }"),
     (
         "slaAttribution",
         "{ slaAttribution(from: \"2026-01-01T00:00:00Z\", to: \"2026-02-01T00:00:00Z\", by: UNIT) { clocks } }",

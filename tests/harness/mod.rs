@@ -115,6 +115,14 @@ impl System {
     }
 }
 
+/// Waits until nobody has the log of a data directory open: the server's threads let go of it a moment after its end.
+pub async fn released(directory: &Path) {
+    let lock = std::fs::File::open(directory.join("LOCK")).unwrap();
+    while lock.try_lock().is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
 /// A token that the test system accepts.
 pub fn token(role: Role, customer_id: Option<Uuid>, units: &[&str]) -> String {
     let now = Timestamp::now();
