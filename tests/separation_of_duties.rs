@@ -123,12 +123,16 @@ impl Schema {
     /// A field with the arguments that it must have.
     fn call(&self, type_name: &str, name: &str, ids: &Ids) -> String {
         let arguments = self.types[type_name][name].arguments.iter();
-        let required = arguments.filter(|argument| argument.required);
+        // An inclusion proof is of one event, named by one of two arguments.
+        let names_event =
+            |argument: &Argument| name == "inclusionProof" && argument.name == "position";
+        let required = arguments.filter(|argument| argument.required || names_event(argument));
         let given = required.map(|argument| {
             let one = match base(&argument.of).as_str() {
                 "ID" if name == "customer" => format!("\"{}\"", ids.customer),
                 "ID" => format!("\"{}\"", ids.case),
                 "DateTime" if argument.name == "to" => "\"2026-02-01T00:00:00Z\"".to_owned(),
+                "Int" => "1".to_owned(),
                 "DateTime" => "\"2026-01-01T00:00:00Z\"".to_owned(),
                 other if self.inputs.contains(other) => "{}".to_owned(),
                 other => match self.values.get(other) {
@@ -220,7 +224,15 @@ fn steps(of: &[(&str, &[&str])]) -> BTreeSet<Step> {
 
 /// What tells of a case, a customer, a promise about a case, or of who read what.
 fn tells_of_somebody(type_name: &str) -> bool {
-    let nobody = ["PageInfo", "UserError", "SlaPolicyVersion", "CalendarVersion"];
+    let nobody = [
+        "PageInfo",
+        "UserError",
+        "SlaPolicyVersion",
+        "CalendarVersion",
+        // Numbers and hashes over all of the log. The proof of one event is not among them: its leaf tells whose it is.
+        "ProofCheckpoint",
+        "ConsistencyProof",
+    ];
     let configuration =
         ["PublishPolicyPayload", "PublishCalendarPayload", "RebuildReadModelsPayload"];
     let roots = ["Query", "Mutation", "Subscription"];
@@ -282,7 +294,9 @@ async fn an_administrator_configures_and_can_select_nothing_that_tells_of_anybod
     let admitted = world.admitted(&schema, Role::Admin).await;
     let version = &["id", "version", "effectiveFrom", "publishedAt", "document"][..];
     let expected = steps(&[
-        ("Query", &["slaPolicies", "calendars"]),
+        ("Query", &["slaPolicies", "calendars", "proofCheckpoint", "consistencyProof"]),
+        ("ProofCheckpoint", &["note", "origin", "size", "root", "verifierKey", "storedAt"]),
+        ("ConsistencyProof", &["from", "to", "fromRoot", "toRoot", "hashes", "checkpoint"]),
         ("Mutation", &["publishPolicy", "publishCalendar", "rebuildReadModels"]),
         ("SlaPolicyVersion", version),
         ("CalendarVersion", version),

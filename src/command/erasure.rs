@@ -67,9 +67,7 @@ impl Eraser {
     /// Destroys and removes what the order concerns, and records that it is done. Done again, it does nothing more.
     pub async fn carry_out(&self, id: CustomerId) -> Result<Executed, ErasureError> {
         // The cases are found in the read models, so these must know all that was opened before the order.
-        if let Some(head) = self.store.head() {
-            self.read_models.wait_for(head).await?;
-        }
+        self.catch_up().await?;
         let erasure_id = derived(&["erasure", &id.to_string()]);
         let (vault, now) = (self.vault.clone(), self.clock.now());
         let subject = DataSubject::Customer(id);
@@ -93,6 +91,14 @@ impl Eraser {
             envelope_count: u32::try_from(envelope_count).unwrap_or(u32::MAX),
         };
         self.execute(id, "confirm", CustomerCommand::ConfirmErasure(confirm)).await
+    }
+
+    /// Waits until the read models show all that is in the log.
+    async fn catch_up(&self) -> Result<(), QueryError> {
+        match self.store.head() {
+            Some(head) => self.read_models.wait_for(head).await,
+            None => Ok(()),
+        }
     }
 
     /// Removes the envelopes of a stream's events that are about this person.
@@ -120,9 +126,7 @@ impl Eraser {
 
     /// Goes on with what an earlier process began, and with what was erased after the backup that this log was restored from.
     pub async fn resume(&self) -> Result<usize, ErasureError> {
-        if let Some(head) = self.store.head() {
-            self.read_models.wait_for(head).await?;
-        }
+        self.catch_up().await?;
         let mut erased = Vec::new();
         for tombstone in self.vault.tombstones() {
             if let DataSubject::Customer(id) = tombstone.subject {
@@ -150,6 +154,8 @@ impl Eraser {
                 Err(error) => return Err(error),
             }
         }
+        // What was ordered just now is among those that are to be carried out.
+        self.catch_up().await?;
         let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
         for id in &unfinished {
             let done = self.carry_out(*id).await?;
@@ -158,6 +164,8 @@ impl Eraser {
                 self.read_models.wait_for(position).await?;
             }
         }
+        // Whoever asks after the start is shown the receipts.
+        self.catch_up().await?;
         Ok(unfinished.len())
     }
 

@@ -35,6 +35,8 @@ const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, Privacy
 const PRIVACY_OFFICERS: Roles = Roles::of(&[PrivacyOfficer]);
 /// Those who check it all, and whoever answers for personal data.
 const PRIVACY_READERS: Roles = Roles::of(&[Auditor, Supervisor, PrivacyOfficer]);
+/// Those who verify the log down to its events.
+const AUDITORS: Roles = Roles::of(&[Auditor]);
 /// Those who verify the log, and those who answer for its running.
 const PROVERS: Roles = Roles::of(&[Auditor, Admin]);
 /// Those who look after who reads what.
@@ -51,7 +53,9 @@ pub const FIELDS: FieldTable = &[
     ("Query", CUSTOMER_READERS, &["customer", "customers"]),
     ("Query", STAFF, &["slaCompliance", "slaAtRisk", "slaAttribution", "slaBreaches", "slaFacts"]),
     ("Query", REFERENCE_READERS, &["slaPolicies", "calendars"]),
-    ("Query", PROVERS, &["proofCheckpoint", "inclusionProof", "consistencyProof"]),
+    ("Query", PROVERS, &["proofCheckpoint", "consistencyProof"]),
+    // A leaf tells of which case an event is, and who acted.
+    ("Query", AUDITORS, &["inclusionProof"]),
     ("Query", ACCESS_LOG_READERS, &["accessLog"]),
     // Subscriptions
     ("Subscription", READERS, &["caseEvents"]),
@@ -448,7 +452,7 @@ pub const FIELDS: FieldTable = &[
     ("ProofCheckpoint", PROVERS, &["note", "origin", "size", "root", "verifierKey", "storedAt"]),
     (
         "InclusionProof",
-        PROVERS,
+        AUDITORS,
         &["position", "index", "treeSize", "leaf", "leafHash", "hashes", "root", "checkpoint"],
     ),
     ("ConsistencyProof", PROVERS, &["from", "to", "fromRoot", "toRoot", "hashes", "checkpoint"]),
