@@ -1,10 +1,11 @@
 //! Exports: the log in the formats that other programs read.
 //!
-//! [`xes`] (IEEE 1849) and [`ocel`] (OCEL 2.0) are for process mining, [`csv`] for everything else. All of them tell of *cases*: those of
-//! a [`Selection`], each with all that was recorded of it. An export goes over the log twice. The first pass notes which places of the log
-//! belong to which case, in a temporary file ([`index`]); the second reads the cases in the order in which they were opened, a few
-//! hundred at a time ([`history`]), and each event becomes a [`step::Step`] that a format writes down. So memory does not grow with the
-//! log, nothing needs to be built before, and the same log and selection give the same bytes.
+//! XES (IEEE 1849) and OCEL 2.0 are for process mining, CSV for everything else, bundles for auditors who verify them. All of them tell of
+//! *cases*: those of a [`Selection`], each with all that was recorded of it. An export goes over the log twice. The first pass notes which
+//! places of the log belong to which case, in a temporary file (`index.rs`); the second reads the cases in the order in which they were
+//! opened, a few hundred at a time (`history.rs`), and each event becomes a step (`step.rs`) that a format writes down. So memory does not
+//! grow with the log, nothing needs to be built before, and the same log and selection give the same bytes. A bundle goes over the log in
+//! its own order in the second pass.
 //!
 //! Personal data are left out unless a purpose is stated: see [`personal`].
 

@@ -4,6 +4,7 @@
 //! `schema/events/` describe them. Nothing personal is told here: see [`super::personal`].
 
 use jiff::Timestamp;
+use parvandeh_domain::access::AccessEvent;
 use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::customer::CustomerEvent;
@@ -230,7 +231,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
         },
         DomainEvent::Policy(_, PolicyEvent::Published(_)) => "Policy published",
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
-        DomainEvent::Access(..) => "Access recorded",
+        DomainEvent::Access(_, AccessEvent::PersonalDataRead(_)) => "Personal data read",
+        DomainEvent::Access(_, AccessEvent::LogRead(_)) => "Access log read",
     }
 }
 
