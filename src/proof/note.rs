@@ -217,7 +217,7 @@ impl FromStr for VerifierKey {
         };
         let public = public.try_into().map_err(|_| NoteError::Key("its length is not 32 bytes"))?;
         let key = Self::new(name, kind, public)?;
-        if u32::from_str_radix(id, 16) != Ok(u32::from_be_bytes(key.id())) || id.len() != 8 {
+        if format!("{:08x}", u32::from_be_bytes(key.id())) != id {
             return Err(NoteError::Key("its id does not belong to its name and key"));
         }
         Ok(key)
