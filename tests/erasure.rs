@@ -11,6 +11,7 @@ use parvandeh::app::App;
 use parvandeh::clock::SystemClock;
 use parvandeh::command::handler::CommandError;
 use parvandeh::principal::Role;
+use parvandeh::proof::{self, checkpoint::SignedCheckpoint, verify::Trust};
 use parvandeh::store::sqlite::{self, SqliteStore};
 use parvandeh::store::{EventStore, LoggedEvent};
 use parvandeh::vault::{Keyring, backup as backup_keys};
@@ -168,8 +169,25 @@ async fn everything_asked(system: &System, told: &Told) -> String {
     let officer = system.caller(Role::PrivacyOfficer);
     let query = "query($id: ID!) { customer(id: $id) { name contactPoints { value } erasure { ground receipt { keyCount } } } }";
     all += &officer.send(query, json!({ "id": told.customer })).await.to_string();
-    let http = reqwest::Client::new();
-    all + &http.get(system.url("/metrics")).send().await.unwrap().text().await.unwrap()
+    let get = async |role: Option<Role>, path: &str| {
+        let request = reqwest::Client::new().get(system.url(path));
+        let request = match role {
+            Some(role) => request.bearer_auth(system.caller(role).token),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.text().await.unwrap()
+    };
+    for format in ["csv", "xes", "ocel", "bundle"] {
+        let path = format!("/exports/{format}?personal=true&purpose=inspection");
+        all += &get(Some(Role::Auditor), &path).await;
+    }
+    for format in ["json", "html"] {
+        let path = format!("/subjects/{}/export?format={format}", told.customer);
+        all += &get(Some(Role::PrivacyOfficer), &path).await;
+    }
+    all + &get(None, "/metrics").await
 }
 
 async fn erase(system: &System, customer: &str) -> Value {
@@ -230,6 +248,23 @@ async fn an_erased_customer_leaves_no_byte_of_what_they_said_and_every_figure() 
     assert!(holds_canary(everything_asked(system, &told).await.as_bytes()));
     assert_eq!(files_with(&directory, &holds_canary), [""; 0]);
 
+    // What an auditor keeps: a checkpoint, the proof of an event, a bundle.
+    let auditor = system.caller(Role::Auditor);
+    system.app.proof.wait_for(store.head().unwrap().0).await.unwrap();
+    let checkpoint = auditor.ask("{ proofCheckpoint { note size } }", json!({})).await;
+    let checkpoint = &checkpoint["proofCheckpoint"];
+    let opened = log.iter().find(|logged| &*logged.type_name == "CaseOpened").unwrap();
+    let proof_of_opening = async || {
+        let query = "query($id: ID, $size: Int) { inclusionProof(eventId: $id, treeSize: $size) { leaf hashes root } }";
+        let variables = json!({ "id": opened.id, "size": checkpoint["size"] });
+        auditor.ask(query, variables).await["inclusionProof"].take()
+    };
+    let proof_before = proof_of_opening().await;
+    let bundle = tempfile::tempdir().unwrap().keep().join("kept.bundle");
+    let request = reqwest::Client::new().get(system.url("/exports/bundle"));
+    let text = request.bearer_auth(&auditor.token).send().await.unwrap().text().await.unwrap();
+    fs::write(&bundle, text).unwrap();
+
     let figures_before = figures(system).await;
     let tables_before = tables_without(&serving(&directory), CHANGED_BY_ERASURE);
     let seals: Vec<_> = log.iter().filter_map(seal_of).collect();
@@ -273,6 +308,19 @@ async fn an_erased_customer_leaves_no_byte_of_what_they_said_and_every_figure() 
         );
     }
 
+    // All proofs from before hold, and the log grows out of what was signed.
+    assert_eq!(proof_of_opening().await, proof_before);
+    system.app.proof.wait_for(store.head().unwrap().0).await.unwrap();
+    let earlier = SignedCheckpoint::parse(checkpoint["note"].as_str().unwrap()).unwrap();
+    let trust = Trust { earlier: Some(earlier), ..Trust::default() };
+    let report = proof::verify::directory::verify(&directory, &trust, |_, _| {});
+    assert!(report.holds(), "{report:#?}");
+    let verified =
+        Command::new(env!("CARGO_BIN_EXE_parvandeh")).arg("verify").arg(&bundle).output();
+    let verified = verified.unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    fs::remove_dir_all(bundle.parent().unwrap()).unwrap();
+
     // Everything else stays, and is what a rebuild makes of the log.
     assert_eq!(figures(system).await, figures_before);
     let serving_tables = tables(&serving(&directory));
@@ -280,7 +328,7 @@ async fn an_erased_customer_leaves_no_byte_of_what_they_said_and_every_figure() 
     assert_same(&serving_tables, &rebuilt(&port).await, "after the erasure");
     let left = tables_without(&serving(&directory), CHANGED_BY_ERASURE);
     let without_checkpoint = |mut tables: Tables| {
-        tables.retain(|name, _| !["generation", "command_receipts"].contains(&name.as_str()));
+        tables.retain(|name, _| !NOT_COMPARED.contains(&name.as_str()));
         tables
     };
     assert_same(&without_checkpoint(left), &without_checkpoint(tables_before), "what stays");
@@ -312,6 +360,9 @@ async fn an_erased_customer_leaves_no_byte_of_what_they_said_and_every_figure() 
     assert!(envelopes.iter().all(|logged| logged.envelope.is_none()));
     restored.stop().await;
 }
+
+/// Tables that go on while the erasure is looked at: the checkpoint, what clients sent, who read what.
+const NOT_COMPARED: &[&str] = &["generation", "command_receipts", "access_log"];
 
 /// What an erasure may change in the read models: envelopes, and the customer's own record.
 const CHANGED_BY_ERASURE: &[&str] = &[
@@ -545,12 +596,9 @@ async fn erasing_while_others_append_and_a_rebuild_runs_leaves_nothing_readable_
     for case in &opened {
         assert!(streams.contains(&format!("case-{case}")), "an acknowledged event is there");
     }
-    // An envelope that was written at the very moment of the erasure may be there; nobody can open it.
+    // Also what was sealed before an erasure and appended after it is gone: whoever appended it has taken it away.
     for logged in &log {
-        if let Some(envelope) = &logged.envelope {
-            let opened = parvandeh::sealing::open(&app.vault, envelope).unwrap();
-            assert!(opened.is_none(), "{} at {}", logged.type_name, logged.position);
-        }
+        assert!(logged.envelope.is_none(), "{} at {}", logged.type_name, logged.position);
     }
     app.read_models.wait_for(app.store.head().unwrap()).await.unwrap();
     let app = Arc::into_inner(app).unwrap();

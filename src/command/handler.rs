@@ -6,7 +6,7 @@
 //! store recognises them. So correctness rests on the store's revisions alone and never on the cache.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -248,9 +248,13 @@ impl CommandHandler {
             }
             let expect = folded.revision.map_or(Expect::NoStream, Expect::At);
             let event_count = batch.len();
+            let subjects: BTreeSet<_> = batch.iter().filter_map(|draft| draft.subject).collect();
             let batch = self.seal(batch).await?;
             match self.append(stream, expect, batch).await {
                 Ok(position) => {
+                    if subjects.iter().any(|subject| self.vault.is_erased(*subject)) {
+                        self.remove_envelopes(stream, &after, event_count).await;
+                    }
                     let revision = after.revision;
                     self.folded.insert(stream.clone(), Arc::new(after));
                     // Where the store cannot tell the position, the head is a safe bound: it lies at or after our events.
@@ -293,6 +297,28 @@ impl CommandHandler {
             SealError::Erased(_) => CommandError::Erased,
             SealError::Vault(error) => CommandError::Vault(error),
         })
+    }
+
+    /// Removes the envelopes of the last events of a stream. They were sealed a moment before their subject was erased and appended after
+    /// the erasure had gone over the stream: nobody can read them, and they are not to lie about either.
+    async fn remove_envelopes<D: Decider>(
+        &self,
+        stream: &StreamId,
+        after: &Folded<D>,
+        event_count: usize,
+    ) {
+        let first = after.revision.map(|last| last + 1 - event_count as u64);
+        let before = first.and_then(|first| first.checked_sub(1));
+        let removed = match self.store.read_stream(stream, before, event_count).await {
+            Ok(events) => {
+                let positions = events.iter().map(|logged| logged.position).collect();
+                self.store.remove_envelopes(positions).await.map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%stream, error, "envelopes of an erased subject are left; nobody can open them");
+        }
     }
 
     /// Forgets what is kept of an aggregate in memory, because personal data in it were erased.
