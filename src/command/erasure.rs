@@ -66,14 +66,15 @@ pub struct Eraser {
 impl Eraser {
     /// Destroys and removes what the order concerns, and records that it is done. Done again, it does nothing more.
     pub async fn carry_out(&self, id: CustomerId) -> Result<Executed, ErasureError> {
-        // The cases are found in the read models, so these must know all that was opened before the order.
-        self.catch_up().await?;
         let erasure_id = derived(&["erasure", &id.to_string()]);
         let (vault, now) = (self.vault.clone(), self.clock.now());
         let subject = DataSubject::Customer(id);
         let keys = tokio::task::spawn_blocking(move || vault.erase(subject, now, erasure_id))
             .await
             .expect("erasing does not panic")?;
+        // The cases are found in the read models, so these must know all that was opened while there were keys. Of what is appended
+        // from now on, whoever appends it sees the tombstone.
+        self.catch_up().await?;
 
         let mut streams = vec![stream("customer", id)];
         let cases =
