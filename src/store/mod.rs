@@ -67,8 +67,22 @@ pub trait EventStore: Send + Sync {
     /// many were removed, once that is durable.
     async fn remove_envelopes(&self, events: Vec<Position>) -> Result<usize, AppendError>;
 
-    /// Position of the last event, `None` while the log is empty.
+    /// Position of the last event that can be read here, `None` while there is none.
     fn head(&self) -> Option<Position>;
+
+    /// Waits until whatever anybody was told is written, before this call, can be read here; answers the head as it stands then. At
+    /// once where the log has no other writers.
+    ///
+    /// # Errors
+    /// When the engine cannot say how far the log goes, or this process does not get there in time.
+    async fn sync(&self) -> Result<Option<Position>, ReadError> {
+        Ok(self.head())
+    }
+
+    /// Whether other processes append to this log: then what was read of a stream a moment ago may be out of date.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// A receiver that changes whenever the head does. What it announces can already be read.
     fn head_changes(&self) -> watch::Receiver<Option<Position>>;
