@@ -22,6 +22,7 @@ use crate::command::sla_monitor::SlaMonitor;
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
+use crate::replica::Members;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
@@ -75,6 +76,8 @@ pub struct App {
     merges: Merges,
     /// Answers queries.
     pub read_models: Arc<ReadModels>,
+    /// The replicas that serve this log.
+    members: watch::Receiver<Members>,
     /// Tells the time, never backwards.
     pub clock: Arc<dyn Clock>,
     /// Proves what is in the log.
@@ -132,6 +135,7 @@ impl App {
             store,
             vault,
             commands,
+            members: watch::channel(Members::alone()).1,
             clock,
             directory: directory.to_owned(),
             keyring,
@@ -174,6 +178,7 @@ impl App {
             read_models: self.read_models.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
+            members: self.members.clone(),
             started_at: self.clock.now(),
         };
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));

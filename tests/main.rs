@@ -20,6 +20,7 @@ mod migration;
 mod plain_rows;
 mod projections;
 mod proof;
+mod read_after;
 mod replay;
 mod separation_of_duties;
 mod sla_cli;

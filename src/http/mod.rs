@@ -11,6 +11,7 @@ mod keys;
 pub mod media;
 pub mod metrics;
 pub mod origin;
+mod position;
 mod proof;
 mod purpose;
 mod reports;
