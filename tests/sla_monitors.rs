@@ -186,9 +186,9 @@ async fn each_of_two_replicas_records_its_share_and_what_the_other_leaves_lying_
         let case = Uuid::new_v4();
         mine += usize::from(members.is_mine(case));
         let due_at = clock.now() + SignedDuration::from_mins(1);
-        on_case(&commands, case, envelope(None), open_case(0, clock.now())).await.unwrap();
+        on_case(&commands, case, metadata(None), open_case(0, clock.now())).await.unwrap();
         let date = CaseCommand::SetDueDate(SetDueDate { due_at });
-        on_case(&commands, case, envelope(None), date).await.unwrap();
+        on_case(&commands, case, metadata(None), date).await.unwrap();
     }
 
     machine.advance(SignedDuration::from_secs(61));
