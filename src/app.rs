@@ -64,8 +64,10 @@ pub enum StartError {
 
 /// A running system over one data directory.
 pub struct App {
-    /// The log.
-    pub store: Arc<SqliteStore>,
+    /// Where events are appended, and read as they stand now.
+    pub store: Arc<dyn EventStore>,
+    /// The log's file on this machine.
+    pub log: Arc<SqliteStore>,
     /// Seals and opens personal data.
     pub vault: Arc<Vault>,
     /// Records who read whose personal data.
@@ -108,31 +110,32 @@ impl App {
         clock: impl Clock,
     ) -> Result<Self, StartError> {
         let path = directory.to_owned();
-        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+        let log = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
             .await
             .expect("opening does not panic")?;
-        let store = Arc::new(store);
-        if store.head().is_some() && !KeyStore::exists(directory) {
+        let log = Arc::new(log);
+        if log.head().is_some() && !KeyStore::exists(directory) {
             return Err(StartError::KeysMissing { directory: directory.to_owned() });
         }
         let vault = open_vault(directory, keyring.clone()).await?;
-        let port: Arc<dyn EventStore> = store.clone();
-        let floor = latest_recorded_at(&port).await?;
+        let store: Arc<dyn EventStore> = log.clone();
+        let floor = latest_recorded_at(&store).await?;
         let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
-        let commands = Arc::new(CommandHandler::new(port.clone(), vault.clone(), clock.clone()));
+        let commands = Arc::new(CommandHandler::new(store.clone(), vault.clone(), clock.clone()));
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
-        let access_log = AccessLog::new(port.clone(), clock.clone());
+        let access_log = AccessLog::new(store.clone(), clock.clone());
         Ok(Self {
             read_models: ReadModels::new(
                 directory,
-                Source { store: port, vault: Some(vault.clone()) },
+                Source { store: store.clone(), vault: Some(vault.clone()) },
             ),
             access_log: Arc::new(access_log),
             merges: Merges::new(commands.clone()),
-            proof: Arc::new(Proof::new(store.clone(), directory)),
+            proof: Arc::new(Proof::new(log.clone(), directory)),
             store,
+            log,
             vault,
             commands,
             members: watch::channel(Members::alone()).1,
@@ -239,12 +242,12 @@ impl App {
         {
             tracing::error!("the thread of the proof ended badly");
         }
-        let Self { store, commands, merges, read_models, access_log, proof, .. } = self;
-        drop((commands, merges, read_models, access_log, proof));
-        match Arc::into_inner(store) {
-            // Closing waits for the store's threads.
-            Some(store) => {
-                if let Err(error) = tokio::task::spawn_blocking(move || drop(store)).await {
+        let Self { store, log, commands, merges, read_models, access_log, proof, .. } = self;
+        drop((store, commands, merges, read_models, access_log, proof));
+        match Arc::into_inner(log) {
+            // Closing waits for the log's threads.
+            Some(log) => {
+                if let Err(error) = tokio::task::spawn_blocking(move || drop(log)).await {
                     tracing::error!(%error, "the log was not closed in order");
                 }
             }

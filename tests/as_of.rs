@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
-use parvandeh::store::{EventStore, LoggedEvent, Position, READ_EVENTS_MAX};
+use parvandeh::store::{LoggedEvent, Position, READ_EVENTS_MAX};
 use parvandeh::vault::Keyring;
 use parvandeh_domain::calendar::{CalendarPublished, CalendarVersions, WorkingTime};
 use parvandeh_domain::decider::Metadata;

@@ -3,8 +3,6 @@
 use parvandeh::principal::Role;
 use serde_json::{Value, json};
 
-use parvandeh::store::EventStore as _;
-
 use crate::harness::System;
 
 /// Sends a body with a position in the header; gives the status, the answer's position and the answer.

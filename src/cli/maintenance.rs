@@ -7,7 +7,6 @@ use super::{Exit, Failure};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::store::EventStore;
 use crate::store::sqlite;
 use crate::vault;
 

@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
 use crate::http::server::{ServerConfig, server};
-use crate::store::EventStore;
 
 /// Serves until a signal to stop comes.
 pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {

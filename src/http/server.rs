@@ -105,11 +105,10 @@ pub fn server(
 }
 
 fn readiness(app: &App) -> health::Readiness {
-    let (store, read_models, proof) =
-        (app.store.clone(), app.read_models.clone(), app.proof.clone());
+    let (log, read_models, proof) = (app.log.clone(), app.read_models.clone(), app.proof.clone());
     Arc::new(move || {
         let mut reasons = Vec::new();
-        if let Some(reason) = store.stopped() {
+        if let Some(reason) = log.stopped() {
             reasons.push(format!("the log takes no appends: {reason}"));
         }
         if !read_models.is_serving() {
