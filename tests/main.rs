@@ -12,6 +12,7 @@ mod durability;
 mod erasure;
 mod event_fixtures;
 mod exports;
+mod faults;
 mod harness;
 mod idempotency;
 mod import;
