@@ -39,7 +39,7 @@ const READ_PAGE_SIZE: usize = 1_000;
 /// How far a client's clock may run ahead of ours before a time of theirs counts as the future.
 const CLOCK_SKEW_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
-/// What comes with a command and is not of its subject: who asks, when, under which identity.
+/// What comes with a command: who asks, when, under which identity.
 #[derive(Clone, Debug)]
 pub struct CommandMetadata {
     /// The command's identity; a retry has the same.
