@@ -1,5 +1,7 @@
 //! The composition root: a data directory becomes a running system.
 
+mod cluster;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,7 +25,10 @@ use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
 use crate::replica::Members;
+use crate::config::{Config, ConfigError};
+use crate::store::kurrent::ConnectError;
 use crate::store::sqlite::{OpenError, SqliteStore};
+use cluster::Cluster;
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
 use crate::subscription::projector::{ProjectorError, Source};
@@ -51,6 +56,18 @@ pub enum StartError {
     /// The keys of personal data could not be had.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What is configured cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The cluster could not be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The system gives no thread.
+    #[error("following the cluster's log")]
+    Follow(#[from] std::io::Error),
+    /// The cluster's log was followed no more before it was caught up with.
+    #[error("the cluster's log is followed no more; the program's own log says why")]
+    Ended,
     /// The read models could not be built.
     #[error("building the read models")]
     Project(#[from] ProjectorError),
@@ -60,6 +77,18 @@ pub enum StartError {
     /// The first policy could not be published.
     #[error("publishing the first policy")]
     FirstPolicy(#[from] CommandError<PolicyRefusal>),
+}
+
+/// What a system is put together from.
+struct Parts<'a> {
+    directory: &'a Path,
+    keyring: Keyring,
+    log: Arc<SqliteStore>,
+    store: Arc<dyn EventStore>,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    members: watch::Receiver<Members>,
+    cluster: Option<Cluster>,
 }
 
 /// A running system over one data directory.
@@ -80,6 +109,8 @@ pub struct App {
     pub read_models: Arc<ReadModels>,
     /// The replicas that serve this log.
     members: watch::Receiver<Members>,
+    /// What follows the cluster's log, where there is one.
+    cluster: Option<Cluster>,
     /// Tells the time, never backwards.
     pub clock: Arc<dyn Clock>,
     /// Proves what is in the log.
@@ -120,8 +151,38 @@ impl App {
         let vault = open_vault(directory, keyring.clone()).await?;
         let store: Arc<dyn EventStore> = log.clone();
         let floor = latest_recorded_at(&store).await?;
-        let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
+        Self::assemble(Parts {
+            directory,
+            keyring,
+            log,
+            store,
+            vault,
+            clock: Arc::new(MonotoneClock::new(clock, floor)),
+            members: watch::channel(Members::alone()).1,
+            cluster: None,
+        })
+        .await
+    }
+
+    /// Opens what is configured. `progress` is told each position that a replica's copy reaches.
+    pub async fn open_configured(
+        config: &Config,
+        progress: impl FnMut(u64),
+    ) -> Result<Self, StartError> {
+        let (directory, keyring) = (&config.data_directory, config.keyring());
+        match config.cluster()? {
+            None => Self::open_with(directory, keyring, SystemClock).await,
+            Some(options) => {
+                Self::open_replica(directory, keyring, options, SystemClock, progress).await
+            }
+        }
+    }
+
+    /// Puts the parts together.
+    async fn assemble(parts: Parts<'_>) -> Result<Self, StartError> {
+        let Parts { directory, keyring, log, store, vault, clock, members, cluster } = parts;
         let commands = Arc::new(CommandHandler::new(store.clone(), vault.clone(), clock.clone()));
+        // Replicas that begin at once all publish the same command.
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
@@ -138,7 +199,8 @@ impl App {
             log,
             vault,
             commands,
-            members: watch::channel(Members::alone()).1,
+            members,
+            cluster,
             clock,
             directory: directory.to_owned(),
             keyring,
@@ -159,6 +221,11 @@ impl App {
         let resumed = self.eraser().resume().await?;
         if resumed > 0 {
             tracing::info!(resumed, "erasures that were under way are done");
+        }
+        // What another replica erases is taken out of the copy, which is not appended to.
+        let eraser = Eraser { store: self.log.clone(), ..self.eraser() };
+        if let Some(cluster) = &self.cluster {
+            cluster.start_forgetting(eraser);
         }
         Ok(())
     }
@@ -241,6 +308,9 @@ impl App {
             && !matches!(tokio::task::spawn_blocking(move || builder.join()).await, Ok(Ok(())))
         {
             tracing::error!("the thread of the proof ended badly");
+        }
+        if let Some(cluster) = self.cluster.take() {
+            cluster.stop().await;
         }
         let Self { store, log, commands, merges, read_models, access_log, proof, .. } = self;
         drop((store, commands, merges, read_models, access_log, proof));

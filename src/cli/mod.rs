@@ -121,6 +121,9 @@ struct Global {
     /// Where the keys of personal data and the record of erasures live; `keyring` in the data directory where absent.
     #[arg(long, global = true, env = "PARVANDEH_KEYRING", value_name = "DIRECTORY")]
     keyring: Option<PathBuf>,
+    /// Which engine keeps the log: `sqlite`, or the address of a KurrentDB cluster.
+    #[arg(long, global = true, env = "PARVANDEH_STORE", hide_env_values = true, value_name = "ADDRESS")]
+    store: Option<String>,
     /// How log lines are written.
     #[arg(long, global = true, env = "PARVANDEH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -247,6 +250,9 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
     }
     if let Some(directory) = &global.keyring {
         config.keyring = Some(directory.clone());
+    }
+    if let Some(address) = &global.store {
+        config.store = address.clone().into();
     }
     config.log_format = global.log_format.unwrap_or(config.log_format);
     Ok(config)

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use super::progress::bar;
 use super::{Exit, Failure, token};
 use crate::app::App;
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
@@ -17,13 +16,20 @@ use crate::http::server::{ServerConfig, server};
 
 /// Serves until a signal to stop comes.
 pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
+    if demo && config.cluster()?.is_some() {
+        let message = "the demo has a log of its own: leave out --demo, or --store and `store`";
+        return Err(Failure::new(Exit::Config, message));
+    }
     let secret = if demo { Some(prepare_demo(&config).await?) } else { None };
     let authentication = match &secret {
         Some(secret) => AuthenticationConfig::demo(secret.clone()),
         None => config.authentication()?,
     };
 
-    let mut app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await?;
+    let following = bar("following the cluster's log", "events", 0);
+    let shown = following.clone();
+    let mut app = App::open_configured(&config, move |position| shown.set_position(position)).await?;
+    following.finish_and_clear();
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("building read models", "events", total);
     let shown = progress.clone();
