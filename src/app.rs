@@ -21,19 +21,19 @@ use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
+use crate::config::{Config, ConfigError};
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
 use crate::replica::Members;
-use crate::config::{Config, ConfigError};
 use crate::store::kurrent::ConnectError;
 use crate::store::sqlite::{OpenError, SqliteStore};
-use cluster::Cluster;
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
+use cluster::Cluster;
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]

@@ -167,7 +167,9 @@ pub enum ConfigError {
     #[error(transparent)]
     Cluster(#[from] OptionsError),
     /// A cluster is configured and not used.
-    #[error("[kurrentdb] is there, and `store` names no cluster: name one, or leave [kurrentdb] out")]
+    #[error(
+        "[kurrentdb] is there, and `store` names no cluster: name one, or leave [kurrentdb] out"
+    )]
     UnusedCluster,
     /// Two sources of keys, or none.
     #[error("[authentication] needs exactly one of pem_file and jwks_url")]

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parvandeh_domain::id::DataSubject;
 use tokio::sync::watch;
@@ -28,7 +28,6 @@ pub(super) struct Cluster {
     vault: Arc<Vault>,
     /// How many erasures were learned.
     erasures: watch::Receiver<usize>,
-    freshness: JoinHandle<()>,
     forgetting: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -36,6 +35,7 @@ pub(super) struct Cluster {
 struct Keys {
     vault: Arc<Vault>,
     erasures: watch::Sender<usize>,
+    fresh: watch::Sender<bool>,
 }
 
 impl KeyFollower for Keys {
@@ -59,6 +59,11 @@ impl KeyFollower for Keys {
         }
         keep(&mut keys)
     }
+
+    fn confirm(&self, as_of: Instant) {
+        self.vault.confirm_fresh(as_of);
+        self.fresh.send_if_modified(|fresh| !std::mem::replace(fresh, true));
+    }
 }
 
 impl App {
@@ -73,16 +78,15 @@ impl App {
     ) -> Result<Self, StartError> {
         let store = KurrentStore::connect(directory, options, Arc::new(SystemClock)).await?;
         let (path, key_log, keys) = (directory.to_owned(), store.key_log(), keyring.clone());
-        let vault =
-            tokio::task::spawn_blocking(move || Vault::open_replica(&path, keys, key_log))
-                .await
-                .expect("opening does not panic")?;
+        let vault = tokio::task::spawn_blocking(move || Vault::open_replica(&path, keys, key_log))
+            .await
+            .expect("opening does not panic")?;
         let vault = Arc::new(vault);
         let (erased, erasures) = watch::channel(0);
-        store.follow(Arc::new(Keys { vault: vault.clone(), erasures: erased }))?;
-        let freshness = tokio::spawn(confirm_fresh(store.clone(), vault.clone()));
+        let (fresh, mut confirmed) = watch::channel(false);
+        store.follow(Arc::new(Keys { vault: vault.clone(), erasures: erased, fresh }))?;
         store.caught_up(progress).await?;
-        store.fresh_as_of().wait_for(Option::is_some).await.map_err(|_| StartError::Ended)?;
+        confirmed.wait_for(|fresh| *fresh).await.map_err(|_| StartError::Ended)?;
 
         let log = store.copy().clone();
         let port: Arc<dyn EventStore> = store.clone();
@@ -95,7 +99,13 @@ impl App {
             vault: vault.clone(),
             clock: Arc::new(MonotoneClock::new(clock, floor)),
             members: store.members(),
-            cluster: Some(Cluster { store, vault, erasures, freshness, forgetting: Mutex::default() }),
+            cluster: Some(Cluster {
+                store,
+                vault,
+                erasures,
+                freshness,
+                forgetting: Mutex::default(),
+            }),
         };
         Self::assemble(parts).await
     }
@@ -110,28 +120,13 @@ impl Cluster {
     }
 
     pub(super) async fn stop(self) {
-        self.freshness.abort();
         let forgetting = self.forgetting.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(forgetting) = forgetting {
             forgetting.abort();
             // Waited for, because it holds the log open; that it was aborted is what was wanted.
             let _ = forgetting.await;
         }
-        let _ = self.freshness.await;
         self.store.stop().await;
-    }
-}
-
-/// Tells the vault whenever there is proof that this replica has heard of everything.
-async fn confirm_fresh(store: Arc<KurrentStore>, vault: Arc<Vault>) {
-    let mut fresh = store.fresh_as_of();
-    loop {
-        if let Some(as_of) = *fresh.borrow_and_update() {
-            vault.confirm_fresh(as_of);
-        }
-        if fresh.changed().await.is_err() {
-            return;
-        }
     }
 }
 

@@ -122,7 +122,13 @@ struct Global {
     #[arg(long, global = true, env = "PARVANDEH_KEYRING", value_name = "DIRECTORY")]
     keyring: Option<PathBuf>,
     /// Which engine keeps the log: `sqlite`, or the address of a KurrentDB cluster.
-    #[arg(long, global = true, env = "PARVANDEH_STORE", hide_env_values = true, value_name = "ADDRESS")]
+    #[arg(
+        long,
+        global = true,
+        env = "PARVANDEH_STORE",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
     store: Option<String>,
     /// How log lines are written.
     #[arg(long, global = true, env = "PARVANDEH_LOG_FORMAT", value_name = "FORMAT")]

@@ -28,7 +28,8 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
 
     let following = bar("following the cluster's log", "events", 0);
     let shown = following.clone();
-    let mut app = App::open_configured(&config, move |position| shown.set_position(position)).await?;
+    let mut app =
+        App::open_configured(&config, move |position| shown.set_position(position)).await?;
     following.finish_and_clear();
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("building read models", "events", total);
