@@ -38,9 +38,11 @@ struct Ring {
 }
 
 impl Ring {
-    /// Takes in facts that come after all that are here, and that they tell everything up to a position.
+    /// Takes in facts that come after all that are here. They tell everything up to the last of them, and up to `reached`.
     fn push(&mut self, facts: Vec<OwnedFact>, reached: i64) {
         for fact in facts {
+            // A page may tell of facts that were recorded since the position was looked at.
+            self.reached = self.reached.max(fact.row.position);
             if self.facts.len() == FACTS_MAX
                 && let Some(oldest) = self.facts.pop_front()
             {
@@ -59,7 +61,7 @@ impl Ring {
         let facts: Vec<_> = self.facts.range(first..).take(BATCH_SIZE_MAX).cloned().collect();
         let is_all = first + facts.len() == self.facts.len();
         let last = facts.last().map_or(position, |fact| fact.row.position);
-        let reached = if is_all { self.reached.max(last) } else { last };
+        let reached = if is_all { self.reached } else { last };
         Newer::Facts(facts, reached.max(position))
     }
 }
@@ -152,7 +154,7 @@ async fn fill(
                     let last = facts.last().map(|fact| fact.row.position);
                     let is_full = facts.len() == BATCH_SIZE_MAX;
                     // A page that is not full tells of everything that was shown before it was read.
-                    let reached = last.filter(|_| is_full).unwrap_or(shown);
+                    let reached = if is_full { reached } else { shown };
                     shared
                         .ring
                         .write()
@@ -250,6 +252,17 @@ mod tests {
         assert_eq!(newer(&ring, 200), Some(even(201..=400).collect()));
         assert_eq!(newer(&ring, 500), Some(vec![]));
         assert!(matches!(ring.after(400), Newer::Facts(facts, 401) if facts.is_empty()));
+    }
+
+    #[test]
+    fn facts_recorded_since_the_position_was_looked_at_are_not_read_again() {
+        let mut ring = ring(0);
+        ring.push([3, 5].map(fact).into(), 4);
+        assert_eq!(ring.reached, 5);
+        ring.push(vec![], 4);
+        assert_eq!(ring.reached, 5);
+        ring.push(vec![], 9);
+        assert_eq!(ring.reached, 9);
     }
 
     #[test]
