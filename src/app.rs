@@ -30,6 +30,7 @@ use crate::store::kurrent::ConnectError;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
+use crate::subscription::fact_ring::FactRing;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
@@ -271,6 +272,7 @@ impl App {
             eraser: self.eraser(),
             idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),
+            fact_ring: FactRing::new(&self.read_models),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),

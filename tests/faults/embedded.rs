@@ -74,6 +74,7 @@ async fn one_process_loses_nothing_through_kills_a_full_disk_and_clock_steps() {
         };
         faults.push(fault);
         run.inject(fault, &load).await;
+        subscribers.iter().for_each(Subscriber::assert_well);
     }
     let count = |kind| faults.iter().filter(|fault| **fault == kind).count();
     println!(

@@ -69,6 +69,16 @@ impl Subscriber {
         Self { feed, transport, received, stop, task }
     }
 
+    /// Panics when it has ended with a fault.
+    pub fn assert_well(&self) {
+        assert!(
+            !self.task.is_finished(),
+            "{:?} by {:?} was given something wrong",
+            self.feed,
+            self.transport
+        );
+    }
+
     /// Ends it; gives what it got. Panics with what was wrong with it.
     pub async fn finish(self) -> Followed {
         self.stop.send_replace(true);
