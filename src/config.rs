@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
+use crate::http::drain::NOTICE;
 use crate::vault::Keyring;
 
 /// Everything that can be configured.
@@ -27,6 +28,8 @@ pub struct Config {
     pub graphql: GraphQl,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
+    pub drain_notice_seconds: u16,
 }
 
 impl Default for Config {
@@ -38,6 +41,7 @@ impl Default for Config {
             authentication: None,
             graphql: GraphQl::default(),
             log_format: LogFormat::Text,
+            drain_notice_seconds: NOTICE.as_secs() as u16,
         }
     }
 }

@@ -261,7 +261,7 @@ fn start_logging(format: LogFormat) {
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => subscriber.with_target(false).init(),
-        LogFormat::Json => subscriber.json().init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).init(),
     }
 }
 
@@ -270,7 +270,11 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
     match command {
         Command::Serve { demo, listen } => {
             config.listen = listen.unwrap_or(config.listen);
-            runtime()?.block_on(serve::serve(config, demo))
+            let runtime = runtime()?;
+            let exit = runtime.block_on(serve::serve(config, demo));
+            // Work that nobody waits for any more does not hold the process up.
+            runtime.shutdown_background();
+            exit
         }
         Command::Import { source, mapping, stop_on_error, format } => {
             runtime()?.block_on(import::import(config, &source, &mapping, stop_on_error, format))
