@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -31,11 +32,13 @@ ROOT = Path(__file__).resolve().parent.parent
 K8S = ROOT / "k8s"
 OVERLAYS = ["embedded", "cluster"]
 # The oldest release that has everything used here, and the newest whose schemas the package brings.
-RELEASES = ["1.30", kubernetes_validate.latest_version()]
+RELEASES = ["1.29", kubernetes_validate.latest_version()]
 WITHOUT_SCHEMA = {"cert-manager.io/v1"}
 CLUSTER_SCOPED = {"Namespace"}
-# How long the program takes to end in order, at most: what `drain` in src/http and src/cli/serve.rs add up to.
-DRAIN_SECONDS_MAX = 25
+# How long the program takes to end in order, at most, and how much of that it goes on as before, so that balancers notice.
+DRAIN = (ROOT / "src/http/drain.rs").read_text()
+DRAIN_SECONDS_MAX = int(re.search(r"DRAIN_MAX: Duration = Duration::from_secs\((\d+)\)", DRAIN)[1])
+NOTICE_SECONDS = int(re.search(r"NOTICE: Duration = Duration::from_secs\((\d+)\)", DRAIN)[1])
 
 
 # ---- rendering
@@ -244,13 +247,14 @@ class Rules:
 
     def grace(self, at, resource):
         spec = pod_spec(resource)
-        for container in spec["containers"]:
-            if container["name"] != "parvandeh":
-                continue
-            pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-            grace = spec.get("terminationGracePeriodSeconds", 30)
-            self.must(pause >= 3, f"{at}: is asked to stop before it is out of rotation: preStop.sleep")
-            self.must(grace >= pause + DRAIN_SECONDS_MAX + 5, f"{at}: {grace} s are not enough for {pause} s and a drain of {DRAIN_SECONDS_MAX} s")
+        if not any(container["name"] == "parvandeh" for container in spec["containers"]):
+            return
+        settings = next((tomllib.loads(file) for r in self.of("ConfigMap") for name, file in r["data"].items() if name == "parvandeh.toml"), {})
+        notice = settings.get("drain_notice_seconds", NOTICE_SECONDS)
+        needed = DRAIN_SECONDS_MAX - NOTICE_SECONDS + notice
+        grace = spec.get("terminationGracePeriodSeconds", 30)
+        self.must(notice >= 3, f"{at}: leaves {notice} s after it says so, before it is out of rotation: drain_notice_seconds")
+        self.must(grace >= needed + 5, f"{at}: {grace} s are not enough to end in order, which takes up to {needed} s")
 
     def volumes(self, at, resource):
         spec = pod_spec(resource)
