@@ -24,6 +24,7 @@ mod projections;
 mod proof;
 mod read_after;
 mod replay;
+mod replicas;
 mod separation_of_duties;
 mod sla_cli;
 mod sla_drafts;

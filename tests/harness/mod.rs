@@ -70,6 +70,11 @@ impl System {
     ) -> Self {
         let mut app = App::open_with(directory, keyring, clock).await.unwrap();
         prepare(&mut app);
+        Self::over(app).await
+    }
+
+    /// Starts everything over an opened data directory, which the caller keeps.
+    pub async fn over(mut app: App) -> Self {
         app.start_read_models(|_| {}).await.unwrap();
         app.start_monitor();
         app.start_proof().unwrap();
