@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::access::AccessLog;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::erasure::{Eraser, ErasureError};
-use crate::command::handler::{CommandError, CommandHandler, Envelope};
+use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
@@ -282,7 +282,7 @@ async fn publish_first_policy(
         effective_from: Some(Timestamp::constant(-2_208_988_800, 0)),
     });
     let command_id = CommandId(derived(&["first policy"]));
-    let envelope = Envelope {
+    let metadata = CommandMetadata {
         command_id,
         digest: None,
         actor: Actor { kind: ActorKind::System, id: "setup".to_owned() },
@@ -292,6 +292,6 @@ async fn publish_first_policy(
     };
     let stream = StreamId::new(&format!("policy-{DEFAULT_POLICY}"))
         .expect("a code of ASCII letters is a well-formed stream id");
-    commands.execute::<Policy>(&stream, vec![(envelope, command)], None, |_| true).await?;
+    commands.execute::<Policy>(&stream, vec![(metadata, command)], None, |_| true).await?;
     Ok(())
 }

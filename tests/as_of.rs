@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::harness::System;
 use crate::harness::random::Random;
 use crate::harness::work::{
-    KINDS, case_command, envelope, on_case, open_case, publish_calendar, publish_policy,
+    KINDS, case_command, metadata, on_case, open_case, publish_calendar, publish_policy,
 };
 
 /// An event with its own fields as JSON, as it stands in the log.
@@ -478,7 +478,7 @@ pub async fn random_work(system: &System, random: &mut Random) {
                         _ => case_command(random.below(u64::from(KINDS)) as u8, argument, at),
                     };
                     // What does not fit the case is refused, and nothing is recorded.
-                    let _ = on_case(commands, case, envelope(Some(at)), command).await;
+                    let _ = on_case(commands, case, metadata(Some(at)), command).await;
                 }
             })
             .await;

@@ -38,7 +38,7 @@ use crate::harness::System;
 use crate::harness::random::Random;
 use crate::harness::service::Service;
 use crate::harness::tables::{Tables, assert_same, rebuilt, tables, tables_without};
-use crate::harness::work::{envelope, on_case, stream};
+use crate::harness::work::{metadata, on_case, stream};
 
 /// Stands in every personal text, in two scripts.
 const CANARY: &str = "canary7f3a91c4";
@@ -511,7 +511,7 @@ async fn on_customer(
     command: CustomerCommand,
 ) -> Result<(), CommandError<parvandeh_domain::customer::CustomerRefusal>> {
     let stream = stream("customer", id);
-    let batch = vec![(envelope(None), command)];
+    let batch = vec![(metadata(None), command)];
     app.commands.execute::<Customer>(&stream, batch, None, |_| true).await.map(drop)
 }
 
@@ -542,7 +542,7 @@ async fn customer_with_cases(app: &App, count: u64) -> CustomerId {
     });
     on_customer(app, id, register).await.unwrap();
     for _ in 0..count {
-        on_case(&app.commands, Uuid::new_v4(), envelope(None), open_for(id)).await.unwrap();
+        on_case(&app.commands, Uuid::new_v4(), metadata(None), open_for(id)).await.unwrap();
     }
     id
 }
@@ -578,13 +578,13 @@ async fn erasing_while_others_append_rebuild_and_export_leaves_nothing_readable_
             for number in 0..60_u64 {
                 let customer = customers[random.below(8) as usize];
                 let case = derived(&["race", &writer.to_string(), &number.to_string()]);
-                match on_case(&app.commands, case, envelope(None), open_for(customer)).await {
+                match on_case(&app.commands, case, metadata(None), open_for(customer)).await {
                     Ok(_) => written.push(CaseId(case)),
                     Err(CommandError::Erased) => continue,
                     Err(error) => panic!("{error}"),
                 }
                 let note = CaseCommand::AddNote(AddNote { body: Pii::new(said("یادداشت")) });
-                match on_case(&app.commands, case, envelope(None), note).await {
+                match on_case(&app.commands, case, metadata(None), note).await {
                     Ok(_) | Err(CommandError::Erased) => {}
                     Err(error) => panic!("{error}"),
                 }

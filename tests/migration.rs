@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::harness::random::Random;
 use crate::harness::tables::{Tables, assert_same, tables_without};
-use crate::harness::work::{KINDS, case_command, envelope, numbered_case, on_case, open_case};
+use crate::harness::work::{KINDS, case_command, metadata, numbered_case, on_case, open_case};
 
 /// What stands in some texts of the cases: see [`case_command`].
 const SAID: &str = "تماس گرفتند";
@@ -29,12 +29,12 @@ async fn fill(directory: &Path) -> App {
     for number in 0..12 {
         let case = numbered_case(number);
         let now = Timestamp::now();
-        on_case(&app.commands, case, envelope(None), open_case(number, now)).await.unwrap();
+        on_case(&app.commands, case, metadata(None), open_case(number, now)).await.unwrap();
         for _ in 0..20 {
             let kind = random.below(KINDS.into()) as u8;
             let command = case_command(kind, random.below(256) as u8, now);
             // What does not fit the case as it stands is refused and leaves nothing.
-            let _ = on_case(&app.commands, case, envelope(None), command).await;
+            let _ = on_case(&app.commands, case, metadata(None), command).await;
         }
     }
     app

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::harness::random::Random;
-use crate::harness::work::{envelope, on_case, open_case, publish_dates, vault};
+use crate::harness::work::{metadata, on_case, open_case, publish_dates, vault};
 
 /// One process over a log that others share: its own read models, commands and monitor.
 struct Server {
@@ -90,10 +90,10 @@ async fn two_servers_on_one_log_record_each_breach_once_though_one_is_killed_at_
 
     let cases: Vec<Uuid> = (0..CASES).map(|_| Uuid::new_v4()).collect();
     for (number, case) in cases.iter().enumerate() {
-        on_case(&steady.commands, *case, envelope(None), open_case(0, clock.now())).await.unwrap();
+        on_case(&steady.commands, *case, metadata(None), open_case(0, clock.now())).await.unwrap();
         let due_at = clock.now() + SignedDuration::from_millis(20 + random.below(1_500) as i64);
         let date = CaseCommand::SetDueDate(SetDueDate { due_at });
-        on_case(&other.commands, *case, envelope(None), date).await.unwrap();
+        on_case(&other.commands, *case, metadata(None), date).await.unwrap();
         if number % 40 == random.below(40) as usize {
             other.kill().await;
             other = Server::start(&store, clock.clone()).await;
@@ -132,10 +132,10 @@ async fn a_step_of_the_system_clock_forward_is_noticed_and_one_back_records_noth
         async move {
             let id = Uuid::new_v4();
             let now = clock.now();
-            on_case(&commands, id, envelope(None), open_case(0, now)).await.unwrap();
+            on_case(&commands, id, metadata(None), open_case(0, now)).await.unwrap();
             let due_at = now + SignedDuration::from_hours(hours);
             let date = CaseCommand::SetDueDate(SetDueDate { due_at });
-            on_case(&commands, id, envelope(None), date).await.unwrap();
+            on_case(&commands, id, metadata(None), date).await.unwrap();
         }
     };
     case(5).await;

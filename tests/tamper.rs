@@ -25,7 +25,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::harness::random::Random;
-use crate::harness::work::{case_command, envelope, numbered_case, open_case, stream};
+use crate::harness::work::{case_command, metadata, numbered_case, open_case, stream};
 use crate::harness::{System, released};
 
 /// Random places of each kind that are tried.
@@ -98,7 +98,7 @@ impl Original {
             }
             for (step, batch) in batches.into_iter().enumerate() {
                 let batch =
-                    batch.into_iter().map(|command| (envelope(Some(at(step as i64))), command));
+                    batch.into_iter().map(|command| (metadata(Some(at(step as i64))), command));
                 // Some are refused, as random work is.
                 let _ = commands
                     .execute::<Case>(&stream("case", id), batch.collect(), None, |_| true)

@@ -20,7 +20,7 @@ use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, CustomerId, DataSubject, derived};
 use parvandeh_projections::{case_summary, customer_profile};
 
-use super::handler::{CommandError, CommandHandler, Envelope, Executed};
+use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use crate::clock::Clock;
 use crate::store::{AppendError, EventStore, Position, ReadError, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
@@ -177,7 +177,7 @@ impl Eraser {
         command: CustomerCommand,
     ) -> Result<Executed, ErasureError> {
         let command_id = CommandId(derived(&["erasure", &id.to_string(), step]));
-        let envelope = Envelope {
+        let metadata = CommandMetadata {
             command_id,
             digest: None,
             actor: Actor { kind: ActorKind::System, id: "eraser".to_owned() },
@@ -185,7 +185,7 @@ impl Eraser {
             correlation_id: command_id.0,
             subject: None,
         };
-        let batch = vec![(envelope, command)];
+        let batch = vec![(metadata, command)];
         let executed =
             self.commands.execute::<Customer>(&stream("customer", id), batch, None, |_| true).await;
         Ok(executed?)

@@ -38,9 +38,9 @@ const READ_PAGE_SIZE: usize = 1_000;
 /// How far a client's clock may run ahead of ours before a time of theirs counts as the future.
 const CLOCK_SKEW_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
-/// What surrounds a command: who asks, when, under which identity.
+/// What comes with a command: who asks, when, under which identity.
 #[derive(Clone, Debug)]
-pub struct Envelope {
+pub struct CommandMetadata {
     /// The command's identity; a retry has the same.
     pub command_id: CommandId,
     /// A digest of the request, where the client named the identity itself.
@@ -184,7 +184,7 @@ impl CommandHandler {
     pub async fn execute<D>(
         &self,
         stream: &StreamId,
-        commands: Vec<(Envelope, D::Command)>,
+        commands: Vec<(CommandMetadata, D::Command)>,
         expected: Option<u64>,
         permit: impl Fn(&D::State) -> bool,
     ) -> Result<Executed, Failure<D>>
@@ -202,7 +202,7 @@ impl CommandHandler {
     async fn attempt<D>(
         &self,
         stream: &StreamId,
-        commands: Vec<(Envelope, D::Command)>,
+        commands: Vec<(CommandMetadata, D::Command)>,
         expected: Option<u64>,
         permit: impl Fn(&D::State) -> bool,
     ) -> Result<Executed, Failure<D>>
@@ -221,9 +221,9 @@ impl CommandHandler {
             let recorded_at = self.clock.now();
             let mut after = (*folded).clone();
             let mut batch = Vec::new();
-            for (envelope, command) in &commands {
-                if let Some(digest) = folded.commands.get(&envelope.command_id) {
-                    if digest.is_some() && envelope.digest.is_some() && *digest != envelope.digest {
+            for (metadata, command) in &commands {
+                if let Some(digest) = folded.commands.get(&metadata.command_id) {
+                    if digest.is_some() && metadata.digest.is_some() && *digest != metadata.digest {
                         return Err(CommandError::KeyReused);
                     }
                     continue;
@@ -231,9 +231,9 @@ impl CommandHandler {
                 if expected.is_some() && expected != folded.revision {
                     return Err(CommandError::RevisionMismatch { actual: folded.revision });
                 }
-                let subject = envelope.subject;
+                let subject = metadata.subject;
                 let first = batch.len();
-                decide::<D>(&mut after, envelope, command.clone(), recorded_at, &mut batch)?;
+                decide::<D>(&mut after, metadata, command.clone(), recorded_at, &mut batch)?;
                 // An opening decides whose case it is: so the state after the command is asked.
                 let subject = subject
                     .or_else(|| D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?));
@@ -434,7 +434,7 @@ fn outcome<R: std::fmt::Display + std::fmt::Debug>(
 /// Decides one command and adds its events to the batch and to the state.
 fn decide<D>(
     after: &mut Folded<D>,
-    envelope: &Envelope,
+    metadata: &CommandMetadata,
     command: D::Command,
     recorded_at: Timestamp,
     batch: &mut Vec<Draft>,
@@ -443,29 +443,29 @@ where
     D: Decider,
     D::Event: StoredEvent,
 {
-    let occurred_at = envelope.occurred_at.unwrap_or(recorded_at);
+    let occurred_at = metadata.occurred_at.unwrap_or(recorded_at);
     if occurred_at > recorded_at.saturating_add(CLOCK_SKEW_MAX).unwrap_or(Timestamp::MAX) {
         return Err(CommandError::OccurredInFuture);
     }
     let context = Context {
-        command_id: envelope.command_id,
+        command_id: metadata.command_id,
         occurred_at,
         recorded_at,
-        actor: envelope.actor.clone(),
+        actor: metadata.actor.clone(),
     };
     let meta = Metadata {
         occurred_at,
         recorded_at,
-        actor: envelope.actor.clone(),
-        causation_id: envelope.command_id,
-        correlation_id: envelope.correlation_id,
-        command_digest: envelope.digest.clone(),
+        actor: metadata.actor.clone(),
+        causation_id: metadata.command_id,
+        correlation_id: metadata.correlation_id,
+        command_digest: metadata.digest.clone(),
         personal: None,
     };
     let events = D::decide(&after.state, command, &context).map_err(CommandError::Refused)?;
     for (index, event) in events.iter().enumerate() {
         batch.push(Draft {
-            id: EventId::of(envelope.command_id, index),
+            id: EventId::of(metadata.command_id, index),
             event_type: event.event_type(),
             meta: meta.clone(),
             json: event.to_json(),

@@ -24,7 +24,7 @@ use parvandeh_projections::sla_reference::ReferenceData;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::handler::{CommandError, CommandHandler, Envelope};
+use super::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::clock::Clock;
 use crate::error::chain;
 use crate::metrics::BREACH_DELAY;
@@ -156,7 +156,7 @@ impl SlaMonitor {
 /// The clocks of one case that came to a moment that matters.
 struct Due {
     case_id: CaseId,
-    observations: Vec<(Envelope, SlaCommand)>,
+    observations: Vec<(CommandMetadata, SlaCommand)>,
     /// The due moment of an open clock that now is breached.
     breached_at: Option<Timestamp>,
 }
@@ -174,7 +174,7 @@ impl Due {
             // What came while the clock was open came at its moment; a verdict came with the stop.
             let came_at = if next_at > clock.started_at { Some(next_at) } else { clock.stopped_at };
             let command_id = command_id(ground.record.clocks.get(&clock.key), &observed);
-            let envelope = Envelope {
+            let metadata = CommandMetadata {
                 command_id,
                 digest: None,
                 actor: Actor { kind: ActorKind::System, id: "sla-monitor".to_owned() },
@@ -182,13 +182,13 @@ impl Due {
                 correlation_id: command_id.0,
                 subject: None,
             };
-            due.observations.push((envelope, SlaCommand::Observe(Box::new(observed))));
+            due.observations.push((metadata, SlaCommand::Observe(Box::new(observed))));
         }
         due
     }
 
     fn command_ids(&self) -> Vec<CommandId> {
-        self.observations.iter().map(|(envelope, _)| envelope.command_id).collect()
+        self.observations.iter().map(|(metadata, _)| metadata.command_id).collect()
     }
 }
 

@@ -13,11 +13,13 @@
 
 mod cipher;
 mod error;
+pub mod key_log;
 mod key_provider;
 mod key_store;
 mod key_writer;
 mod keyring;
 mod memory;
+pub mod memory_key_log;
 #[cfg(test)]
 mod tests;
 mod tombstones;
