@@ -17,7 +17,8 @@ use crate::command::erasure::Eraser;
 use crate::error::chain;
 use crate::store::EventStore;
 use crate::store::kurrent::{KeyFollower, KeyRecord, KurrentOptions, KurrentStore};
-use crate::vault::{KeyEvent, Keyring, Vault};
+use crate::vault::key_log::KeyEvent;
+use crate::vault::{Keyring, Vault};
 
 /// How long an erasure that could not be followed here rests until it is tried again.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -103,7 +104,6 @@ impl App {
                 store,
                 vault,
                 erasures,
-                freshness,
                 forgetting: Mutex::default(),
             }),
         };

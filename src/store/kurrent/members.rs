@@ -17,7 +17,10 @@ use super::{
     connection::{Connection, Outgoing},
     feed::Acknowledged,
 };
-use crate::store::{EventStore, sqlite::SqliteStore};
+use crate::{
+    replica::Members,
+    store::{EventStore, sqlite::SqliteStore},
+};
 
 /// Where the heartbeats are.
 pub(super) const STREAM: &str = "replicas-heartbeat";
@@ -26,15 +29,6 @@ const TYPE: &str = "ReplicaHeartbeat";
 const KEPT: u64 = 100;
 /// More replicas than anybody runs; what exceeds them is not counted.
 const MEMBERS_MAX: usize = 1_000;
-
-/// The replicas of this log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Members {
-    /// This process. A new id at every start.
-    pub me: Uuid,
-    /// Those that were heard of lately, with this one, in order.
-    pub alive: BTreeSet<Uuid>,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Heartbeat {
