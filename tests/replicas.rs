@@ -10,7 +10,7 @@ use parvandeh::app::App;
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
 use parvandeh::store::kurrent::KurrentOptions;
-use parvandeh::store::{EventStore as _, LoggedEvent, READ_EVENTS_MAX};
+use parvandeh::store::{LoggedEvent, READ_EVENTS_MAX};
 use parvandeh::vault::Keyring;
 use serde_json::{Value, json};
 use tempfile::TempDir;

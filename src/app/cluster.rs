@@ -100,12 +100,7 @@ impl App {
             vault: vault.clone(),
             clock: Arc::new(MonotoneClock::new(clock, floor)),
             members: store.members(),
-            cluster: Some(Cluster {
-                store,
-                vault,
-                erasures,
-                forgetting: Mutex::default(),
-            }),
+            cluster: Some(Cluster { store, vault, erasures, forgetting: Mutex::default() }),
         };
         Self::assemble(parts).await
     }
