@@ -34,5 +34,6 @@ mod sla_reports;
 mod store;
 mod subject_export;
 mod tamper;
+mod telemetry;
 mod transport;
 mod validation_once;
