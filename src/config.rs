@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
 use crate::http::drain::NOTICE;
+use crate::telemetry::{LogFormat, TelemetryConfig};
 use crate::vault::Keyring;
 
 /// Everything that can be configured.
@@ -30,6 +31,8 @@ pub struct Config {
     pub graphql: GraphQl,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Where traces go.
+    pub telemetry: TelemetryConfig,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
     pub drain_notice_seconds: u16,
 }
@@ -43,6 +46,7 @@ impl Default for Config {
             authentication: None,
             graphql: GraphQl::default(),
             log_format: LogFormat::Text,
+            telemetry: TelemetryConfig::default(),
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
     }
@@ -85,16 +89,6 @@ pub struct GraphQl {
     pub graphiql: bool,
     /// Whether any role may ask for the schema; else only admins.
     pub introspection: bool,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Why a configuration cannot be used.

@@ -95,6 +95,10 @@ allowed_origins = ["https://desk.example.org/", "https://good.example.org", "des
 introspect = true
 graphiql = "yes"
 
+[telemetry]
+otlp_endpoint = "collector:4318"
+sampling_ratio = 7
+
 [authentication]
 issuer = "https://id.example.org"
 algorithms = ["RS512"]
@@ -118,6 +122,8 @@ leeway_seconds = -1
             "graphql.introspect",
             "listen",
             "log_format",
+            "telemetry.otlp_endpoint",
+            "telemetry.sampling_ratio",
         ],
         "{said}"
     );
@@ -128,7 +134,7 @@ leeway_seconds = -1
         "; parvandeh.toml, line 8\n",
         "problem: authentication.audience: is missing: give the `aud` that tokens must have\n",
         "problem: graphql.allowed_origins: `https://desk.example.org/` is no origin as browsers send it",
-        "The configuration cannot be used: 10 problems.\n",
+        "The configuration cannot be used: 12 problems.\n",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
     }

@@ -32,5 +32,6 @@ mod sla_reports;
 mod store;
 mod subject_export;
 mod tamper;
+mod telemetry;
 mod transport;
 mod validation_once;

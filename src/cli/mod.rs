@@ -31,18 +31,17 @@ mod subject_export;
 mod token;
 mod verify;
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 
 use crate::app::StartError;
-use crate::config::{Config, LogFormat};
+use crate::config::Config;
 use crate::error::chain;
 use crate::store::sqlite::OpenError;
+use crate::telemetry::{self, LogFormat, Telemetry, TelemetryError};
 use crate::vault::VaultError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
@@ -91,7 +90,7 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
                 .is_some_and(|error| matches!(error, VaultError::InUse(_)));
         let exit = if locked {
             Exit::InUse
-        } else if any.is::<crate::config::ConfigError>() {
+        } else if any.is::<crate::config::ConfigError>() || any.is::<TelemetryError>() {
             Exit::Config
         } else {
             Exit::Failed
@@ -231,8 +230,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
         _ => configuration(&global),
     };
     let outcome = config.and_then(|config| {
-        start_logging(config.log_format);
-        dispatch(command, config, &global)
+        let telemetry = start_telemetry(&command, &config)?;
+        let exit = dispatch(command, config, &global);
+        telemetry.finish();
+        exit
     });
     let exit = outcome.unwrap_or_else(|failure| {
         eprintln!("parvandeh: {}", failure.message);
@@ -258,16 +259,13 @@ fn overrides(config: &mut Config, global: &Global) {
     config.log_format = global.log_format.unwrap_or(config.log_format);
 }
 
-fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("PARVANDEH_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => subscriber.with_target(false).init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).init(),
+/// Only a server sends traces: it is what others wait for.
+fn start_telemetry(command: &Command, config: &Config) -> Result<Telemetry, TelemetryError> {
+    match command {
+        Command::Serve { .. } => {
+            telemetry::start_lines_and_traces(config.log_format, &config.telemetry)
+        }
+        _ => Ok(telemetry::start_lines(config.log_format)),
     }
 }
 

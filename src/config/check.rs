@@ -137,6 +137,7 @@ pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
     examination.authentication(config);
     examination.graphql(config);
     examination.log(config);
+    examination.telemetry(config);
     examination.report
 }
 
@@ -346,6 +347,21 @@ impl Examination {
                 "PARVANDEH_LOG",
                 format!("{error}: write levels as in info,actix_server=warn"),
             );
+        }
+    }
+
+    fn telemetry(&mut self, config: &Config) {
+        let ratio = config.telemetry.sampling_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            let message = format!("must be from 0 to 1, not {ratio}");
+            self.problem("telemetry.sampling_ratio", message);
+        }
+        let Some(endpoint) = &config.telemetry.otlp_endpoint else { return };
+        self.used("telemetry.otlp_endpoint", without_password(endpoint));
+        let web = |url: reqwest::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !reqwest::Url::parse(endpoint).is_ok_and(web) {
+            let message = "must be the address of a collector, as in http://collector:4318";
+            self.problem("telemetry.otlp_endpoint", message);
         }
     }
 }

@@ -13,10 +13,11 @@ use async_graphql::parser::types::OperationType;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
-use crate::error::{ErrorCode, RequestError, TraceId};
+use crate::error::{ErrorCode, RequestError};
 use crate::graphql::parameters::Parameters;
 use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
 use crate::http::media::{Accepts, MediaType, has_json_body};
+use crate::http::trace::trace_id;
 use crate::http::transport::{Limits, Transport};
 use crate::http::{purpose, sse, websocket};
 
@@ -69,7 +70,7 @@ async fn run<E: Executor>(
     parameters: impl AsyncFnOnce() -> Result<Parameters, RequestError>,
 ) -> HttpResponse {
     let headers = request.headers();
-    let trace_id = trace_id(headers);
+    let trace_id = trace_id(request);
     let accepts = Accepts::from_headers(headers);
     let media_type = accepts.json_or_default();
     if accepts.json.is_none() && !accepts.events {
@@ -104,7 +105,7 @@ async fn run<E: Executor>(
         }
         (OperationType::Subscription, _) => respond(&not_acceptable_subscription(), media_type),
         (OperationType::Query | OperationType::Mutation, Accepts { json: Some(_), .. }) => {
-            let answer = transport.execute(admitted.request, &trace_id).await;
+            let answer = transport.execute(admitted, &trace_id).await;
             leave_small_answers_uncompressed(headers, respond(&answer, media_type))
         }
     }
@@ -159,13 +160,6 @@ async fn read_body(
     tokio::time::timeout(limits.request_timeout, read)
         .await
         .unwrap_or_else(|_| Err(bad("The body did not arrive in time.")))
-}
-
-pub(super) fn trace_id(headers: &HeaderMap) -> TraceId {
-    headers
-        .get("traceparent")
-        .and_then(|header| TraceId::from_traceparent(header.to_str().ok()?))
-        .unwrap_or_else(TraceId::random)
 }
 
 fn not_acceptable() -> Answer {
