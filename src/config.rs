@@ -3,6 +3,8 @@
 //! Flags and environment variables are read by the command line; here is the file, with every default. Unknown keys are refused, because
 //! a misspelt key that is silently ignored is worse than a start that fails.
 
+pub mod check;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -92,15 +94,19 @@ pub struct KurrentDb {
     pub tls_ca_file: Option<PathBuf>,
 }
 
-/// How callers are authenticated. Exactly one of `pem_file` and `jwks_url` names the keys.
+/// How callers are authenticated. Exactly one of `pem_file` and `jwks_url` names the keys. What has no default is looked for when it is used,
+/// so that all that is missing can be told at once.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authentication {
     /// The `iss` that tokens must have.
+    #[serde(default)]
     pub issuer: String,
     /// The `aud` that tokens must have.
+    #[serde(default)]
     pub audience: String,
     /// The signing algorithms that are accepted: RS256, ES256, EdDSA.
+    #[serde(default)]
     pub algorithms: Vec<SigningAlgorithm>,
     /// A public key in a PEM file.
     pub pem_file: Option<PathBuf>,
@@ -165,6 +171,9 @@ pub enum ConfigError {
         "[kurrentdb] is there, and `store` names no cluster: name one, or leave [kurrentdb] out"
     )]
     UnusedCluster,
+    /// Something that has no default is not there.
+    #[error("[authentication] has no {0}")]
+    Missing(&'static str),
     /// Two sources of keys, or none.
     #[error("[authentication] needs exactly one of pem_file and jwks_url")]
     Keys,
@@ -220,6 +229,15 @@ impl Config {
     /// How callers are authenticated.
     pub fn authentication(&self) -> Result<AuthenticationConfig, ConfigError> {
         let authentication = self.authentication.as_ref().ok_or(ConfigError::NoAuthentication)?;
+        for (name, absent) in [
+            ("issuer", authentication.issuer.is_empty()),
+            ("audience", authentication.audience.is_empty()),
+            ("algorithms", authentication.algorithms.is_empty()),
+        ] {
+            if absent {
+                return Err(ConfigError::Missing(name));
+            }
+        }
         let keys = match (&authentication.pem_file, &authentication.jwks_url) {
             (Some(path), None) => {
                 let [algorithm] = authentication.algorithms[..] else {

@@ -7,6 +7,7 @@ mod authorisation;
 mod bad_input;
 mod breach_feed;
 mod cases;
+mod config_check;
 mod drain;
 mod durability;
 mod erasure;

@@ -14,6 +14,7 @@ macro_rules! line {
 mod audit;
 mod calendar;
 mod case_log;
+mod config;
 mod export;
 mod file;
 mod import;
@@ -217,13 +218,7 @@ enum Command {
     Token(token::TokenArguments),
     /// Look at the configuration.
     #[command(subcommand)]
-    Config(ConfigCommand),
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Say whether the configuration can be used, and what it comes to.
-    Check,
+    Config(config::ConfigCommand),
 }
 
 /// How an answer is written.
@@ -237,9 +232,15 @@ enum Format {
 
 /// Runs a command.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let outcome = configuration(&arguments.global).and_then(|config| {
-        let telemetry = start_telemetry(&arguments.command, &config)?;
-        let exit = dispatch(arguments.command, config);
+    let Arguments { global, command } = arguments;
+    let config = match &command {
+        // It reads the file by itself, since a file that cannot be used is what it is there for.
+        Command::Config(_) => Ok(Config::default()),
+        _ => configuration(&global),
+    };
+    let outcome = config.and_then(|config| {
+        let telemetry = start_telemetry(&command, &config)?;
+        let exit = dispatch(command, config, &global);
         telemetry.finish();
         exit
     });
@@ -252,6 +253,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 fn configuration(global: &Global) -> Result<Config, Failure> {
     let mut config = Config::load(global.config.as_deref())?;
+    overrides(&mut config, global);
+    Ok(config)
+}
+
+/// Puts flags and environment variables in the place of what the file says.
+fn overrides(config: &mut Config, global: &Global) {
     if let Some(directory) = &global.data_directory {
         config.data_directory = directory.clone();
     }
@@ -262,7 +269,6 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
         config.store = address.clone().into();
     }
     config.log_format = global.log_format.unwrap_or(config.log_format);
-    Ok(config)
 }
 
 /// Only a server sends traces: it is what others wait for.
@@ -275,7 +281,7 @@ fn start_telemetry(command: &Command, config: &Config) -> Result<Telemetry, Tele
     }
 }
 
-fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
+fn dispatch(command: Command, mut config: Config, global: &Global) -> Result<Exit, Failure> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match command {
         Command::Serve { demo, listen } => {
@@ -307,22 +313,6 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         }
         Command::Schema { check, directory } => schema::schema(&directory, check),
         Command::Token(arguments) => token::token(&config, &arguments),
-        Command::Config(ConfigCommand::Check) => check_config(&config),
+        Command::Config(command) => Ok(config::config(global, &command)),
     }
-}
-
-fn check_config(config: &Config) -> Result<Exit, Failure> {
-    let authentication = config.authentication()?;
-    println!("data directory  {}", config.data_directory.display());
-    println!("keyring         {}", config.keyring_directory().display());
-    println!("listen          {}", config.listen);
-    println!("issuer          {}", authentication.issuer);
-    println!("audience        {}", authentication.audience);
-    let algorithms: Vec<_> =
-        authentication.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    println!("algorithms      {}", algorithms.join(", "));
-    let clock = std::sync::Arc::new(crate::clock::SystemClock);
-    crate::http::authentication::Authenticator::new(authentication, clock)?;
-    println!("The configuration can be used.");
-    Ok(Exit::Done)
 }
