@@ -17,6 +17,7 @@ mod faults;
 mod harness;
 mod idempotency;
 mod import;
+mod key_log;
 mod keys_cli;
 mod merges;
 mod migration;
