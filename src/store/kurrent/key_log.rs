@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use parvandeh_domain::id::derived;
 use tokio::runtime::Handle;
-use uuid::Uuid;
 
 use super::{
     connection::{Connection, Failure, Outgoing, Recorded},
