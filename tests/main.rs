@@ -14,6 +14,7 @@ mod exports;
 mod harness;
 mod idempotency;
 mod import;
+mod key_log;
 mod keys_cli;
 mod merges;
 mod migration;

@@ -21,6 +21,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use super::key_provider::WrappedKey;
+use super::key_store::StoredKey;
 use super::tombstones::Tombstone;
 
 /// The type of the event that a published key is.
@@ -64,6 +66,16 @@ pub struct PublishedKey {
 }
 
 impl PublishedKey {
+    pub(super) fn of(stored: &StoredKey) -> Self {
+        let StoredKey { id, subject, wrapped } = stored.clone();
+        Self { id, subject, provider_version: wrapped.version, wrapped: wrapped.bytes }
+    }
+
+    pub(super) fn into_stored(self) -> StoredKey {
+        let wrapped = WrappedKey { version: self.provider_version, bytes: self.wrapped };
+        StoredKey { id: self.id, subject: self.subject, wrapped }
+    }
+
     /// Whether this is the other key, wrapped under the same or a later version: then the other tells nothing new.
     pub fn supersedes(&self, other: &Self) -> bool {
         self.id == other.id && self.provider_version >= other.provider_version
