@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod principal;
 pub mod proof;
 pub mod replay;
+pub mod replica;
 pub mod sealing;
 pub mod store;
 pub mod subject_export;

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
-use parvandeh::store::{EventStore, LoggedEvent, Position, READ_EVENTS_MAX};
+use parvandeh::store::{LoggedEvent, Position, READ_EVENTS_MAX};
 use parvandeh::vault::Keyring;
 use parvandeh_domain::calendar::{CalendarPublished, CalendarVersions, WorkingTime};
 use parvandeh_domain::decider::Metadata;
@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::harness::System;
 use crate::harness::random::Random;
 use crate::harness::work::{
-    KINDS, case_command, envelope, on_case, open_case, publish_calendar, publish_policy,
+    KINDS, case_command, metadata, on_case, open_case, publish_calendar, publish_policy,
 };
 
 /// An event with its own fields as JSON, as it stands in the log.
@@ -400,7 +400,8 @@ pub async fn nothing_is_due(system: &System) {
         // What the monitor has recorded a moment ago is not yet in the read models.
         system.app.read_models.wait_for(system.app.store.head().unwrap()).await.unwrap();
         let now = system.app.clock.now();
-        let due = system.app.read_models.query(move |db| sla_clocks::due(db, now, 1)).await;
+        let due =
+            system.app.read_models.query(move |db| sla_clocks::due(db, now, 1, |_, _| true)).await;
         if due.unwrap().is_empty() {
             return;
         }
@@ -478,7 +479,7 @@ pub async fn random_work(system: &System, random: &mut Random) {
                         _ => case_command(random.below(u64::from(KINDS)) as u8, argument, at),
                     };
                     // What does not fit the case is refused, and nothing is recorded.
-                    let _ = on_case(commands, case, envelope(Some(at)), command).await;
+                    let _ = on_case(commands, case, metadata(Some(at)), command).await;
                 }
             })
             .await;

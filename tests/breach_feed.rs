@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::principal::Role;
-use parvandeh::store::{EventStore, Position, READ_EVENTS_MAX};
+use parvandeh::store::{Position, READ_EVENTS_MAX};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::harness::feed::{EventStream, WebSocketFeed};
 use crate::harness::random::Random;
-use crate::harness::work::{case_command, envelope, on_case, open_case};
+use crate::harness::work::{case_command, metadata, on_case, open_case};
 use crate::harness::{System, token};
 
 const CUTS: usize = 20;
@@ -132,7 +132,7 @@ async fn let_cases_fall_due(
                 on_case(
                     &system.app.commands,
                     Uuid::new_v4(),
-                    envelope(Some(opened_at)),
+                    metadata(Some(opened_at)),
                     open_case(5, opened_at),
                 )
                 .await
@@ -185,7 +185,7 @@ async fn a_case_is_followed_without_loss_through_twenty_cuts() {
     let system = System::start().await;
     let case = Uuid::new_v4();
     let now = Timestamp::now();
-    on_case(&system.app.commands, case, envelope(None), open_case(3, now)).await.unwrap();
+    on_case(&system.app.commands, case, metadata(None), open_case(3, now)).await.unwrap();
     let head = system.app.store.head().unwrap();
     system.app.read_models.wait_for(head).await.unwrap();
     let id = parvandeh::graphql::global_id::encode_case(case);
@@ -216,7 +216,7 @@ async fn a_case_is_followed_without_loss_through_twenty_cuts() {
         for number in 1..EVENTS {
             received.wait_for(|received| *received + 15 >= number).await.unwrap();
             // A note is never refused.
-            on_case(&system.app.commands, case, envelope(None), case_command(7, number as u8, now))
+            on_case(&system.app.commands, case, metadata(None), case_command(7, number as u8, now))
                 .await
                 .unwrap();
         }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::harness::random::Random;
 use crate::harness::tables::{assert_same, rebuilt, tables};
 use crate::harness::work::{
-    KINDS, case_command, envelope, on_case, open_case, publish_calendar, publish_policy,
+    KINDS, case_command, metadata, on_case, open_case, publish_calendar, publish_policy,
 };
 
 const WRITERS: u64 = 64;
@@ -72,10 +72,10 @@ async fn write(
             _ if shared && random.below(10) == 0 => open_case(argument, occurred_at),
             _ => case_command(random.below(u64::from(KINDS)) as u8, argument, occurred_at),
         };
-        let envelope = envelope(Some(occurred_at));
-        let command_id = envelope.command_id;
+        let metadata = metadata(Some(occurred_at));
+        let command_id = metadata.command_id;
         // Many commands do not fit the case and are refused: then there is nothing to acknowledge.
-        if let Ok(executed) = on_case(&commands, case, envelope, command).await
+        if let Ok(executed) = on_case(&commands, case, metadata, command).await
             && executed.event_count > 0
         {
             let id = EventId::of(command_id, executed.event_count - 1);
@@ -198,7 +198,8 @@ async fn every_breach_is_recorded_in_the_end(directory: &Path) {
     let began_at = app.clock.now();
     app.start_monitor();
     let due = async || {
-        let due = app.read_models.query(move |db| sla_clocks::due(db, began_at, 1)).await;
+        let due =
+            app.read_models.query(move |db| sla_clocks::due(db, began_at, 1, |_, _| true)).await;
         due.unwrap().len()
     };
     while due().await > 0 {

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::harness::random::Random;
-use crate::harness::work::{case_command, envelope, on_case, open_case, stream};
+use crate::harness::work::{case_command, metadata, on_case, open_case, stream};
 use crate::harness::{Caller, System};
 
 const SENDS: usize = 32;
@@ -153,7 +153,7 @@ async fn many_tasks_on_one_case_get_every_revision_once_and_lose_nothing() {
     let system = System::start().await;
     let case = Uuid::new_v4();
     let now = Timestamp::now();
-    on_case(&system.app.commands, case, envelope(None), open_case(3, now)).await.unwrap();
+    on_case(&system.app.commands, case, metadata(None), open_case(3, now)).await.unwrap();
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let commands = system.app.commands.clone();
@@ -163,10 +163,10 @@ async fn many_tasks_on_one_case_get_every_revision_once_and_lose_nothing() {
             for number in 0..EACH {
                 // A note is never refused, so every command writes one event.
                 let command = case_command(7, task ^ number, now);
-                let envelope = envelope(None);
-                let id = EventId::of(envelope.command_id, 0);
+                let metadata = metadata(None);
+                let id = EventId::of(metadata.command_id, 0);
                 let executed = loop {
-                    match on_case(&commands, case, envelope.clone(), command.clone()).await {
+                    match on_case(&commands, case, metadata.clone(), command.clone()).await {
                         Ok(executed) => break executed,
                         Err(CommandError::Contended) => turned_away += 1,
                         Err(error) => panic!("{error}"),

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::harness::random::Random;
 use crate::harness::tables::{Tables, assert_same, tables_without};
-use crate::harness::work::{KINDS, case_command, envelope, numbered_case, on_case, open_case};
+use crate::harness::work::{KINDS, case_command, metadata, numbered_case, on_case, open_case};
 
 /// What stands in some texts of the cases: see [`case_command`].
 const SAID: &str = "تماس گرفتند";
@@ -29,12 +29,12 @@ async fn fill(directory: &Path) -> App {
     for number in 0..12 {
         let case = numbered_case(number);
         let now = Timestamp::now();
-        on_case(&app.commands, case, envelope(None), open_case(number, now)).await.unwrap();
+        on_case(&app.commands, case, metadata(None), open_case(number, now)).await.unwrap();
         for _ in 0..20 {
             let kind = random.below(KINDS.into()) as u8;
             let command = case_command(kind, random.below(256) as u8, now);
             // What does not fit the case as it stands is refused and leaves nothing.
-            let _ = on_case(&app.commands, case, envelope(None), command).await;
+            let _ = on_case(&app.commands, case, metadata(None), command).await;
         }
     }
     app
@@ -99,7 +99,7 @@ async fn a_log_of_the_earlier_release_is_refused_until_it_is_migrated_and_then_s
     let home = tempfile::tempdir().unwrap();
     let (new, old) = (home.path().join("new"), home.path().join("old"));
     let app = fill(&new).await;
-    let log = log_of(&app.store).await;
+    let log = log_of(&app.log).await;
     write_unsealed(&old, app.store.id(), &app.vault, &log);
     let said = |path: &Path| {
         path.exists() && String::from_utf8_lossy(&fs::read(path).unwrap()).contains(SAID)
@@ -129,8 +129,8 @@ async fn a_log_of_the_earlier_release_is_refused_until_it_is_migrated_and_then_s
     }
     let migrated = App::open(&old).await.unwrap();
     assert_eq!(migrated.store.id(), app.store.id());
-    migrated.store.check().unwrap();
-    let again = log_of(&migrated.store).await;
+    migrated.log.check().unwrap();
+    let again = log_of(&migrated.log).await;
     assert_eq!(again.len(), log.len());
     for (before, after) in log.iter().zip(&again) {
         assert_eq!((before.position, before.revision), (after.position, after.revision));
@@ -159,7 +159,7 @@ async fn a_log_with_an_event_that_is_not_understood_is_left_as_it_is() {
     let home = tempfile::tempdir().unwrap();
     let (new, old) = (home.path().join("new"), home.path().join("old"));
     let app = fill(&new).await;
-    let mut log = log_of(&app.store).await;
+    let mut log = log_of(&app.log).await;
     log[3].type_name = "CaseForetold".into();
     write_unsealed(&old, app.store.id(), &app.vault, &log);
     let vault = Vault::open(&old, Keyring::at(old.join("keyring"))).unwrap();

@@ -33,7 +33,7 @@ use uuid::Uuid;
 use crate::harness::random::Random;
 use crate::harness::tables::{Tables, assert_same, rebuilt, tables};
 use crate::harness::work::{
-    KINDS, case_command, envelope, numbered_case, on_case, open_case, publish_calendar,
+    KINDS, case_command, metadata, numbered_case, on_case, open_case, publish_calendar,
     publish_policy, stream, vault,
 };
 
@@ -61,16 +61,16 @@ async fn work(steps: &[Step]) -> Arc<dyn EventStore> {
         match what {
             0..=31 => {
                 let command = case_command(what % KINDS, argument, at);
-                let _ = on_case(&commands, case, envelope(Some(at)), command).await;
+                let _ = on_case(&commands, case, metadata(Some(at)), command).await;
             }
             32..=36 => {
                 let command = open_case(argument, at);
-                let _ = on_case(&commands, case, envelope(Some(at)), command).await;
+                let _ = on_case(&commands, case, metadata(Some(at)), command).await;
             }
             37..=39 => {
                 let command = customer_command(what, argument);
                 let customer = stream("customer", derived(&["customer", &whom.to_string()]));
-                let batch = vec![(envelope(Some(at)), command)];
+                let batch = vec![(metadata(Some(at)), command)];
                 let _ = commands.execute::<Customer>(&customer, batch, None, |_| true).await;
             }
             40 => publish_calendar(&commands, argument, Some(at)).await,
@@ -133,7 +133,7 @@ async fn record_breach(commands: &CommandHandler, case: Uuid, argument: u8, now:
         actions: Default::default(),
         cause: None,
     }));
-    let batch = vec![(envelope(None), command)];
+    let batch = vec![(metadata(None), command)];
     commands.execute::<Sla>(&stream("clock", case), batch, None, |_| true).await.unwrap();
 }
 
@@ -450,7 +450,7 @@ async fn a_rebuild_beside_the_serving_models_leaves_no_gap_and_never_goes_back()
                     0 => open_case(argument, at),
                     _ => case_command(random.below(u64::from(KINDS)) as u8, argument, at),
                 };
-                let Ok(executed) = on_case(&commands, case, envelope(Some(at)), command).await
+                let Ok(executed) = on_case(&commands, case, metadata(Some(at)), command).await
                 else {
                     continue;
                 };
@@ -532,7 +532,7 @@ async fn read_models_that_could_not_be_written_go_on_when_they_can_be() {
     intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let case = numbered_case(1);
     let executed =
-        on_case(&app.commands, case, envelope(None), open_case(1, Timestamp::now())).await.unwrap();
+        on_case(&app.commands, case, metadata(None), open_case(1, Timestamp::now())).await.unwrap();
     let served = |db: &Connection| case_summary::case(db, &CaseScope::All, numbered_case(1));
     // Only this test makes read models fail, so the count is its own.
     let failed = async {

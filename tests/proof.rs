@@ -11,10 +11,9 @@ use parvandeh::principal::Role;
 use parvandeh::proof::checkpoint::SignedCheckpoint;
 use parvandeh::proof::merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion};
 use parvandeh::proof::verify::{Trust, directory, remote};
-use parvandeh::store::EventStore;
 use serde_json::{Value, json};
 
-use crate::harness::work::{case_command, envelope, numbered_case, on_case, open_case};
+use crate::harness::work::{case_command, metadata, numbered_case, on_case, open_case};
 use crate::harness::{System, released};
 
 /// Makes so many cases with some events each.
@@ -29,7 +28,7 @@ pub async fn work(system: &System, cases: std::ops::Range<u8>) {
                 _ => case_command(step.wrapping_mul(7), number.wrapping_add(step), at),
             };
             // Some are refused, as random work is.
-            let _ = on_case(&system.app.commands, id, envelope(Some(at)), command).await;
+            let _ = on_case(&system.app.commands, id, metadata(Some(at)), command).await;
         }
     }
 }

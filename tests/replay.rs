@@ -34,7 +34,7 @@ use uuid::Uuid;
 use crate::as_of::{self, Evaluated, Raw};
 use crate::harness::System;
 use crate::harness::random::Random;
-use crate::harness::work::{case_command, envelope, numbered_case, on_case, stream, vault};
+use crate::harness::work::{case_command, metadata, numbered_case, on_case, stream, vault};
 
 type Log = Vec<Recorded<DomainEvent>>;
 
@@ -282,7 +282,7 @@ impl Small {
         ] });
         let document = serde_json::from_value(document).unwrap();
         let command = PolicyCommand::Publish(PublishPolicy { document, effective_from: None });
-        let batch = vec![(envelope(None), command)];
+        let batch = vec![(metadata(None), command)];
         let stream = stream("policy", id);
         self.commands.execute::<Policy>(&stream, batch, None, |_| true).await.unwrap();
     }
@@ -293,7 +293,7 @@ impl Small {
         let document = json!({ "name": id, "time_zone": "UTC", "weekly": { "tuesday": day, "wednesday": day } });
         let document = serde_json::from_value(document).unwrap();
         let command = CalendarCommand::Publish(PublishCalendar { document, effective_from: None });
-        let batch = vec![(envelope(None), command)];
+        let batch = vec![(metadata(None), command)];
         let stream = stream("calendar", id);
         self.commands.execute::<Calendar>(&stream, batch, None, |_| true).await.unwrap();
     }
@@ -301,7 +301,7 @@ impl Small {
     async fn customer(&self, id: &str, command: CustomerCommand) {
         self.later();
         let stream = stream("customer", derived(&["customer", id]));
-        let batch = vec![(envelope(None), command)];
+        let batch = vec![(metadata(None), command)];
         self.commands.execute::<Customer>(&stream, batch, None, |_| true).await.unwrap();
     }
 
@@ -313,7 +313,7 @@ impl Small {
 
     async fn case(&self, command: CaseCommand) {
         self.later();
-        on_case(&self.commands, numbered_case(1), envelope(None), command).await.unwrap();
+        on_case(&self.commands, numbered_case(1), metadata(None), command).await.unwrap();
     }
 }
 
@@ -429,10 +429,10 @@ async fn the_command_line_tells_the_same_steps_and_one_of_them_in_full() {
     let case = numbered_case(2);
     let at = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
     let open = crate::harness::work::open_case(7, at);
-    on_case(commands, case, envelope(None), open).await.unwrap();
+    on_case(commands, case, metadata(None), open).await.unwrap();
     let first_recorded = Timestamp::now();
     for (kind, argument) in [(0, 2), (1, 4), (2, 1), (5, 1), (7, 1), (15, 1), (11, 0)] {
-        on_case(commands, case, envelope(None), case_command(kind, argument, at)).await.unwrap();
+        on_case(commands, case, metadata(None), case_command(kind, argument, at)).await.unwrap();
     }
     as_of::nothing_is_due(&system).await;
 

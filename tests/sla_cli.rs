@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::System;
-use crate::harness::work::{envelope, numbered_case, on_case, publish_calendar, publish_policy};
+use crate::harness::work::{metadata, numbered_case, on_case, publish_calendar, publish_policy};
 
 const DONE: i32 = 0;
 const FAILED: i32 = 1;
@@ -78,7 +78,7 @@ async fn late_case() -> TempDir {
         ("2026-03-14T11:00:00+03:30", CaseCommand::Resume),
         ("2026-03-15T11:00:00+03:30", CaseCommand::Resolve(resolve)),
     ] {
-        on_case(commands, numbered_case(1), envelope(Some(at(moment))), command).await.unwrap();
+        on_case(commands, numbered_case(1), metadata(Some(at(moment))), command).await.unwrap();
     }
     let recorded = async {
         loop {
@@ -99,7 +99,7 @@ async fn reopen(directory: &Path) {
     let system = System::start_in(directory, SystemClock).await;
     let reason = Pii::new("باز هم".to_owned());
     let command = CaseCommand::Reopen(ReopenCase { reason });
-    on_case(&system.app.commands, numbered_case(1), envelope(None), command).await.unwrap();
+    on_case(&system.app.commands, numbered_case(1), metadata(None), command).await.unwrap();
     system.stop().await;
 }
 

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::harness::feed::WebSocketFeed;
-use crate::harness::work::{envelope, on_case, open_case, stream};
+use crate::harness::work::{metadata, on_case, open_case, stream};
 use crate::harness::{System, token};
 
 const CASES: u64 = 1_434;
@@ -306,14 +306,14 @@ async fn two_drafts_over_the_receipt_log_give_what_a_walk_over_its_days_gives() 
         document: serde_json::from_str(AMSTERDAM).unwrap(),
         effective_from: None,
     });
-    let batch = vec![(envelope(None), calendar)];
+    let batch = vec![(metadata(None), calendar)];
     let calendar = stream("calendar", "amsterdam");
     app.commands.execute::<Calendar>(&calendar, batch, None, |_| true).await.unwrap();
     let published = PolicyCommand::Publish(PublishPolicy {
         document: elapsed_days(),
         effective_from: Some("1900-01-01T00:00:00Z".parse().unwrap()),
     });
-    let batch = vec![(envelope(None), published)];
+    let batch = vec![(metadata(None), published)];
     let policy = stream("policy", "default");
     app.commands.execute::<Policy>(&policy, batch, None, |_| true).await.unwrap();
     let nothing = simulate(directory.path(), elapsed_days());
@@ -404,10 +404,10 @@ async fn a_simulation_over_the_api_reports_the_cases_in_its_callers_sight() {
         let id = Uuid::new_v4();
         let commands = &system.app.commands;
         let opening = open_case(argument, opened_at);
-        on_case(commands, id, envelope(Some(opened_at)), opening).await.unwrap();
+        on_case(commands, id, metadata(Some(opened_at)), opening).await.unwrap();
         let resolved_at = Some(opened_at + SignedDuration::from_hours(10));
         let resolve = CaseCommand::Resolve(ResolveCase { outcome: Outcome::ALL[0], summary: None });
-        let done = on_case(commands, id, envelope(resolved_at), resolve).await.unwrap();
+        let done = on_case(commands, id, metadata(resolved_at), resolve).await.unwrap();
         system.app.read_models.wait_for(done.position.unwrap()).await.unwrap();
     }
     let auditor = token(Role::Auditor, None, &[]);

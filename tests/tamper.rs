@@ -17,7 +17,6 @@ use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
 use parvandeh::proof::verify::{Report, Trust, directory};
-use parvandeh::store::EventStore;
 use parvandeh_domain::case::Case;
 use rusqlite::Connection;
 use serde::de::IgnoredAny;
@@ -25,7 +24,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::harness::random::Random;
-use crate::harness::work::{case_command, envelope, numbered_case, open_case, stream};
+use crate::harness::work::{case_command, metadata, numbered_case, open_case, stream};
 use crate::harness::{System, released};
 
 /// Random places of each kind that are tried.
@@ -98,7 +97,7 @@ impl Original {
             }
             for (step, batch) in batches.into_iter().enumerate() {
                 let batch =
-                    batch.into_iter().map(|command| (envelope(Some(at(step as i64))), command));
+                    batch.into_iter().map(|command| (metadata(Some(at(step as i64))), command));
                 // Some are refused, as random work is.
                 let _ = commands
                     .execute::<Case>(&stream("case", id), batch.collect(), None, |_| true)

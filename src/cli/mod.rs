@@ -121,6 +121,15 @@ struct Global {
     /// Where the keys of personal data and the record of erasures live; `keyring` in the data directory where absent.
     #[arg(long, global = true, env = "PARVANDEH_KEYRING", value_name = "DIRECTORY")]
     keyring: Option<PathBuf>,
+    /// Which engine keeps the log: `sqlite`, or the address of a KurrentDB cluster.
+    #[arg(
+        long,
+        global = true,
+        env = "PARVANDEH_STORE",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    store: Option<String>,
     /// How log lines are written.
     #[arg(long, global = true, env = "PARVANDEH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -248,6 +257,9 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
     if let Some(directory) = &global.keyring {
         config.keyring = Some(directory.clone());
     }
+    if let Some(address) = &global.store {
+        config.store = address.clone().into();
+    }
     config.log_format = global.log_format.unwrap_or(config.log_format);
     Ok(config)
 }
@@ -261,7 +273,7 @@ fn start_logging(format: LogFormat) {
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => subscriber.with_target(false).init(),
-        LogFormat::Json => subscriber.json().init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).init(),
     }
 }
 
@@ -270,7 +282,11 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
     match command {
         Command::Serve { demo, listen } => {
             config.listen = listen.unwrap_or(config.listen);
-            runtime()?.block_on(serve::serve(config, demo))
+            let runtime = runtime()?;
+            let exit = runtime.block_on(serve::serve(config, demo));
+            // Work that nobody waits for any more does not hold the process up.
+            runtime.shutdown_background();
+            exit
         }
         Command::Import { source, mapping, stop_on_error, format } => {
             runtime()?.block_on(import::import(config, &source, &mapping, stop_on_error, format))

@@ -11,6 +11,10 @@
 //!
 //! Each step can be repeated. A process that ended in between goes on at its next start ([`Eraser::resume`]), and so does one whose
 //! data directory was restored from a backup that is older than the erasure: the tombstone tells.
+//!
+//! In a cluster one replica carries an erasure out. The first two steps are published, so that every replica's vault does the same; the
+//! others take steps three and four by themselves when they learn of it ([`Eraser::forget`]). Where the replica dies that was to carry it
+//! out, another one does ([`Eraser::finish_ordered`]).
 
 use std::sync::Arc;
 
@@ -20,7 +24,7 @@ use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, CustomerId, DataSubject, derived};
 use parvandeh_projections::{case_summary, customer_profile};
 
-use super::handler::{CommandError, CommandHandler, Envelope, Executed};
+use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use crate::clock::Clock;
 use crate::store::{AppendError, EventStore, Position, ReadError, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
@@ -72,10 +76,24 @@ impl Eraser {
         let keys = tokio::task::spawn_blocking(move || vault.erase(subject, now, erasure_id))
             .await
             .expect("erasing does not panic")?;
+        let envelope_count = self.forget(id).await?;
+        let confirm = ConfirmErasure {
+            key_count: u32::try_from(keys.tombstone.keys.len()).unwrap_or(u32::MAX),
+            envelope_count: u32::try_from(envelope_count).unwrap_or(u32::MAX),
+        };
+        self.execute(id, "confirm", CustomerCommand::ConfirmErasure(confirm)).await
+    }
+
+    /// Removes what memory and the log here still hold of a customer whose keys are destroyed; answers how many envelopes it removed. Done
+    /// again, it does nothing more.
+    ///
+    /// A replica does this for each erasure that its vault has learned of, when its copy of the log has come as far; and once more
+    /// [`crate::vault::STALENESS_MAX`] later. Until then another replica may not know of the erasure, and append something that it has sealed:
+    /// nobody can read that, and it is not to lie about either.
+    pub async fn forget(&self, id: CustomerId) -> Result<usize, ErasureError> {
         // The cases are found in the read models, so these must know all that was opened while there were keys. Of what is appended
         // from now on, whoever appends it sees the tombstone.
         self.catch_up().await?;
-
         let mut streams = vec![stream("customer", id)];
         let cases =
             self.read_models.query(move |db| case_summary::cases_of_customer(db, id)).await?;
@@ -85,13 +103,9 @@ impl Eraser {
         let mut envelope_count = 0;
         for stream in streams {
             self.commands.forget(&stream);
-            envelope_count += self.remove_envelopes(&stream, subject).await?;
+            envelope_count += self.remove_envelopes(&stream, DataSubject::Customer(id)).await?;
         }
-        let confirm = ConfirmErasure {
-            key_count: u32::try_from(keys.tombstone.keys.len()).unwrap_or(u32::MAX),
-            envelope_count: u32::try_from(envelope_count).unwrap_or(u32::MAX),
-        };
-        self.execute(id, "confirm", CustomerCommand::ConfirmErasure(confirm)).await
+        Ok(envelope_count)
     }
 
     /// Waits until the read models show all that is in the log.
@@ -125,9 +139,34 @@ impl Eraser {
         }
     }
 
-    /// Goes on with what an earlier process began, and with what was erased after the backup that this log was restored from.
+    /// Goes on with what an earlier process began, and with what was erased after the backup that this log was restored from. Whoever
+    /// asks after that is shown the receipts.
     pub async fn resume(&self) -> Result<usize, ErasureError> {
         self.catch_up().await?;
+        if self.order_again().await? > 0 {
+            // What was ordered just now is among those that are to be carried out.
+            self.catch_up().await?;
+        }
+        self.finish_ordered().await
+    }
+
+    /// Carries out what was ordered, as far as the read models know, and has no receipt; answers how many erasures that were. Where another
+    /// replica is just doing the same, both do it and one receipt is written.
+    ///
+    /// In a cluster every replica calls it about once a minute: the one that took the order may be gone.
+    pub async fn finish_ordered(&self) -> Result<usize, ErasureError> {
+        let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
+        for id in &unfinished {
+            self.carry_out(*id).await?;
+        }
+        if !unfinished.is_empty() {
+            self.catch_up().await?;
+        }
+        Ok(unfinished.len())
+    }
+
+    /// Orders erasures of which the log knows nothing, because it was restored from an earlier backup; answers how many.
+    async fn order_again(&self) -> Result<usize, ErasureError> {
         let mut erased = Vec::new();
         for tombstone in self.vault.tombstones() {
             if let DataSubject::Customer(id) = tombstone.subject {
@@ -143,11 +182,12 @@ impl Eraser {
             }
             Ok(forgotten)
         });
-        for id in forgotten.await? {
+        let forgotten = forgotten.await?;
+        for id in &forgotten {
             // Why it was done once is not known here; that it was done is.
             let order = OrderErasure { ground: ErasureGround::SubjectRequest };
             let command = CustomerCommand::OrderErasure(order);
-            match self.execute(id, "restored", command).await {
+            match self.execute(*id, "restored", command).await {
                 Ok(_) => {}
                 Err(ErasureError::Receipt(CommandError::Refused(refusal))) => {
                     tracing::warn!(customer_id = %id, %refusal, "an erasure that a backup had forgotten stays undone in the log; the keys are destroyed");
@@ -155,19 +195,7 @@ impl Eraser {
                 Err(error) => return Err(error),
             }
         }
-        // What was ordered just now is among those that are to be carried out.
-        self.catch_up().await?;
-        let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
-        for id in &unfinished {
-            let done = self.carry_out(*id).await?;
-            // Whoever is served from now on sees that it is done.
-            if let Some(position) = done.position {
-                self.read_models.wait_for(position).await?;
-            }
-        }
-        // Whoever asks after the start is shown the receipts.
-        self.catch_up().await?;
-        Ok(unfinished.len())
+        Ok(forgotten.len())
     }
 
     async fn execute(
@@ -177,7 +205,7 @@ impl Eraser {
         command: CustomerCommand,
     ) -> Result<Executed, ErasureError> {
         let command_id = CommandId(derived(&["erasure", &id.to_string(), step]));
-        let envelope = Envelope {
+        let metadata = CommandMetadata {
             command_id,
             digest: None,
             actor: Actor { kind: ActorKind::System, id: "eraser".to_owned() },
@@ -185,7 +213,7 @@ impl Eraser {
             correlation_id: command_id.0,
             subject: None,
         };
-        let batch = vec![(envelope, command)];
+        let batch = vec![(metadata, command)];
         let executed =
             self.commands.execute::<Customer>(&stream("customer", id), batch, None, |_| true).await;
         Ok(executed?)

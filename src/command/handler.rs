@@ -3,7 +3,8 @@
 //! The aggregate's state is folded from its stream, or taken from a cache of folded states. The decision is appended with the exact
 //! revision that it was made on. If somebody else was quicker, the state is loaded anew and the command decided again; if the
 //! outcome of an append is unknown, the identical batch is appended again, because event ids follow from the command and the
-//! store recognises them. So correctness rests on the store's revisions alone and never on the cache.
+//! store recognises them. So correctness rests on the store's revisions alone and never on the cache: where other processes write to
+//! the log too, what they added since is read before each decision.
 
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
@@ -38,9 +39,9 @@ const READ_PAGE_SIZE: usize = 1_000;
 /// How far a client's clock may run ahead of ours before a time of theirs counts as the future.
 const CLOCK_SKEW_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
-/// What surrounds a command: who asks, when, under which identity.
+/// What comes with a command: who asks, when, under which identity.
 #[derive(Clone, Debug)]
-pub struct Envelope {
+pub struct CommandMetadata {
     /// The command's identity; a retry has the same.
     pub command_id: CommandId,
     /// A digest of the request, where the client named the identity itself.
@@ -133,19 +134,31 @@ pub enum Undecodable {
 struct Folded<D: Decider> {
     state: D::State,
     revision: Option<u64>,
+    /// When the last event was recorded.
+    recorded_at: Option<Timestamp>,
     /// The commands that wrote the stream, with the digest of those that a client named.
     commands: HashMap<CommandId, Option<String>>,
 }
 
 impl<D: Decider> Default for Folded<D> {
     fn default() -> Self {
-        Self { state: D::State::default(), revision: None, commands: HashMap::new() }
+        Self {
+            state: D::State::default(),
+            revision: None,
+            recorded_at: None,
+            commands: HashMap::new(),
+        }
     }
 }
 
 impl<D: Decider> Clone for Folded<D> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), revision: self.revision, commands: self.commands.clone() }
+        Self {
+            state: self.state.clone(),
+            revision: self.revision,
+            recorded_at: self.recorded_at,
+            commands: self.commands.clone(),
+        }
     }
 }
 
@@ -153,6 +166,7 @@ impl<D: Decider> Folded<D> {
     fn evolve(&mut self, event: &D::Event, meta: &Metadata) {
         self.state = D::evolve(std::mem::take(&mut self.state), event, meta);
         self.revision = Some(self.revision.map_or(0, |revision| revision + 1));
+        self.recorded_at = self.recorded_at.max(Some(meta.recorded_at));
         self.commands.insert(meta.causation_id, meta.command_digest.clone());
     }
 }
@@ -184,7 +198,7 @@ impl CommandHandler {
     pub async fn execute<D>(
         &self,
         stream: &StreamId,
-        commands: Vec<(Envelope, D::Command)>,
+        commands: Vec<(CommandMetadata, D::Command)>,
         expected: Option<u64>,
         permit: impl Fn(&D::State) -> bool,
     ) -> Result<Executed, Failure<D>>
@@ -202,7 +216,7 @@ impl CommandHandler {
     async fn attempt<D>(
         &self,
         stream: &StreamId,
-        commands: Vec<(Envelope, D::Command)>,
+        commands: Vec<(CommandMetadata, D::Command)>,
         expected: Option<u64>,
         permit: impl Fn(&D::State) -> bool,
     ) -> Result<Executed, Failure<D>>
@@ -218,12 +232,14 @@ impl CommandHandler {
             if !permit(&folded.state) {
                 return Err(CommandError::NotFound);
             }
-            let recorded_at = self.clock.now();
+            // Another replica's clock may run ahead of ours: what is recorded later in a stream never bears an earlier time.
+            let recorded_at =
+                folded.recorded_at.map_or(self.clock.now(), |at| at.max(self.clock.now()));
             let mut after = (*folded).clone();
             let mut batch = Vec::new();
-            for (envelope, command) in &commands {
-                if let Some(digest) = folded.commands.get(&envelope.command_id) {
-                    if digest.is_some() && envelope.digest.is_some() && *digest != envelope.digest {
+            for (metadata, command) in &commands {
+                if let Some(digest) = folded.commands.get(&metadata.command_id) {
+                    if digest.is_some() && metadata.digest.is_some() && *digest != metadata.digest {
                         return Err(CommandError::KeyReused);
                     }
                     continue;
@@ -231,9 +247,9 @@ impl CommandHandler {
                 if expected.is_some() && expected != folded.revision {
                     return Err(CommandError::RevisionMismatch { actual: folded.revision });
                 }
-                let subject = envelope.subject;
+                let subject = metadata.subject;
                 let first = batch.len();
-                decide::<D>(&mut after, envelope, command.clone(), recorded_at, &mut batch)?;
+                decide::<D>(&mut after, metadata, command.clone(), recorded_at, &mut batch)?;
                 // An opening decides whose case it is: so the state after the command is asked.
                 let subject = subject
                     .or_else(|| D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?));
@@ -257,8 +273,11 @@ impl CommandHandler {
                     }
                     let revision = after.revision;
                     self.folded.insert(stream.clone(), Arc::new(after));
-                    // Where the store cannot tell the position, the head is a safe bound: it lies at or after our events.
-                    let position = position.or_else(|| self.store.head());
+                    let position = match position {
+                        Some(position) => Some(position),
+                        // The append stands. Where even this fails, the caller asks again and is told that the command is done.
+                        None => self.store.sync().await?,
+                    };
                     return Ok(Executed { revision, position, event_count });
                 }
                 Err(AppendError::Conflict { .. }) => {
@@ -335,7 +354,7 @@ impl CommandHandler {
         D: Decider + 'static,
         D::Event: StoredEvent,
     {
-        Ok(self.fold::<D>(stream).await?.state)
+        Ok(self.fold::<D>(stream, Folded::default()).await?.state)
     }
 
     fn turn(&self, stream: &StreamId) -> &tokio::sync::Mutex<()> {
@@ -370,24 +389,29 @@ impl CommandHandler {
         D::Event: StoredEvent,
         D::State: Send + Sync,
     {
-        if let Some(cached) = self.folded.get(stream)
-            && let Ok(folded) = cached.downcast::<Folded<D>>()
-        {
-            return Ok(folded);
-        }
-        let folded = Arc::new(self.fold::<D>(stream).await?);
+        let cached = self.folded.get(stream).and_then(|cached| cached.downcast::<Folded<D>>().ok());
+        let known = match cached {
+            Some(folded) if !self.store.is_shared() => return Ok(folded),
+            Some(folded) => (*folded).clone(),
+            None => Folded::default(),
+        };
+        let folded = Arc::new(self.fold::<D>(stream, known).await?);
         if folded.revision.is_some() {
             self.folded.insert(stream.clone(), folded.clone());
         }
         Ok(folded)
     }
 
-    async fn fold<D>(&self, stream: &StreamId) -> Result<Folded<D>, Failure<D>>
+    /// Takes in what the stream has beyond what is folded already.
+    async fn fold<D>(
+        &self,
+        stream: &StreamId,
+        mut folded: Folded<D>,
+    ) -> Result<Folded<D>, Failure<D>>
     where
         D: Decider + 'static,
         D::Event: StoredEvent,
     {
-        let mut folded = Folded::<D>::default();
         loop {
             let page = self.store.read_stream(stream, folded.revision, READ_PAGE_SIZE).await?;
             let is_last = page.len() < READ_PAGE_SIZE;
@@ -434,7 +458,7 @@ fn outcome<R: std::fmt::Display + std::fmt::Debug>(
 /// Decides one command and adds its events to the batch and to the state.
 fn decide<D>(
     after: &mut Folded<D>,
-    envelope: &Envelope,
+    metadata: &CommandMetadata,
     command: D::Command,
     recorded_at: Timestamp,
     batch: &mut Vec<Draft>,
@@ -443,29 +467,29 @@ where
     D: Decider,
     D::Event: StoredEvent,
 {
-    let occurred_at = envelope.occurred_at.unwrap_or(recorded_at);
+    let occurred_at = metadata.occurred_at.unwrap_or(recorded_at);
     if occurred_at > recorded_at.saturating_add(CLOCK_SKEW_MAX).unwrap_or(Timestamp::MAX) {
         return Err(CommandError::OccurredInFuture);
     }
     let context = Context {
-        command_id: envelope.command_id,
+        command_id: metadata.command_id,
         occurred_at,
         recorded_at,
-        actor: envelope.actor.clone(),
+        actor: metadata.actor.clone(),
     };
     let meta = Metadata {
         occurred_at,
         recorded_at,
-        actor: envelope.actor.clone(),
-        causation_id: envelope.command_id,
-        correlation_id: envelope.correlation_id,
-        command_digest: envelope.digest.clone(),
+        actor: metadata.actor.clone(),
+        causation_id: metadata.command_id,
+        correlation_id: metadata.correlation_id,
+        command_digest: metadata.digest.clone(),
         personal: None,
     };
     let events = D::decide(&after.state, command, &context).map_err(CommandError::Refused)?;
     for (index, event) in events.iter().enumerate() {
         batch.push(Draft {
-            id: EventId::of(envelope.command_id, index),
+            id: EventId::of(metadata.command_id, index),
             event_type: event.event_type(),
             meta: meta.clone(),
             json: event.to_json(),

@@ -15,7 +15,7 @@ use parvandeh_domain::case::command::{MergeCase, Survivor};
 use parvandeh_domain::case::{Case, CaseCommand, CaseRefusal, CaseState};
 use parvandeh_domain::id::CaseId;
 
-use super::handler::{CommandError, CommandHandler, Envelope, Executed};
+use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use crate::store::StreamId;
 
 /// Executes merges. Clones share the turn.
@@ -39,7 +39,7 @@ impl Merges {
     pub async fn execute(
         &self,
         id: CaseId,
-        envelope: Envelope,
+        metadata: CommandMetadata,
         merge: MergeCase,
         expected: Option<u64>,
         permit: impl Fn(&CaseState) -> bool + Send + Sync + 'static,
@@ -59,7 +59,7 @@ impl Merges {
                 }
             };
             let command = CaseCommand::Merge(MergeCase { survivor, ..merge });
-            let batch = vec![(envelope, command)];
+            let batch = vec![(metadata, command)];
             commands.execute::<Case>(&stream(id), batch, expected, permit).await
         });
         // Nobody aborts the task, so it ends without a value only by a panic, which goes on here.

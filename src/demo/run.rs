@@ -18,7 +18,7 @@ use parvandeh_domain::policy::{Policy, PolicyCommand, PublishPolicy};
 use super::{Movement, Portfolio, Step, UNITS, portfolio};
 use crate::app::{App, StartError};
 use crate::clock::{Clock, ManualClock, SystemClock};
-use crate::command::handler::{CommandError, CommandHandler, Envelope};
+use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::error::chain;
 use crate::principal::{Principal, Role};
 use crate::store::StreamId;
@@ -119,14 +119,14 @@ where
     let failed = |message: String| FillError::Step { stream: stream.to_owned(), message };
     let stream_id = StreamId::new(stream).map_err(|error| failed(error.to_string()))?;
     commands
-        .execute::<D>(&stream_id, vec![(envelope(step), step.command.clone())], None, |_| true)
+        .execute::<D>(&stream_id, vec![(metadata(step), step.command.clone())], None, |_| true)
         .await
         .map_err(|error| failed(error.to_string()))?;
     Ok(())
 }
 
-fn envelope<C>(step: &Step<C>) -> Envelope {
-    Envelope {
+fn metadata<C>(step: &Step<C>) -> CommandMetadata {
+    CommandMetadata {
         command_id: step.command_id,
         digest: None,
         actor: step.actor.clone(),
@@ -143,7 +143,7 @@ pub async fn move_on(commands: Arc<CommandHandler>, clock: Arc<dyn Clock>) {
         tokio::time::sleep(MOVEMENT_INTERVAL).await;
         let (id, step) = movement.next(clock.now());
         let Ok(stream) = StreamId::new(&format!("case-{id}")) else { continue };
-        let batch = vec![(envelope(&step), step.command.clone())];
+        let batch = vec![(metadata(&step), step.command.clone())];
         match commands.execute::<Case>(&stream, batch, None, |_| true).await {
             Ok(_) => {}
             // A visitor may have been quicker with this case.

@@ -569,9 +569,9 @@ async fn merge(ctx: &Context<'_>, input: MergeCaseInput) -> Result<Option<Case>,
     let caller = ctx.data_unchecked::<Arc<Principal>>().clone();
     let merges = &services(ctx).merges;
     let executed =
-        execute_with::<CaseAggregate, _>(ctx, identity, &common, async |envelope, expected| {
+        execute_with::<CaseAggregate, _>(ctx, identity, &common, async |metadata, expected| {
             let permit = move |state: &CaseState| policy::may_touch(&caller, state);
-            merges.execute(CaseId(id), envelope, command, expected, permit).await
+            merges.execute(CaseId(id), metadata, command, expected, permit).await
         })
         .await?;
     case::after_write(ctx, id, executed.position).await.map_err(Failed::Failure)

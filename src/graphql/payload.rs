@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::context::{failure, principal, refused, services};
 use super::scalar::DateTime;
-use crate::command::handler::{CommandError, Envelope, Executed};
+use crate::command::handler::{CommandError, CommandMetadata, Executed};
 use crate::command::idempotency::{ClaimError, KEY_LENGTH_MAX, RequestIdentity};
 use crate::command::policy;
 use crate::error::{ErrorCode, RequestError};
@@ -168,13 +168,13 @@ where
     D::State: Send + Sync,
 {
     let commands = &services(ctx).commands;
-    execute_with::<D, _>(ctx, identity, common, async |envelope, expected| {
-        commands.execute::<D>(stream, vec![(envelope, command)], expected, permit).await
+    execute_with::<D, _>(ctx, identity, common, async |metadata, expected| {
+        commands.execute::<D>(stream, vec![(metadata, command)], expected, permit).await
     })
     .await
 }
 
-/// Executes a command by whatever executes it, given the envelope and the expected revision, and tells what became of it.
+/// Executes a command by whatever executes it, given the metadata and the expected revision, and tells what became of it.
 pub async fn execute_with<D, E>(
     ctx: &Context<'_>,
     identity: RequestIdentity,
@@ -183,7 +183,7 @@ pub async fn execute_with<D, E>(
 ) -> Result<Executed, Failed>
 where
     D: Decider,
-    E: AsyncFnOnce(Envelope, Option<u64>) -> Result<Executed, CommandError<D::Refusal>>,
+    E: AsyncFnOnce(CommandMetadata, Option<u64>) -> Result<Executed, CommandError<D::Refusal>>,
 {
     let idempotency = &services(ctx).idempotency;
     let expected = match common.expected_revision.map(u64::try_from) {
@@ -194,7 +194,7 @@ where
             return Err(RequestError::bad_input("expectedRevision", "must not be negative").into());
         }
     };
-    let envelope = Envelope {
+    let metadata = CommandMetadata {
         command_id: identity.command_id,
         digest: identity.digest.clone(),
         actor: policy::actor(principal(ctx)),
@@ -202,7 +202,7 @@ where
         correlation_id: identity.command_id.0,
         subject: common.subject,
     };
-    let executed = executor(envelope, expected).await;
+    let executed = executor(metadata, expected).await;
     if executed.is_err() {
         idempotency.release(&identity);
     }

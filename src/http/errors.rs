@@ -12,6 +12,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use crate::error::{ErrorCode, RequestError, TraceId};
+use crate::graphql::read_after;
 use crate::http::authentication::AuthenticationError;
 use crate::http::media::MediaType;
 use crate::http::status::status;
@@ -37,6 +38,16 @@ impl Answer {
                 }))
             }
             Answer::Executed(_) => None,
+        }
+    }
+
+    /// How far the read models had come that it was answered from, where it was executed.
+    fn position(&self) -> Option<&str> {
+        match self {
+            Answer::Refused(_) => None,
+            Answer::Executed(response) => {
+                response.http_headers.get(read_after::HEADER)?.to_str().ok()
+            }
         }
     }
 
@@ -135,7 +146,13 @@ pub fn respond(answer: &Answer, media_type: MediaType) -> HttpResponse {
         Some(ErrorCode::RateLimited) => {
             response.insert_header((RETRY_AFTER, "5"));
         }
+        Some(ErrorCode::ReplicaBehind) => {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
         _ => {}
+    }
+    if let Some(shown) = answer.position() {
+        response.insert_header((read_after::HEADER, shown));
     }
     response.body(answer.to_json())
 }

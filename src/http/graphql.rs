@@ -18,7 +18,7 @@ use crate::graphql::parameters::Parameters;
 use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
 use crate::http::media::{Accepts, MediaType, has_json_body};
 use crate::http::transport::{Limits, Transport};
-use crate::http::{purpose, sse, websocket};
+use crate::http::{position, purpose, sse, websocket};
 
 /// An answer shorter than this is not worth compressing, in bytes.
 const COMPRESSED_BYTES_MIN: usize = 1024;
@@ -83,6 +83,10 @@ async fn run<E: Executor>(
         Ok(purpose) => purpose,
         Err(error) => return respond(&error.into(), media_type),
     };
+    let seen = match position::of_headers(headers) {
+        Ok(seen) => seen,
+        Err(error) => return respond(&error.into(), media_type),
+    };
     let parameters = match parameters().await {
         Ok(parameters) => Parameters { purpose: parameters.purpose.or(purpose), ..parameters },
         Err(error) => return respond(&error.into(), media_type),
@@ -104,7 +108,11 @@ async fn run<E: Executor>(
         }
         (OperationType::Subscription, _) => respond(&not_acceptable_subscription(), media_type),
         (OperationType::Query | OperationType::Mutation, Accepts { json: Some(_), .. }) => {
-            let answer = transport.execute(admitted.request, &trace_id).await;
+            let request = match seen {
+                Some(seen) => admitted.request.data(seen),
+                None => admitted.request,
+            };
+            let answer = transport.execute(request, &trace_id).await;
             leave_small_answers_uncompressed(headers, respond(&answer, media_type))
         }
     }

@@ -23,9 +23,10 @@ use tokio::time::MissedTickBehavior;
 
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::admission::Admitted;
+use crate::http::drain::closing;
 use crate::http::errors::{Answer, respond, settle};
 use crate::http::media::MediaType;
-use crate::http::transport::{ResumeAfter, Transport, drained};
+use crate::http::transport::{ResumeAfter, Transport};
 use crate::principal::Principal;
 
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
@@ -55,8 +56,9 @@ pub(super) fn open<E: Executor>(
         Some(resume_after) => admitted.request.data(resume_after),
         None => admitted.request,
     };
-    let results = results(transport.clone(), admitted.kind, request, trace_id);
-    event_stream(events(transport.clone(), results, principal, permit))
+    let kind = admitted.kind;
+    let results = results(transport.clone(), kind, request, trace_id);
+    event_stream(events(transport.clone(), kind, results, principal, permit))
 }
 
 /// An event stream that says why there is nothing to stream.
@@ -96,22 +98,24 @@ fn results<E: Executor>(
 
 fn events<E: Executor>(
     transport: Transport<E>,
+    kind: OperationType,
     results: impl Stream<Item = Answer>,
     principal: Arc<Principal>,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Bytes> {
     async_stream::stream! {
         let _permit = permit;
-        let mut draining = transport.draining.clone();
-        let drained = drained(&mut draining);
+        let mut phase = transport.phase.clone();
+        let closing = closing(&mut phase);
         let expired = transport.until(principal.expires_at);
         let mut pings = tokio::time::interval(transport.limits().ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tokio::pin!(drained, expired, results);
+        tokio::pin!(closing, expired, results);
         loop {
             tokio::select! {
                 biased;
-                () = &mut drained => break,
+                // What runs once is answered also by a server that stops.
+                () = &mut closing, if kind == OperationType::Subscription => break,
                 () = &mut expired => {
                     let message = "The token has expired. Sign in again and resume.";
                     let error = RequestError::new(ErrorCode::Unauthenticated, message);

@@ -15,6 +15,7 @@ use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::admission::{Admission, Admitted};
 use crate::graphql::parameters::Parameters;
 use crate::http::authentication::{AuthenticationError, Authenticator, bearer_token};
+use crate::http::drain::Phase;
 use crate::http::errors::{Answer, settle};
 use crate::http::origin::{Origins, cors};
 use crate::http::{graphiql, graphql, reports};
@@ -82,11 +83,11 @@ pub struct Transport<E> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Arc<TransportConfig>,
     pub(super) connections: Arc<Semaphore>,
-    pub(super) draining: watch::Receiver<bool>,
+    pub(super) phase: watch::Receiver<Phase>,
 }
 
 impl<E: Executor> Transport<E> {
-    /// When `draining` becomes true, streams end with `complete` and connections are closed. Requests are
+    /// When `phase` becomes [`Phase::Closing`], subscriptions end with `complete` and WebSockets are closed. Requests are
     /// still answered; to stop listening is the server's part.
     pub fn new(
         executor: E,
@@ -94,7 +95,7 @@ impl<E: Executor> Transport<E> {
         authenticator: Authenticator,
         clock: Arc<dyn Clock>,
         config: TransportConfig,
-        draining: watch::Receiver<bool>,
+        phase: watch::Receiver<Phase>,
     ) -> Self {
         Self {
             executor,
@@ -103,7 +104,7 @@ impl<E: Executor> Transport<E> {
             clock,
             connections: Arc::new(Semaphore::new(config.limits.connections_max)),
             config: Arc::new(config),
-            draining,
+            phase,
         }
     }
 
@@ -163,12 +164,6 @@ impl<E: Executor> Transport<E> {
             tokio::time::sleep(left.min(Duration::from_secs(1))).await;
         }
     }
-}
-
-/// Waits until draining begins, also when it has begun already or its sender is gone.
-pub(super) async fn drained(draining: &mut watch::Receiver<bool>) {
-    // A sender that is gone belongs to a process that is ending.
-    let _ = draining.wait_for(|draining| *draining).await;
 }
 
 /// Mounts `/graphql` for every transport, the reports as CSV, and `/graphiql` when enabled.

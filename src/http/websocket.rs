@@ -22,13 +22,15 @@ use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::error::{ErrorCode, RequestError, TraceId};
+use crate::graphql::admission::Admitted;
 use crate::graphql::parameters::Parameters;
 use crate::http::authentication::{bearer, bearer_token};
+use crate::http::drain::closing;
 use crate::http::errors::{Answer, respond, settle};
 use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
 use crate::http::purpose::of_headers;
-use crate::http::transport::{Transport, drained};
+use crate::http::transport::Transport;
 use crate::http::websocket_message::{Inbound, Outbound, Payload};
 use crate::principal::Principal;
 
@@ -96,6 +98,12 @@ enum Said {
     Complete,
 }
 
+/// What runs on a connection.
+struct Operation {
+    kind: OperationType,
+    handle: AbortHandle,
+}
+
 struct Connection<E> {
     transport: Transport<E>,
     session: Session,
@@ -105,7 +113,7 @@ struct Connection<E> {
     initialised: bool,
     principal: Option<Arc<Principal>>,
     /// By the id that the client chose.
-    operations: HashMap<String, AbortHandle>,
+    operations: HashMap<String, Operation>,
     results: SelectAll<BoxStream<'static, (String, Said)>>,
 }
 
@@ -118,8 +126,8 @@ impl<E: Executor> Connection<E> {
     async fn serve(mut self, mut messages: actix_ws::AggregatedMessageStream) {
         let limits = self.transport.limits().clone();
         let transport = self.transport.clone();
-        let mut draining = transport.draining.clone();
-        let drained = drained(&mut draining);
+        let mut phase = transport.phase.clone();
+        let closing = closing(&mut phase);
         let opened_at = Instant::now();
         let mut heard_at = opened_at;
         let mut pings = tokio::time::interval(limits.ping_interval);
@@ -127,13 +135,13 @@ impl<E: Executor> Connection<E> {
         pings.reset();
         // Replaced when the principal is known.
         let mut expired = Box::pin(transport.until(jiff::Timestamp::MAX));
-        tokio::pin!(drained);
+        tokio::pin!(closing);
 
         let end = loop {
             let authenticated = self.principal.is_some();
             let turn = tokio::select! {
                 biased;
-                () = &mut drained => break self.complete_all().await,
+                () = &mut closing => break self.finish().await,
                 () = &mut expired => break close(4403, "The token has expired"),
                 () = tokio::time::sleep_until(opened_at + limits.connection_init_timeout),
                     if !authenticated =>
@@ -202,7 +210,7 @@ impl<E: Executor> Connection<E> {
             Ok(Inbound::Subscribe { id, payload }) => self.subscribe(id, payload.get()).await,
             Ok(Inbound::Complete { id }) => {
                 if let Some(operation) = self.operations.remove(&id) {
-                    operation.abort();
+                    operation.handle.abort();
                 }
                 Flow::Continue(())
             }
@@ -266,12 +274,12 @@ impl<E: Executor> Connection<E> {
             .map_err(|error| vec![error])
             .and_then(|parameters| self.transport.admit(parameters, &principal, &trace_id));
         match admitted {
-            Ok(admitted) => {
-                let results = self.results_of(admitted.kind, admitted.request, trace_id);
-                let (results, operation) = stream::abortable(results);
+            Ok(Admitted { request, kind }) => {
+                let results = self.results_of(kind, request, trace_id);
+                let (results, handle) = stream::abortable(results);
                 let name = id.clone();
                 self.results.push(results.map(move |said| (name.clone(), said)).boxed());
-                self.operations.insert(id, operation);
+                self.operations.insert(id, Operation { kind, handle });
                 Flow::Continue(())
             }
             Err(errors) => self.refuse(&id, errors.into()).await,
@@ -307,7 +315,7 @@ impl<E: Executor> Connection<E> {
             // What was refused never ran, so there is no `complete` after it.
             Said::Result { answer: answer @ Answer::Refused(_), first: true } => {
                 if let Some(operation) = self.operations.remove(&id) {
-                    operation.abort();
+                    operation.handle.abort();
                 }
                 self.refuse(&id, answer).await
             }
@@ -338,11 +346,25 @@ impl<E: Executor> Connection<E> {
         }
     }
 
-    async fn complete_all(&mut self) -> End {
-        for (id, operation) in std::mem::take(&mut self.operations) {
-            operation.abort();
+    /// The end of a connection to a server that stops: subscriptions are completed, what runs once is answered.
+    async fn finish(&mut self) -> End {
+        let is_endless = |operation: &Operation| operation.kind == OperationType::Subscription;
+        let endless: Vec<_> =
+            self.operations.extract_if(|_, operation| is_endless(operation)).collect();
+        for (id, operation) in endless {
+            operation.handle.abort();
             let complete = Outbound { kind: "complete", id: Some(&id), payload: None };
             if let Flow::Break(end) = self.send(&complete).await {
+                return end;
+            }
+        }
+        while !self.operations.is_empty()
+            && let Some((id, said)) = self.results.next().await
+        {
+            // A subscription may have said something just before it was completed.
+            if self.operations.contains_key(&id)
+                && let Flow::Break(end) = self.say(id, said).await
+            {
                 return end;
             }
         }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{CaseReader, ImportProblem, ImportedCase, Mapping, OpenSourceError, read};
 use crate::clock::to_microsecond;
-use crate::command::handler::{CommandError, CommandHandler, Envelope};
+use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::store::{APPEND_EVENTS_MAX, StreamId};
 
 /// Who records what is imported, as the log names them: a service of this name.
@@ -171,8 +171,8 @@ fn commands_of(
     case: ImportedCase,
     id: CaseId,
     actor: &Actor,
-) -> Result<Vec<(Envelope, CaseCommand)>, String> {
-    let envelope = |what: &str, occurred_at: Timestamp| Envelope {
+) -> Result<Vec<(CommandMetadata, CaseCommand)>, String> {
+    let metadata = |what: &str, occurred_at: Timestamp| CommandMetadata {
         command_id: CommandId(derived(&["import", &case.source, &case.key, what])),
         digest: None,
         actor: actor.clone(),
@@ -198,7 +198,7 @@ fn commands_of(
         external_reference: Some(case.key.clone()),
         split_from: None,
     };
-    let mut batch = vec![(envelope("open", case.opened_at), CaseCommand::Open(open))];
+    let mut batch = vec![(metadata("open", case.opened_at), CaseCommand::Open(open))];
     for activity in &case.activities {
         let command = RecordActivity {
             name: activity.name.clone(),
@@ -207,12 +207,12 @@ fn commands_of(
             transition: activity.transition.clone(),
         };
         let what = format!("activity {}", activity.identity);
-        batch.push((envelope(&what, activity.occurred_at), CaseCommand::RecordActivity(command)));
+        batch.push((metadata(&what, activity.occurred_at), CaseCommand::RecordActivity(command)));
     }
     if let Some(resolved_at) = case.resolved_at {
         let resolve = ResolveCase { outcome: Outcome::Unknown, summary: None };
-        batch.push((envelope("resolve", resolved_at), CaseCommand::Resolve(resolve)));
-        batch.push((envelope("close", resolved_at), CaseCommand::Close));
+        batch.push((metadata("resolve", resolved_at), CaseCommand::Resolve(resolve)));
+        batch.push((metadata("close", resolved_at), CaseCommand::Close));
     }
     Ok(batch)
 }

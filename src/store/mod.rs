@@ -9,6 +9,7 @@
 //! very same events (by id) already stand where they would have gone, the append succeeds again
 //! with the original answer: so a retry after a lost answer is harmless.
 
+pub mod kurrent;
 pub mod memory;
 mod recent;
 pub mod sqlite;
@@ -25,8 +26,9 @@ use uuid::Uuid;
 
 /// Most events in one append.
 pub const APPEND_EVENTS_MAX: usize = 1_000;
-/// Most bytes of metadata, data and envelopes together in one append.
-pub const APPEND_SIZE_BYTES_MAX: usize = 1024 * 1024;
+/// Most bytes of metadata, data and envelopes together in one append. Every engine takes so much: a cluster's servers take 1 MiB of
+/// what becomes of it on the way, where envelopes are a third longer.
+pub const APPEND_SIZE_BYTES_MAX: usize = 768 * 1024;
 /// Most events in one page, whatever `limit` asks for.
 pub const READ_EVENTS_MAX: usize = 10_000;
 
@@ -266,28 +268,59 @@ pub enum ReadError {
     Unavailable(String),
 }
 
+/// What a log keeps of an event, whether it is on its way into the log or comes from another one.
+#[derive(Clone, Copy)]
+struct Content<'a> {
+    id: Uuid,
+    type_name: &'a str,
+    version: u16,
+    metadata: &'a Bytes,
+    data: &'a Bytes,
+    envelope: Option<&'a Bytes>,
+}
+
+impl<'a> From<&'a NewEvent> for Content<'a> {
+    fn from(event: &'a NewEvent) -> Self {
+        let NewEvent { id, type_name, version, metadata, data, envelope } = event;
+        Self { id: *id, type_name, version: *version, metadata, data, envelope: envelope.as_ref() }
+    }
+}
+
+impl<'a> From<&'a LoggedEvent> for Content<'a> {
+    fn from(event: &'a LoggedEvent) -> Self {
+        let LoggedEvent { id, type_name, version, metadata, data, envelope, .. } = event;
+        Self { id: *id, type_name, version: *version, metadata, data, envelope: envelope.as_ref() }
+    }
+}
+
+impl Content<'_> {
+    fn size_bytes(&self) -> usize {
+        self.metadata.len() + self.data.len() + self.envelope.map_or(0, Bytes::len)
+    }
+}
+
 /// Refuses what no store may accept, so that every store refuses the same. Answers the bytes of
 /// metadata and data.
-fn validate(events: &[NewEvent]) -> Result<usize, AppendError> {
+fn validate<'a, E>(events: &'a [E]) -> Result<usize, AppendError>
+where
+    Content<'a>: From<&'a E>,
+{
     if events.is_empty() {
         return Err(AppendError::Invalid("it holds no event".into()));
     }
-    let size = |event: &NewEvent| {
-        let envelope = event.envelope.as_ref().map_or(0, Bytes::len);
-        event.metadata.len() + event.data.len() + envelope
-    };
-    let size_bytes = events.iter().map(size).sum();
+    let contents = || events.iter().map(Content::from);
+    let size_bytes = contents().map(|event| event.size_bytes()).sum();
     if events.len() > APPEND_EVENTS_MAX || size_bytes > APPEND_SIZE_BYTES_MAX {
         return Err(AppendError::TooLarge { events: events.len(), size_bytes });
     }
-    for (index, event) in events.iter().enumerate() {
+    for (index, event) in contents().enumerate() {
         let type_name = event.type_name;
         let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if type_name.is_empty() || type_name.len() > 100 || !type_name.bytes().all(plain) {
             let problem = format!("event {index}: {type_name:?} cannot be the name of a type");
             return Err(AppendError::Invalid(problem));
         }
-        for (field, json) in [("metadata", &event.metadata), ("data", &event.data)] {
+        for (field, json) in [("metadata", event.metadata), ("data", event.data)] {
             if !is_json_object(json) {
                 let problem = format!(
                     "event {index} ({type_name}): {field} must be a JSON object without white space around it"
@@ -296,7 +329,7 @@ fn validate(events: &[NewEvent]) -> Result<usize, AppendError> {
             }
         }
     }
-    let mut ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+    let mut ids: Vec<Uuid> = contents().map(|event| event.id).collect();
     ids.sort_unstable();
     if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(AppendError::Invalid(format!("event id {} stands in it twice", pair[0])));

@@ -164,7 +164,7 @@ async fn hand_over(
 fn blind_index(vault: &Vault, event: &Recorded<DomainEvent>) -> Option<BlindIndex> {
     let DomainEvent::Customer(_, customer_event) = &event.event else { return None };
     let text = |field| {
-        let (_, fields) = sealing::open(vault, &event.envelope.as_ref()?.0).ok()??;
+        let fields = sealing::open_to_derive(vault, &event.envelope.as_ref()?.0).ok()??;
         fields.get(field)?.as_str().map(str::to_owned)
     };
     match customer_event {

@@ -7,6 +7,7 @@ use parvandeh_domain::id::DataSubject;
 use uuid::Uuid;
 
 use super::cipher::EnvelopeDamage;
+use super::key_log::KeyLogError;
 use super::key_provider::ProviderError;
 use super::keyring::KeyringError;
 
@@ -60,6 +61,49 @@ pub enum VaultError {
         "data key {0} is not in keys.db, and was not erased: restore keys.db from a later backup"
     )]
     KeyMissing(Uuid),
+    /// The log of keys does not answer, or says what cannot be.
+    #[error(transparent)]
+    KeyLog(#[from] KeyLogError),
+    /// The data directory is a replica's, and was opened as one that stands alone.
+    #[error(
+        "{} is the data directory of a replica: start it with the cluster's store, or, to go on without the cluster, \
+         move its erased.jsonl into the keyring",
+        .0.display()
+    )]
+    ReplicaDirectory(PathBuf),
+    /// A replica's data directory has keys and no record of erasures.
+    #[error(
+        "{} has keys and no erased.jsonl beside them, so it is no whole copy of a cluster's log: \
+         name an empty data directory, which is filled from the cluster",
+        .0.display()
+    )]
+    NotAReplica(PathBuf),
+    /// The keys of the data directory are not those of the cluster.
+    #[error(
+        "the keys in {} are not those of the cluster's log: name an empty data directory, which is filled from the cluster",
+        .0.display()
+    )]
+    OtherLog(PathBuf),
+    /// Other replicas wrap data keys with a version that this one does not have.
+    #[error(
+        "data keys of the cluster are wrapped with version {version} of the key-encryption key, which is not in {place}: \
+         give this replica the keyring that the others have"
+    )]
+    LaterVersion {
+        /// What is missing.
+        version: u32,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// The replica does not know whether somebody was erased meanwhile.
+    #[error(
+        "this replica has been cut off from the cluster for too long to know who was erased, and opens no personal data until it \
+         follows the log again; other replicas may"
+    )]
+    CutOff,
+    /// The vault was opened as one that stands alone, and was told of what happens in a cluster: a defect of the program.
+    #[error("the vault stands alone and follows no log of keys")]
+    StandsAlone,
     /// The vault was opened for reading alone.
     #[error("the vault is open for reading alone")]
     ReadOnly,

@@ -177,7 +177,8 @@ impl fmt::Debug for WrappedKey {
     }
 }
 
-fn place(keyring: &Keyring) -> String {
+/// Where the keys of a keyring stand, for messages.
+pub(super) fn place(keyring: &Keyring) -> String {
     match keyring.vault_keys() {
         Some(_) => VARIABLE.to_owned(),
         None => keyring.directory().join(FILE).display().to_string(),

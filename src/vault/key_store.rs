@@ -149,6 +149,16 @@ impl KeyStore {
         statement.query_map(params![version, limit as i64], StoredKey::read)?.collect()
     }
 
+    /// Keys with a sequence above this one, each with its own, in the order in which they were made.
+    pub(super) fn page(&self, after: i64, limit: usize) -> rusqlite::Result<Vec<(i64, StoredKey)>> {
+        let sql = format!(
+            "SELECT {COLUMNS}, sequence FROM data_key WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let read = |row: &Row<'_>| Ok((row.get(4)?, StoredKey::read(row)?));
+        statement.query_map(params![after, limit as i64], read)?.collect()
+    }
+
     /// How many keys each version of the key-encryption key wraps.
     pub(super) fn count_by_version(&self) -> rusqlite::Result<Vec<(u32, u64)>> {
         let sql = "SELECT provider_version, count(*) FROM data_key GROUP BY 1 ORDER BY 1";

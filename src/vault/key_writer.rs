@@ -1,7 +1,8 @@
 //! The one thread that changes keys: it creates them, erases them and wraps them anew, one after the other.
 //!
 //! So a key cannot come back: an erasure writes its tombstone and deletes the keys with nothing in between, and a creation looks at the
-//! tombstones in the transaction that would insert the key. New keys that are queued meanwhile share one transaction and its fsync.
+//! tombstones in the transaction that would insert the key. What a replica hears from the log of keys goes through here as well. New
+//! keys that are queued meanwhile share one transaction and its fsync.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -49,10 +50,27 @@ pub(super) struct Rewrapping {
 pub(super) type Answer<T> = SyncSender<Result<T, VaultError>>;
 
 pub(super) enum Change {
-    Create { subject: DataSubject, key: StoredKey, answer: Answer<Creation> },
-    Erase { tombstone: Tombstone, answer: Answer<ErasedKeys> },
-    Rewrap { keys: Vec<Rewrapping>, answer: Answer<usize> },
-    WipeDeleted { answer: Answer<()> },
+    Create {
+        subject: DataSubject,
+        key: StoredKey,
+        answer: Answer<Creation>,
+    },
+    /// What others have made or wrapped anew.
+    Learn {
+        keys: Vec<StoredKey>,
+        answer: Answer<Vec<Creation>>,
+    },
+    Erase {
+        tombstone: Tombstone,
+        answer: Answer<ErasedKeys>,
+    },
+    Rewrap {
+        keys: Vec<Rewrapping>,
+        answer: Answer<usize>,
+    },
+    WipeDeleted {
+        answer: Answer<()>,
+    },
 }
 
 /// The thread and its queue.
@@ -119,6 +137,7 @@ impl Work {
                     self.create(wanted);
                 }
                 // Nobody waits any more if the caller has gone away; the change stands.
+                Change::Learn { keys, answer } => drop(answer.send(self.learn(&keys))),
                 Change::Erase { tombstone, answer } => drop(answer.send(self.erase(tombstone))),
                 Change::Rewrap { keys, answer } => drop(answer.send(self.rewrap(&keys))),
                 Change::WipeDeleted { answer } => drop(answer.send(self.store.wipe_deleted())),
@@ -158,23 +177,85 @@ impl Work {
         }
     }
 
-    /// Tombstone, keys, files, memory. Whatever fails, the same call again goes on where this one stopped.
+    /// Stores keys as the log of keys has them. A key that is here already takes a later wrapping and ignores an earlier one; one whose
+    /// subject was erased is only added to the tombstone, so that what it sealed counts as erased and not as lost.
+    pub(super) fn learn(&mut self, keys: &[StoredKey]) -> Result<Vec<Creation>, VaultError> {
+        let tombstone = |key: &StoredKey| self.memory.tombstone(key.subject.parse().ok()?);
+        let mut dead = Vec::new();
+        for key in keys {
+            if let Some(tombstone) = tombstone(key)
+                && !tombstone.keys.contains(&key.id)
+            {
+                dead.push(Tombstone { keys: vec![key.id], ..tombstone });
+            }
+        }
+        self.tombstones.append(&dead)?;
+        dead.into_iter().for_each(|tombstone| self.memory.add_tombstone(tombstone));
+
+        let (now, mut rewrapped) = (SystemClock.now(), false);
+        let learned = self.store.transaction(|store| {
+            let learn = |key: &StoredKey| {
+                let subject = key.subject.parse();
+                if subject.is_ok_and(|subject| self.memory.is_erased(subject)) {
+                    return Ok(Creation::Erased);
+                }
+                match store.by_id(key.id)? {
+                    None => store.insert(key, now)?,
+                    Some(known) if known.subject != key.subject => {
+                        tracing::error!(key = %key.id, "the log of keys gives a key to a second subject; that is ignored");
+                    }
+                    Some(known) if known.wrapped.version < key.wrapped.version => {
+                        rewrapped |= store.rewrap(key.id, known.wrapped.version, &key.wrapped)?;
+                    }
+                    Some(_) => {}
+                }
+                Ok(Creation::Key(key.id))
+            };
+            keys.iter().map(learn).collect::<Result<Vec<_>, VaultError>>()
+        })?;
+        if rewrapped && let Err(error) = self.store.wipe_deleted() {
+            tracing::warn!(%error, "earlier wrappings of data keys stay in the write-ahead log of keys.db for now");
+        }
+        Ok(learned)
+    }
+
     pub(super) fn erase(&mut self, tombstone: Tombstone) -> Result<ErasedKeys, VaultError> {
         let subject = tombstone.subject;
-        let subject_name = subject.to_string();
-        let keys = self.store.ids_of(&subject_name)?;
-        let unlisted = self.memory.without_tombstone(&keys);
-        if !unlisted.is_empty() || !self.memory.is_erased(subject) {
-            let tombstone = Tombstone { keys: unlisted, ..tombstone };
-            self.tombstones.append(&tombstone)?;
-            self.memory.add_tombstone(tombstone);
-        }
-        // From here on nothing is sealed or opened for the subject, whatever becomes of the files.
-        self.memory.forget(subject, &keys);
-        let deleted = self.store.transaction(|store| Ok(store.delete_of(&subject_name)?))?;
-        self.store.wipe_deleted()?;
+        let deleted = self.erase_all(vec![tombstone])?;
         let tombstone = self.memory.tombstone(subject).ok_or(VaultError::Stopped)?;
         Ok(ErasedKeys { tombstone, deleted })
+    }
+
+    /// Tombstones, memory, keys, files; answers how many keys were deleted. Whatever fails, the same call again goes on where this one
+    /// stopped.
+    pub(super) fn erase_all(&mut self, tombstones: Vec<Tombstone>) -> Result<usize, VaultError> {
+        let (mut lines, mut dying) = (Vec::new(), Vec::with_capacity(tombstones.len()));
+        for mut tombstone in tombstones {
+            let subject = tombstone.subject;
+            for key in self.store.ids_of(&subject.to_string())? {
+                if !tombstone.keys.contains(&key) {
+                    tombstone.keys.push(key);
+                }
+            }
+            dying.push((subject, tombstone.keys.clone()));
+            let unlisted = self.memory.without_tombstone(&tombstone.keys);
+            if !unlisted.is_empty() || !self.memory.is_erased(subject) {
+                lines.push(Tombstone { keys: unlisted, ..tombstone });
+            }
+        }
+        self.tombstones.append(&lines)?;
+        lines.into_iter().for_each(|tombstone| self.memory.add_tombstone(tombstone));
+        // From here on nothing is sealed or opened for these subjects, whatever becomes of the files.
+        dying.iter().for_each(|(subject, keys)| self.memory.forget(*subject, keys));
+        let deleted = self.store.transaction(|store| {
+            let mut deleted = 0;
+            for (subject, _) in &dying {
+                deleted += store.delete_of(&subject.to_string())?;
+            }
+            Ok(deleted)
+        })?;
+        self.store.wipe_deleted()?;
+        Ok(deleted)
     }
 
     /// Deletes the keys of everyone who has a tombstone: what a crash has left, and what an old backup brought back.

@@ -63,6 +63,15 @@ pub enum KeyringError {
         /// Where one should be.
         place: String,
     },
+    /// There is no key-encryption key for a replica, which only reads its keyring.
+    #[error(
+        "{place} has no key-encryption key, and a replica makes none: give every replica of the cluster the same line \
+         `1 <output of openssl rand -base64 32>`, or the lines that it had before"
+    )]
+    NoKeysForReplica {
+        /// Where one should be.
+        place: String,
+    },
     /// There are data keys, and no record of erasures beside them, not even an empty one.
     #[error(
         "{} is missing, and without it an old backup could bring back what was erased: restore the keyring from a backup \
@@ -114,15 +123,6 @@ impl Keyring {
         self.vault_keys.as_ref().map(|text| text.as_str())
     }
 
-    /// Creates the directory where it is missing, for its owner alone.
-    pub(super) fn create_directory(&self) -> Result<(), KeyringError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)
-            .map_err(|source| KeyringError::File { path: self.directory.clone(), source })
-    }
-
     /// Reads a secret; `None` where there is no such file. One that others can read is refused.
     pub fn read_secret(&self, name: &str) -> Result<Option<Zeroizing<String>>, KeyringError> {
         let path = self.directory.join(name);
@@ -154,7 +154,7 @@ impl Keyring {
 
     /// Writes a secret for its owner alone: all of it or nothing, durable when this returns.
     pub fn write_secret(&self, name: &str, text: &str) -> Result<(), KeyringError> {
-        self.create_directory()?;
+        create_directory(&self.directory)?;
         let (path, unfinished) =
             (self.directory.join(name), self.directory.join(format!("{name}.unfinished")));
         let write = || {
@@ -172,6 +172,15 @@ impl Keyring {
         };
         write().map_err(|source| KeyringError::File { path: path.clone(), source })
     }
+}
+
+/// Creates a directory where it is missing, for its owner alone.
+pub(super) fn create_directory(directory: &Path) -> Result<(), KeyringError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|source| KeyringError::File { path: directory.to_owned(), source })
 }
 
 impl fmt::Debug for Keyring {

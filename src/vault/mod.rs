@@ -9,22 +9,29 @@
 //! *Erasure* destroys a subject's data keys. First comes a *tombstone* in the keyring, on the disk before anything is deleted: a crash is
 //! finished at the next opening, and a `keys.db` from an old backup loses the keys again.
 //!
+//! In a cluster every replica has a vault of its own, whose keys are a copy too: see [`key_log`] and [`Vault::open_replica`].
+//!
 //! The vault knows nothing of the log: whoever calls it stores envelopes and events.
 
 mod cipher;
 mod error;
+mod freshness;
+pub mod key_log;
 mod key_provider;
 mod key_store;
 mod key_writer;
 mod keyring;
 mod memory;
+pub mod memory_key_log;
+mod replica;
+mod rotation;
 #[cfg(test)]
 mod tests;
 mod tombstones;
 
 use std::fmt;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
@@ -35,16 +42,20 @@ use zeroize::Zeroizing;
 
 pub use cipher::{ALGORITHM, EnvelopeDamage, KeyBytes, Sealed};
 pub use error::{SealError, VaultError};
+pub use freshness::STALENESS_MAX;
 pub use key_provider::{KeyProvider, KeyringProvider, ProviderError, WrappedKey};
 pub use key_store::{KeyStore, backup};
 pub use key_writer::ErasedKeys;
 pub use keyring::{Keyring, KeyringError};
+pub use replica::Migrated;
+pub use rotation::Rotated;
 pub use tombstones::Tombstone;
 
 use cipher::{DataKey, Envelope, random_key};
 use key_store::StoredKey;
-use key_writer::{Change, Creation, KeyWriter, Rewrapping, Work};
+use key_writer::{Change, Creation, KeyWriter, Work};
 use memory::Memory;
+use replica::Replica;
 use tombstones::{TombstoneFile, Tombstones};
 
 use crate::clock::{Clock, SystemClock};
@@ -52,8 +63,6 @@ use crate::clock::{Clock, SystemClock};
 /// The vault's own keys, which stand in `keys.db` like those of subjects.
 const BLIND_INDEX: &str = "vault-blind-index";
 const DIGEST: &str = "vault-digest";
-/// Keys that are wrapped anew in one transaction.
-const REWRAP_KEYS_MAX: usize = 256;
 
 /// What an envelope holds.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,17 +87,6 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// What a rotation has done, or has done so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rotated {
-    /// The version that wraps every data key now.
-    pub version: u32,
-    /// How many data keys were wrapped anew.
-    pub rewrapped: u64,
-    /// How many data keys there were to wrap anew.
-    pub total: u64,
-}
-
 /// What there is, without any secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -104,13 +102,18 @@ pub struct Status {
 /// memory.
 pub struct Vault {
     store: Mutex<KeyStore>,
-    provider: Arc<dyn KeyProvider>,
+    /// Another one when a replica finds that its keyring has grown.
+    provider: RwLock<Arc<dyn KeyProvider>>,
     memory: Arc<Memory>,
     blind_index: hmac::Key,
     digest: hmac::Key,
     keyring: Keyring,
+    /// Where the tombstones are.
+    record: PathBuf,
     /// Absent where the vault is open for reading alone.
     writer: Option<KeyWriter>,
+    /// Present where the keys are shared with other replicas.
+    replica: Option<Replica>,
 }
 
 impl Vault {
@@ -136,7 +139,11 @@ impl Vault {
         keyring: Keyring,
         provider: impl FnOnce(&Keyring) -> Result<Arc<dyn KeyProvider>, KeyringError>,
     ) -> Result<Self, VaultError> {
-        let (file, tombstones) = TombstoneFile::open(&keyring, !KeyStore::exists(data_directory))?;
+        let record = record_of_erasures(data_directory, &keyring);
+        if record != keyring.directory() {
+            return Err(VaultError::ReplicaDirectory(data_directory.to_owned()));
+        }
+        let (file, tombstones) = TombstoneFile::open(&record, !KeyStore::exists(data_directory))?;
         let provider = provider(&keyring)?;
         let store = KeyStore::open(data_directory)?;
         let memory = Arc::new(Memory::new(tombstones));
@@ -149,14 +156,16 @@ impl Vault {
         let blind_index = own_key(&work.store, &*provider, BLIND_INDEX)?;
         let digest = own_key(&work.store, &*provider, DIGEST)?;
         let store = Mutex::new(KeyStore::open_read_only(data_directory)?);
-        let writer = Some(KeyWriter::start(work)?);
-        Ok(Self { store, provider, memory, blind_index, digest, keyring, writer })
+        let (provider, writer) = (RwLock::new(provider), Some(KeyWriter::start(work)?));
+        let replica = None;
+        Ok(Self { store, provider, memory, blind_index, digest, keyring, record, writer, replica })
     }
 
     /// Opens the vault for reading alone, beside the process that has it open. Changes nothing; sealing and erasing are refused.
     /// For short work: a key that is in memory here is not wiped by an erasure there.
     pub fn open_read_only(data_directory: &Path, keyring: Keyring) -> Result<Self, VaultError> {
-        let tombstones = Tombstones::read(&keyring)?;
+        let record = record_of_erasures(data_directory, &keyring);
+        let tombstones = Tombstones::read(&record)?;
         let place = || keyring.directory().join(key_provider::FILE).display().to_string();
         let provider = KeyringProvider::load(&keyring)?;
         let provider = provider.ok_or_else(|| KeyringError::NoKeys { place: place() })?;
@@ -167,17 +176,21 @@ impl Vault {
         };
         let (blind_index, digest) = (find(BLIND_INDEX)?, find(DIGEST)?);
         let memory = Arc::new(Memory::new(tombstones));
-        let (store, provider) = (Mutex::new(store), Arc::new(provider));
-        Ok(Self { store, provider, memory, blind_index, digest, keyring, writer: None })
+        let provider: Arc<dyn KeyProvider> = Arc::new(provider);
+        let (store, provider) = (Mutex::new(store), RwLock::new(provider));
+        let (writer, replica) = (None, None);
+        Ok(Self { store, provider, memory, blind_index, digest, keyring, record, writer, replica })
     }
 
-    /// Seals an event's personal data, with a new data key where the subject has none. The key is durable when this returns.
+    /// Seals an event's personal data, with a new data key where the subject has none. The key is durable when this returns. A replica
+    /// asks the cluster where it has no key, so this may wait for the network, unless [`Vault::is_at_hand`].
     pub fn seal(
         &self,
         subject: DataSubject,
         event_id: Uuid,
         plaintext: &[u8],
     ) -> Result<Sealed, SealError> {
+        self.check_fresh()?;
         if self.is_erased(subject) {
             return Err(SealError::Erased(subject));
         }
@@ -191,7 +204,15 @@ impl Vault {
     }
 
     /// Opens an envelope. A changed envelope is [`VaultError::Damaged`]; one whose key is gone though nobody erased it, [`VaultError::KeyMissing`].
+    /// A replica that was cut off for too long answers [`VaultError::CutOff`].
     pub fn open_envelope(&self, envelope: &[u8]) -> Result<Opened, VaultError> {
+        self.check_fresh()?;
+        self.open_to_derive(envelope)
+    }
+
+    /// [`Vault::open_envelope`] for what is derived from personal data and shows them to nobody, such as blind indexes: a replica may do that
+    /// while it catches up, and what it derives of somebody who was erased goes when it learns of the erasure.
+    pub fn open_to_derive(&self, envelope: &[u8]) -> Result<Opened, VaultError> {
         let envelope = Envelope::parse(envelope)?;
         let Some(key) = self.opening_key(envelope.key)? else { return Ok(Opened::Erased) };
         Ok(opened(&key, &envelope)?)
@@ -199,6 +220,7 @@ impl Vault {
 
     /// [`Vault::open_envelope`], with everything checked that the event's seal says: hash, key, algorithm and commitment.
     pub fn open_sealed(&self, envelope: &[u8], seal: &Seal) -> Result<Opened, VaultError> {
+        self.check_fresh()?;
         Self::check_envelope(envelope, seal)?;
         let envelope = Envelope::parse(envelope)?;
         let Some(key) = self.opening_key(envelope.key)? else { return Ok(Opened::Erased) };
@@ -222,48 +244,27 @@ impl Vault {
     }
 
     /// Destroys all keys of a subject. When this returns, they are in no file of the data directory and not in memory. Doing it again
-    /// changes nothing, and after a failure finishes it.
+    /// changes nothing, and after a failure finishes it. A replica publishes the erasure first, so that every other one does the same when
+    /// it learns of it, and no later than it shows personal data again.
     pub fn erase(
         &self,
         subject: DataSubject,
         erased_at: Timestamp,
         erasure_id: Uuid,
     ) -> Result<ErasedKeys, VaultError> {
-        let tombstone = Tombstone { subject, erased_at, erasure_id, keys: Vec::new() };
+        let mut tombstone = Tombstone { subject, erased_at, erasure_id, keys: Vec::new() };
+        if let Some(replica) = &self.replica {
+            // Published again even where it is known here: whoever published it may have ended before the stream of keys was deleted.
+            tombstone.keys = self.store().ids_of(&subject.to_string())?;
+            tombstone = self.memory.tombstone(subject).unwrap_or(tombstone);
+            tombstone = replica.key_log.publish_erasure(&tombstone)?;
+        }
         self.writer()?.ask(|answer| Change::Erase { tombstone, answer })
     }
 
     /// All erasures, in their order.
     pub fn tombstones(&self) -> Vec<Tombstone> {
         self.memory.tombstones()
-    }
-
-    /// Wraps every data key under the provider's current version. Envelopes stay as they are. Interrupted, it goes on where it was when
-    /// called again; `progress` hears of every transaction.
-    pub fn rotate(&self, mut progress: impl FnMut(Rotated)) -> Result<Rotated, VaultError> {
-        let writer = self.writer()?;
-        let version = self.provider.current_version();
-        let counts = self.store().count_by_version()?;
-        let total = counts.iter().filter(|(of, _)| *of != version).map(|(_, count)| count).sum();
-        let mut rotated = Rotated { version, rewrapped: 0, total };
-        loop {
-            let stored = self.store().wrapped_otherwise(version, REWRAP_KEYS_MAX)?;
-            if stored.is_empty() {
-                break;
-            }
-            let rewrap = |stored: StoredKey| {
-                let key = unwrap(&*self.provider, &stored)?;
-                let to = self.provider.wrap(&key, &context(stored.id, &stored.subject))?;
-                Ok(Rewrapping { id: stored.id, from: stored.wrapped.version, to })
-            };
-            let keys = stored.into_iter().map(rewrap).collect::<Result<Vec<_>, VaultError>>()?;
-            rotated.rewrapped +=
-                writer.ask(|answer| Change::Rewrap { keys, answer }).map(|count| count as u64)?;
-            progress(rotated);
-        }
-        // The earlier wrapping must be in no file: it opens with a key that may be known to others.
-        writer.ask(|answer| Change::WipeDeleted { answer })?;
-        Ok(rotated)
     }
 
     /// A stand-in for a personal text that can be searched for: the same text gives the same bytes for one purpose, and without the
@@ -293,7 +294,7 @@ impl Vault {
             return Ok(self.still_alive(key));
         }
         if self.writer.is_none() {
-            self.memory.replace_tombstones(Tombstones::read(&self.keyring)?);
+            self.memory.replace_tombstones(Tombstones::read(&self.record)?);
         }
         // An erasure may have come in between.
         if self.memory.is_erased_key(id) { Ok(None) } else { Err(VaultError::KeyMissing(id)) }
@@ -307,9 +308,11 @@ impl Vault {
         let key = if let Some(stored) = stored {
             self.unwrapped(&stored, subject)?
         } else {
-            let (id, bytes) = (Uuid::new_v4(), random_key());
-            let wrapped = self.provider.wrap(&bytes, &context(id, &name))?;
-            let key = StoredKey { id, subject: name, wrapped };
+            let (key, bytes) = new_key(&*self.provider(), name)?;
+            if let Some(replica) = &self.replica {
+                return self.publish_or_take(replica, subject, key, &bytes);
+            }
+            let id = key.id;
             match writer.ask(|answer| Change::Create { subject, key, answer })? {
                 Creation::Erased => return Ok(None),
                 Creation::Key(created) if created == id => {
@@ -330,7 +333,7 @@ impl Vault {
         stored: &StoredKey,
         subject: DataSubject,
     ) -> Result<Arc<DataKey>, VaultError> {
-        let bytes = unwrap(&*self.provider, stored)?;
+        let bytes = unwrap(&*self.provider(), stored)?;
         Ok(self.memory.keep(DataKey::new(stored.id, subject, &bytes)))
     }
 
@@ -346,6 +349,10 @@ impl Vault {
 
     fn store(&self) -> MutexGuard<'_, KeyStore> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn provider(&self) -> Arc<dyn KeyProvider> {
+        self.provider.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn writer(&self) -> Result<&KeyWriter, VaultError> {
@@ -369,7 +376,7 @@ pub fn status(data_directory: &Path, keyring: &Keyring) -> Result<Status, VaultE
     Ok(Status {
         current_version,
         keys_by_version,
-        tombstones: Tombstones::read(keyring)?.all().len(),
+        tombstones: Tombstones::read(&record_of_erasures(data_directory, keyring))?.all().len(),
     })
 }
 
@@ -377,6 +384,14 @@ pub fn status(data_directory: &Path, keyring: &Keyring) -> Result<Status, VaultE
 /// come from the environment, which only its owner can change.
 pub fn add_key_encryption_key(keyring: &Keyring) -> Result<Option<u32>, VaultError> {
     Ok(KeyringProvider::add(keyring)?)
+}
+
+/// The directory of the tombstones: the keyring, but for a replica, which has a copy of its own in its data directory.
+fn record_of_erasures(data_directory: &Path, keyring: &Keyring) -> PathBuf {
+    match data_directory.join(tombstones::FILE).exists() {
+        true => data_directory.to_owned(),
+        false => keyring.directory().to_owned(),
+    }
 }
 
 fn opened(key: &DataKey, envelope: &Envelope<'_>) -> Result<Opened, EnvelopeDamage> {
@@ -402,10 +417,19 @@ fn own_key(
     if let Some(stored) = store.newest_of(name)? {
         return Ok(hmac_key(&unwrap(provider, &stored)?));
     }
-    let (id, bytes) = (Uuid::new_v4(), random_key());
-    let wrapped = provider.wrap(&bytes, &context(id, name))?;
-    store.insert(&StoredKey { id, subject: name.to_owned(), wrapped }, SystemClock.now())?;
+    let (key, bytes) = new_key(provider, name.to_owned())?;
+    store.insert(&key, SystemClock.now())?;
     Ok(hmac_key(&bytes))
+}
+
+/// A key that is drawn and wrapped, and stored nowhere yet.
+fn new_key(
+    provider: &dyn KeyProvider,
+    subject: String,
+) -> Result<(StoredKey, KeyBytes), VaultError> {
+    let (id, bytes) = (Uuid::new_v4(), random_key());
+    let wrapped = provider.wrap(&bytes, &context(id, &subject))?;
+    Ok((StoredKey { id, subject, wrapped }, bytes))
 }
 
 fn hmac_key(bytes: &KeyBytes) -> hmac::Key {

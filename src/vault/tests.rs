@@ -3,6 +3,7 @@
 mod envelopes;
 mod erasure;
 mod keys;
+mod replica;
 mod rotation;
 
 use std::fs;

@@ -3,12 +3,14 @@
 //! The file `erased.jsonl` of the keyring has one JSON object a line and only ever grows. A line is on the disk before the first key is
 //! deleted, so a crash in between is finished at the next opening, and a `keys.db` that is restored from an old backup loses the erased
 //! keys again. A last line without its end was never acknowledged, and is cut off. The open file is locked: one process erases at a time.
+//!
+//! A replica has the file in its data directory: there it is a copy of what the log of keys says, and the keyring is only read.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use parvandeh_domain::id::DataSubject;
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::VaultError;
-use super::keyring::{Keyring, KeyringError};
+use super::keyring::{self, KeyringError};
 
 pub(super) const FILE: &str = "erased.jsonl";
 
@@ -73,8 +75,8 @@ impl Tombstones {
     }
 
     /// Reads what is there without touching it, beside the process that may be adding to it.
-    pub(super) fn read(keyring: &Keyring) -> Result<Self, KeyringError> {
-        let path = keyring.directory().join(FILE);
+    pub(super) fn read(directory: &Path) -> Result<Self, KeyringError> {
+        let path = directory.join(FILE);
         match std::fs::read(&path) {
             Ok(bytes) => Self::parse(&path, &bytes).map(|(tombstones, _)| tombstones),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -83,7 +85,7 @@ impl Tombstones {
     }
 
     /// The tombstones of whole lines, and how many bytes these have.
-    fn parse(path: &std::path::Path, bytes: &[u8]) -> Result<(Self, usize), KeyringError> {
+    fn parse(path: &Path, bytes: &[u8]) -> Result<(Self, usize), KeyringError> {
         let whole_bytes = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let mut tombstones = Self::default();
         let lines = bytes[..whole_bytes].split_inclusive(|&byte| byte == b'\n');
@@ -109,14 +111,14 @@ impl TombstoneFile {
     /// Opens the file, locks it, reads it and mends its end. Where it is missing it is created, if it may be: only before there
     /// are data keys, because the file is as old as they are.
     pub(super) fn open(
-        keyring: &Keyring,
+        directory: &Path,
         may_create: bool,
     ) -> Result<(Self, Tombstones), VaultError> {
-        let path = keyring.directory().join(FILE);
+        let path = directory.join(FILE);
         if !may_create && !path.exists() {
             return Err(KeyringError::NoTombstones(path).into());
         }
-        keyring.create_directory()?;
+        keyring::create_directory(directory)?;
         let failed = |source| KeyringError::File { path: path.clone(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(may_create).truncate(false).mode(0o600);
@@ -137,28 +139,34 @@ impl TombstoneFile {
             file.set_len(whole_bytes as u64).and_then(|()| file.sync_all()).map_err(failed)?;
         }
         // The entry of a new file is durable only when its directory is.
-        let sync = File::open(keyring.directory()).and_then(|directory| directory.sync_all());
+        let sync = File::open(directory).and_then(|directory| directory.sync_all());
         sync.map_err(failed)?;
         Ok((Self { path, file, size_bytes: whole_bytes as u64, failed: false }, tombstones))
     }
 
-    /// Appends a line; it is durable when this returns.
-    pub(super) fn append(&mut self, tombstone: &Tombstone) -> Result<(), VaultError> {
+    /// Appends a line for each; they are durable when this returns.
+    pub(super) fn append(&mut self, tombstones: &[Tombstone]) -> Result<(), VaultError> {
         if self.failed {
             return Err(VaultError::Stopped);
         }
-        let mut line = serde_json::to_vec(tombstone).expect("a tombstone is plain JSON");
-        line.push(b'\n');
+        if tombstones.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for tombstone in tombstones {
+            serde_json::to_writer(&mut lines, tombstone).expect("a tombstone is plain JSON");
+            lines.push(b'\n');
+        }
         let written = self.file.seek(SeekFrom::Start(self.size_bytes)).and_then(|_| {
-            self.file.write_all(&line)?;
+            self.file.write_all(&lines)?;
             self.file.sync_all()
         });
         if let Err(source) = written {
-            // Whether the line is on the disk is unknown: the next opening reads what is there.
+            // Whether the lines are on the disk is unknown: the next opening reads what is there.
             self.failed = true;
             return Err(KeyringError::File { path: self.path.clone(), source }.into());
         }
-        self.size_bytes += line.len() as u64;
+        self.size_bytes += lines.len() as u64;
         Ok(())
     }
 

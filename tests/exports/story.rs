@@ -7,8 +7,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use parvandeh::app::App;
 use parvandeh::clock::ManualClock;
-use parvandeh::command::handler::Envelope;
-use parvandeh::store::{EventStore as _, Expect, NewEvent};
+use parvandeh::command::handler::CommandMetadata;
+use parvandeh::store::{Expect, NewEvent};
 use parvandeh_domain::case::command::{
     AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, MergeCase, OpenCase, RecordActivity,
     RecordInteraction, ReferCase, ReopenCase, ResolveCase, Survivor,
@@ -105,16 +105,16 @@ impl Story {
         self.app.stop().await;
     }
 
-    fn envelope(
+    fn metadata(
         &mut self,
         actor: Actor,
         occurred_at: Timestamp,
         recorded_at: Timestamp,
-    ) -> Envelope {
+    ) -> CommandMetadata {
         self.told += 1;
         self.clock.set(recorded_at);
         let command_id = CommandId(derived(&["story", &self.told.to_string()]));
-        Envelope {
+        CommandMetadata {
             command_id,
             digest: None,
             actor,
@@ -137,16 +137,16 @@ impl Story {
         recorded_at: &str,
         command: CaseCommand,
     ) {
-        let envelope = self.envelope(actor, at(occurred_at), at(recorded_at));
+        let metadata = self.metadata(actor, at(occurred_at), at(recorded_at));
         let stream = stream("case", case_id(letter));
-        let batch = vec![(envelope, command)];
+        let batch = vec![(metadata, command)];
         self.app.commands.execute::<Case>(&stream, batch, None, |_| true).await.unwrap();
     }
 
     async fn customer(&mut self, moment: &str, command: CustomerCommand) {
-        let envelope = self.envelope(staff("sara"), at(moment), at(moment));
+        let metadata = self.metadata(staff("sara"), at(moment), at(moment));
         let stream = stream("customer", customer_id());
-        let batch = vec![(envelope, command)];
+        let batch = vec![(metadata, command)];
         self.app.commands.execute::<Customer>(&stream, batch, None, |_| true).await.unwrap();
     }
 

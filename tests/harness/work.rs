@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use jiff::{SignedDuration, Timestamp};
-use parvandeh::command::handler::{CommandError, CommandHandler, Envelope, Executed};
+use parvandeh::command::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use parvandeh::store::StreamId;
 use parvandeh::vault::{Keyring, Vault};
 use parvandeh_domain::calendar::{Calendar, CalendarCommand, PublishCalendar};
@@ -27,9 +27,9 @@ use uuid::Uuid;
 pub const KINDS: u8 = 16;
 
 /// A new command of a member of staff.
-pub fn envelope(occurred_at: Option<Timestamp>) -> Envelope {
+pub fn metadata(occurred_at: Option<Timestamp>) -> CommandMetadata {
     let command_id = CommandId(Uuid::now_v7());
-    Envelope {
+    CommandMetadata {
         command_id,
         digest: None,
         actor: Actor { kind: ActorKind::Staff, id: "tester".to_owned() },
@@ -48,10 +48,10 @@ pub fn stream(category: &str, id: impl std::fmt::Display) -> StreamId {
 pub async fn on_case(
     commands: &CommandHandler,
     id: Uuid,
-    envelope: Envelope,
+    metadata: CommandMetadata,
     command: CaseCommand,
 ) -> Result<Executed, CommandError<CaseRefusal>> {
-    let batch = vec![(envelope, command)];
+    let batch = vec![(metadata, command)];
     commands.execute::<Case>(&stream("case", id), batch, None, |_| true).await
 }
 
@@ -171,7 +171,7 @@ pub async fn publish_calendar(
     commands
         .execute::<Calendar>(
             &stream("calendar", "office"),
-            vec![(envelope(None), command)],
+            vec![(metadata(None), command)],
             None,
             |_| true,
         )
@@ -220,7 +220,7 @@ async fn publish(
     let document = serde_json::from_value(document).unwrap();
     let command = PolicyCommand::Publish(PublishPolicy { document, effective_from });
     commands
-        .execute::<Policy>(&stream("policy", id), vec![(envelope(None), command)], None, |_| true)
+        .execute::<Policy>(&stream("policy", id), vec![(metadata(None), command)], None, |_| true)
         .await
         .unwrap();
 }

@@ -1,5 +1,6 @@
 //! What every event store must do, as one suite of scenarios over the port. Each is run for the
-//! store in memory and for the embedded one.
+//! store in memory, for the embedded one, and for the one on a cluster: against a double of the
+//! cluster's servers, and against real ones where `KURRENTDB_URL` says where they are.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -33,6 +34,25 @@ macro_rules! contract {
                 let store = std::sync::Arc::new(store.unwrap());
                 super::$scenario(store.clone()).await;
                 store.check().unwrap();
+            })*
+        }
+        mod kurrent {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                let double = crate::store::kurrent::double();
+                let replica = crate::store::kurrent::Replica::of(&double).await;
+                super::$scenario(replica.store.clone()).await;
+                replica.check_against(&double).await;
+            })*
+        }
+        mod kurrent_server {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                let Some(replica) = crate::store::kurrent::Replica::of_a_real_server().await else {
+                    return;
+                };
+                super::$scenario(replica.store.clone()).await;
+                replica.check().await;
             })*
         }
     };

@@ -20,7 +20,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::store::{AppendError, LoggedEvent, NewEvent, Position, ReadError, StreamId, validate};
+use crate::store::{AppendError, Content, LoggedEvent, Position, ReadError, StreamId, validate};
 
 /// Version of the log file's shape, kept in `user_version`.
 pub(super) const SCHEMA_VERSION: i64 = 2;
@@ -73,22 +73,24 @@ pub(super) struct EncodedAppend {
 }
 
 /// Checks the events and lays them out as a row.
-pub(super) fn encode(
+pub(super) fn encode<'a, E>(
     stream: &StreamId,
-    events: &[NewEvent],
+    events: &'a [E],
     type_names: &TypeNames,
-) -> Result<EncodedAppend, AppendError> {
+) -> Result<EncodedAppend, AppendError>
+where
+    Content<'a>: From<&'a E>,
+{
     let size_bytes = validate(events)?;
     let mut row = Vec::with_capacity(size_bytes + events.len() * 192 + 2);
     let mut places = Vec::with_capacity(events.len());
-    for event in events {
-        let NewEvent { id, type_name, version, metadata, data, .. } = event;
-        places.push(lay_out(&mut row, *id, type_name, *version, metadata, data));
+    for Content { id, type_name, version, metadata, data, .. } in events.iter().map(Content::from) {
+        places.push(lay_out(&mut row, id, type_name, version, metadata, data));
     }
     row.push(b']');
     let row = Bytes::from(row);
-    let events =
-        events.iter().zip(places).zip(0..).map(|((event, (metadata, data)), offset)| LoggedEvent {
+    let events = events.iter().map(Content::from).zip(places).zip(0..).map(
+        |((event, (metadata, data)), offset)| LoggedEvent {
             position: Position(offset),
             stream: stream.clone(),
             revision: offset,
@@ -97,8 +99,9 @@ pub(super) fn encode(
             version: event.version,
             metadata: row.slice(metadata),
             data: row.slice(data),
-            envelope: event.envelope.clone(),
-        });
+            envelope: event.envelope.cloned(),
+        },
+    );
     let events: Vec<_> = events.collect();
     let (checksum, count) = (checksum(stream.as_str(), &row), events.len() as u64);
     Ok(EncodedAppend { row, checksum, count, events })

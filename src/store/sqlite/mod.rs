@@ -13,6 +13,7 @@ mod index;
 mod log;
 mod log_reader;
 pub mod migration;
+mod mirror;
 mod open;
 mod published;
 mod reader;
@@ -108,9 +109,29 @@ impl SqliteStore {
 
     /// Opens a data directory with other sizes than the default ones.
     pub fn open_with(directory: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
+        Self::open_as(directory, options, None)
+    }
+
+    /// Opens a data directory as a copy of the log with this id, or creates it empty. Nothing but [`Self::mirror`] should write to it.
+    ///
+    /// # Errors
+    /// [`OpenError::AnotherLog`] where the directory holds a log with another id.
+    pub fn open_copy(
+        directory: &Path,
+        options: &SqliteOptions,
+        log_id: Uuid,
+    ) -> Result<Self, OpenError> {
+        Self::open_as(directory, options, Some(log_id))
+    }
+
+    fn open_as(
+        directory: &Path,
+        options: &SqliteOptions,
+        copy_of: Option<Uuid>,
+    ) -> Result<Self, OpenError> {
         let lock = Arc::new(DirectoryLock::acquire(directory)?);
         let health = Arc::new(Health::default());
-        let OpenedLog { writer: log, id } = open::open_log(directory, options)?;
+        let OpenedLog { writer: log, id } = open::open_log(directory, options, copy_of)?;
         let opened = index::open(directory, &log, &id.to_string(), &health)?;
 
         let type_names = Arc::new(TypeNames::default());
@@ -252,9 +273,9 @@ impl EventStore for SqliteStore {
         drop(events);
         let units = u32::try_from(append.row.len().div_ceil(QUEUE_UNIT_BYTES)).unwrap_or(u32::MAX);
         let space = Arc::clone(&self.queue_space).acquire_many_owned(units).await;
-        let Ok(size) = space else { return Err(self.stopped_error()) };
+        let Ok(size) = space.map(Some) else { return Err(self.stopped_error()) };
         let (answer, answered) = oneshot::channel();
-        let request = Request { stream: stream.clone(), expect, append, answer, size };
+        let request = Request { stream: stream.clone(), expect, place: None, append, answer, size };
         queue.send(Work::Append(request)).await.map_err(|_| self.stopped_error())?;
         match answered.await {
             Ok(Ok(Answer::Written(appended))) => Ok(appended),

@@ -11,11 +11,13 @@ use rusqlite::{Connection, ErrorCode, config::DbConfig};
 use uuid::Uuid;
 
 use super::{SqliteOptions, log};
-use crate::store::{APPEND_SIZE_BYTES_MAX, ReadError};
+use crate::store::ReadError;
 
 /// The log.
 pub(super) const LOG_FILE: &str = "log.db";
 const LOCK_FILE: &str = "LOCK";
+/// Most bytes that a row may have: earlier releases took larger appends than this one.
+const ROW_SIZE_BYTES_MAX: u64 = 1024 * 1024;
 /// Marks the file as ours: "PRVN".
 pub(super) const APPLICATION_ID: i64 = 0x5052_564E;
 pub(super) const PAGE_SIZE_BYTES: u64 = 8_192;
@@ -69,6 +71,19 @@ pub enum OpenError {
     Unsealed {
         /// The file.
         path: PathBuf,
+    },
+    /// A copy of one log is asked for, and there is another log.
+    #[error(
+        "{} holds the log {found}, not a copy of the log {expected} that the cluster keeps: name another data directory; if this one \
+         was a copy of a cluster that is gone, it may be deleted, and comes back from the cluster that is there now", path.display()
+    )]
+    AnotherLog {
+        /// The file.
+        path: PathBuf,
+        /// The id of the log that is there.
+        found: Uuid,
+        /// The id of the log that it should be a copy of.
+        expected: Uuid,
     },
     /// What is stored is not what was written.
     #[error("the log is damaged: {0}; restore a backup")]
@@ -147,14 +162,21 @@ pub(super) struct OpenedLog {
     pub(super) id: Uuid,
 }
 
-/// Opens or creates the log file in a locked directory.
-pub(super) fn open_log(directory: &Path, options: &SqliteOptions) -> Result<OpenedLog, OpenError> {
+/// Opens the log file in a locked directory, or creates it: with the id of the log that it is a copy of, or one of its own.
+pub(super) fn open_log(
+    directory: &Path,
+    options: &SqliteOptions,
+    copy_of: Option<Uuid>,
+) -> Result<OpenedLog, OpenError> {
     let path = directory.join(LOG_FILE);
     let failed = |error| OpenError::from_sqlite(&path, error);
     let cut_at_bytes = cut_at_bytes(directory)?;
 
     let mut writer = Connection::open(&path).map_err(failed)?;
-    let id = prepare(&mut writer, &path)?;
+    let id = prepare(&mut writer, &path, copy_of.unwrap_or_else(Uuid::new_v4))?;
+    if let Some(expected) = copy_of.filter(|expected| *expected != id) {
+        return Err(OpenError::AnotherLog { path, found: id, expected });
+    }
     configure(&writer, options).map_err(failed)?;
     fill_wal(directory, options.wal_size_bytes)?;
     // SQLite does not make the entry of a new file durable.
@@ -194,7 +216,7 @@ pub(super) fn configure(log: &Connection, options: &SqliteOptions) -> rusqlite::
 }
 
 /// Checks whose file it is and of which version, creates what an empty one lacks, and answers its id.
-fn prepare(log: &mut Connection, path: &Path) -> Result<Uuid, OpenError> {
+fn prepare(log: &mut Connection, path: &Path, new_id: Uuid) -> Result<Uuid, OpenError> {
     let failed = |error| OpenError::from_sqlite(path, error);
     configure_any(log).map_err(failed)?;
     let pragma = |log: &Connection, name| {
@@ -214,13 +236,13 @@ fn prepare(log: &mut Connection, path: &Path) -> Result<Uuid, OpenError> {
     if version == log::UNSEALED_VERSION {
         return Err(OpenError::Unsealed { path: path.to_owned() });
     }
-    let id = create(log, version).map_err(failed)?;
+    let id = create(log, version, new_id).map_err(failed)?;
     id.and_then(|id| id.parse().ok())
         .ok_or_else(|| OpenError::Corrupt(format!("{} has no id", path.display())))
 }
 
 /// Creates the tables of an empty file; answers the log's id.
-fn create(log: &mut Connection, version: i64) -> rusqlite::Result<Option<String>> {
+fn create(log: &mut Connection, version: i64, new_id: Uuid) -> rusqlite::Result<Option<String>> {
     log.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_SIZE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON"
     ))?;
@@ -229,7 +251,7 @@ fn create(log: &mut Connection, version: i64) -> rusqlite::Result<Option<String>
         transaction.execute_batch(log::TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", log::SCHEMA_VERSION)?;
-        transaction.execute("INSERT INTO store (id) VALUES (?1)", [Uuid::new_v4().to_string()])?;
+        transaction.execute("INSERT INTO store (id) VALUES (?1)", [new_id.to_string()])?;
     }
     transaction.commit()?;
     log::store_id(log)
@@ -269,7 +291,7 @@ fn cut_at_bytes(directory: &Path) -> Result<Option<u64>, OpenError> {
 /// in order, so these are the ones whose pages the WAL must have.
 fn verify_end(log: &Connection, beyond_bytes: u64) -> Result<(), OpenError> {
     // One append more, as its pages may lie on both sides of the cut.
-    let enough_bytes = beyond_bytes + 2 * APPEND_SIZE_BYTES_MAX as u64;
+    let enough_bytes = beyond_bytes + 2 * ROW_SIZE_BYTES_MAX;
     let mut verified_bytes = 0;
     let mut next = None;
     log::for_each_row_backwards(log, |row| {

@@ -47,10 +47,13 @@ pub(super) struct Removal {
 pub(super) struct Request {
     pub(super) stream: StreamId,
     pub(super) expect: Expect,
+    /// Where its first event must come to stand; `None` for wherever the log ends. A copy of another log says it, so that nothing takes
+    /// the place of an append that failed.
+    pub(super) place: Option<Position>,
     pub(super) append: EncodedAppend,
     pub(super) answer: oneshot::Sender<Result<Answer, AppendError>>,
-    /// The queue's bytes that this request takes; given back when it is answered.
-    pub(super) size: OwnedSemaphorePermit,
+    /// The queue's bytes that this request takes, given back when it is answered; `None` where the caller bounds them.
+    pub(super) size: Option<OwnedSemaphorePermit>,
 }
 
 /// What the writer tells a caller whose append it could decide.
@@ -191,6 +194,13 @@ impl Writer {
     /// Decides one append as if all before it in the batch were written already.
     fn decide(&mut self, request: &Request) -> Fate {
         let stream = &request.stream;
+        if let Some(place) = request.place
+            && place.0 != self.memory.next_position
+        {
+            let next = self.memory.next_position;
+            let reason = format!("its place is {place}, but the log goes on with {next}");
+            return Fate::Refuse(AppendError::NotWritten(reason));
+        }
         let known = self.memory.heads.get(stream);
         let actual = match known.map_or_else(|| self.index.head(stream), |head| Ok(Some(head))) {
             Ok(actual) => actual,

@@ -31,7 +31,7 @@ fn tombstone(subject: DataSubject, keys: &[Uuid]) -> Tombstone {
 
 /// What the vault's thread owns, without the thread.
 fn work(place: &Place) -> Work {
-    let (tombstones, read) = TombstoneFile::open(&place.keyring(), true).unwrap();
+    let (tombstones, read) = TombstoneFile::open(place.keyring().directory(), true).unwrap();
     let store = KeyStore::open(&place.data()).unwrap();
     Work { store, tombstones, memory: Arc::new(Memory::new(read)) }
 }
@@ -127,8 +127,8 @@ fn a_crash_after_the_tombstone_is_finished_at_the_next_opening() {
     let place = Place::new();
     let sealed = seal(&place.open(), customer(1));
     let wrapped = place.stored(customer(1))[0].wrapped.bytes.clone();
-    let (mut file, _) = TombstoneFile::open(&place.keyring(), true).unwrap();
-    file.append(&tombstone(customer(1), &[sealed.seal.key])).unwrap();
+    let (mut file, _) = TombstoneFile::open(place.keyring().directory(), true).unwrap();
+    file.append(&[tombstone(customer(1), &[sealed.seal.key])]).unwrap();
     drop(file);
     assert!(place.holds(&wrapped));
     let vault = place.open();
@@ -176,7 +176,7 @@ fn a_crash_after_the_deletion_leaves_nothing_in_the_files_after_the_next_opening
     drop(vault);
     let mut work = work(&place);
     let line = tombstone(customer(1), &[sealed.seal.key]);
-    work.tombstones.append(&line).unwrap();
+    work.tombstones.append(&[line]).unwrap();
     work.store.delete_of(&customer(1).to_string()).unwrap();
     drop(work);
     assert!(place.holds(&wrapped), "the deletion alone leaves the key in the write-ahead log");

@@ -45,7 +45,7 @@ fn the_files_of_the_vault_are_their_owners_alone() {
 fn new_keys_that_are_queued_together_share_one_transaction() {
     let place = Place::new();
     let keyring = place.keyring();
-    let (tombstones, read) = TombstoneFile::open(&keyring, true).unwrap();
+    let (tombstones, read) = TombstoneFile::open(keyring.directory(), true).unwrap();
     let store = KeyStore::open(&place.data()).unwrap();
     let work = Work { store, tombstones, memory: Arc::new(Memory::new(read)) };
     let (queue, changes) = sync_channel(100);
