@@ -10,5 +10,8 @@ use parvandeh::cli::{Arguments, run};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // One stack of cryptography for all that uses TLS: dependencies bring another one along, and then each would have to choose.
+    // Installed already can only mean that somebody was quicker with the same one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     run(Arguments::parse())
 }

@@ -10,7 +10,7 @@ use parvandeh::app::App;
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
 use parvandeh::store::kurrent::KurrentOptions;
-use parvandeh::store::{EventStore as _, LoggedEvent, READ_EVENTS_MAX};
+use parvandeh::store::{LoggedEvent, READ_EVENTS_MAX};
 use parvandeh::vault::Keyring;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,7 +27,8 @@ impl Cluster {
     fn start() -> Self {
         let double = Double::start(Options { nodes: 3, ..Options::default() }).unwrap();
         let keyring = tempfile::tempdir().unwrap();
-        parvandeh::vault::create_keyring(&Keyring::at(keyring.path())).unwrap();
+        parvandeh::vault::create_key_encryption_key(&Keyring::at(keyring.path())).unwrap();
+        parvandeh::proof::key::create_key(&Keyring::at(keyring.path())).unwrap();
         Self { double, keyring }
     }
 
@@ -53,7 +54,8 @@ fn case(subject: &str) -> Value {
 }
 
 async fn open_case(system: &System, subject: &str) -> String {
-    let done = system.caller(Role::Supervisor).mutate("openCase", "case { id }", case(subject)).await;
+    let done =
+        system.caller(Role::Supervisor).mutate("openCase", "case { id }", case(subject)).await;
     done["case"]["id"].as_str().unwrap().to_owned()
 }
 
@@ -87,7 +89,9 @@ async fn what_one_replica_writes_the_other_shows_at_the_same_position_and_contin
     let answer = two.caller(Role::Supervisor).ask(query, json!({ "id": id })).await;
     assert_eq!(answer["case"], json!({ "subject": "یخچال سرد نمی‌کند", "priority": "LOW" }));
     let places = |log: Vec<LoggedEvent>| -> Vec<_> {
-        log.into_iter().map(|event| (event.position, event.id, event.metadata, event.data)).collect()
+        log.into_iter()
+            .map(|event| (event.position, event.id, event.metadata, event.data))
+            .collect()
     };
     assert_eq!(places(log_of(&one).await), places(log_of(&two).await));
     one.stop().await;
@@ -100,7 +104,8 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (one, two) = (cluster.replica(here.path()).await, cluster.replica(there.path()).await);
     let input = json!({ "kind": "INDIVIDUAL", "name": "آزمون" });
-    let done = one.caller(Role::Supervisor).mutate("registerCustomer", "customer { id }", input).await;
+    let done =
+        one.caller(Role::Supervisor).mutate("registerCustomer", "customer { id }", input).await;
     let customer = done["customer"]["id"].clone();
     settle(&two).await;
     let query = "query($id: ID!) { customer(id: $id) { name } }";

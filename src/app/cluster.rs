@@ -17,7 +17,8 @@ use crate::command::erasure::Eraser;
 use crate::error::chain;
 use crate::store::EventStore;
 use crate::store::kurrent::{KeyFollower, KeyRecord, KurrentOptions, KurrentStore};
-use crate::vault::{KeyEvent, Keyring, Vault};
+use crate::vault::key_log::KeyEvent;
+use crate::vault::{Keyring, Vault};
 
 /// How long an erasure that could not be followed here rests until it is tried again.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -99,13 +100,7 @@ impl App {
             vault: vault.clone(),
             clock: Arc::new(MonotoneClock::new(clock, floor)),
             members: store.members(),
-            cluster: Some(Cluster {
-                store,
-                vault,
-                erasures,
-                freshness,
-                forgetting: Mutex::default(),
-            }),
+            cluster: Some(Cluster { store, vault, erasures, forgetting: Mutex::default() }),
         };
         Self::assemble(parts).await
     }

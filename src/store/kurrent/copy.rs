@@ -12,6 +12,7 @@ use std::{
     fmt,
     sync::Arc,
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -35,6 +36,9 @@ use crate::{
 const BATCH_ITEMS_MAX: usize = 1_024;
 /// Streams whose last revision is surely known without asking the copy.
 const HEADS: usize = 32_768;
+/// How long to wait before keys are offered again, in parts between which the feed's end is looked for.
+const LEARN_PAUSE: Duration = Duration::from_millis(100);
+const LEARN_PAUSES: u32 = 20;
 /// Streams of categories that the application never writes, and the copy never holds.
 const RESERVED: [&str; 3] = ["log", "vault", "replicas"];
 /// What the types of the server's own events begin with.
@@ -50,8 +54,11 @@ pub trait KeyFollower: Send + Sync + 'static {
     /// These were written to the vault's streams, in this order. Durable when this returns; the same may come again. Blocks.
     ///
     /// # Errors
-    /// With a reason, when they cannot be kept. The copy stops then.
+    /// With a reason, when they cannot be kept now. They are offered again until they are, and nothing goes on before that.
     fn learn(&self, records: &[KeyRecord]) -> Result<(), String>;
+
+    /// All that the cluster had of keys at that moment has been learnt: something that this replica wrote then has come back.
+    fn confirm(&self, as_of: Instant);
 }
 
 /// An event of the vault's streams.
@@ -116,6 +123,8 @@ struct Batch {
     passed: Option<Place>,
     /// The last word on whether the copy has caught up.
     live: Option<bool>,
+    /// When the last of this replica's own heartbeats was sent.
+    confirmed: Option<Instant>,
 }
 
 impl Mirror {
@@ -129,7 +138,7 @@ impl Mirror {
             let mut items = Vec::with_capacity(BATCH_ITEMS_MAX);
             let mut foreign = BTreeSet::new();
             while feed.blocking_recv_many(&mut items, BATCH_ITEMS_MAX) > 0 {
-                if let Err(reason) = self.apply(&mut items, &mut heads, &mut foreign) {
+                if let Err(reason) = self.apply(&mut items, &feed, &mut heads, &mut foreign) {
                     tracing::error!(%reason, "the copy of the log stops");
                     self.status.send_replace(Status::Stopped { reason });
                     break;
@@ -142,6 +151,7 @@ impl Mirror {
     fn apply(
         &self,
         items: &mut Vec<Delivered>,
+        feed: &mpsc::Receiver<Delivered>,
         heads: &mut Recent<StreamId, u64>,
         foreign: &mut BTreeSet<String>,
     ) -> Result<(), String> {
@@ -153,7 +163,14 @@ impl Mirror {
                 Item::Behind | Item::Lost => batch.live = Some(false),
             }
         }
-        self.write(&mut batch)?;
+        // Before the events: what is in the copy is not delivered again, so its keys must be there.
+        if !batch.keys.is_empty() && !self.learn(&batch.keys, feed) {
+            return Ok(());
+        }
+        if let Some(as_of) = batch.confirmed {
+            self.keys.confirm(as_of);
+        }
+        self.write(&batch.events)?;
         // Only now is there room for others.
         items.clear();
         if let Some(place) = batch.passed {
@@ -183,8 +200,9 @@ impl Mirror {
         }
         if name == members::STREAM {
             // What this process has written has come round: the log has been followed at least up to then.
-            if self.roll.heard(&event.data) {
+            if let Some(sent_at) = self.roll.heard(event.id, &event.data) {
                 batch.live = Some(true);
+                batch.confirmed = batch.confirmed.max(Some(sent_at));
             }
             return Ok(());
         }
@@ -291,20 +309,40 @@ impl Mirror {
         ))
     }
 
-    /// Makes the batch durable and tells who waits for it.
-    fn write(&self, batch: &mut Batch) -> Result<(), String> {
-        // Before the events: what is in the copy is not delivered again, so its keys must be there.
-        if !batch.keys.is_empty() {
-            self.keys.learn(&batch.keys).map_err(|error| {
-                format!("the keys that the cluster tells of cannot be kept: {error}")
-            })?;
+    /// Offers keys until they are learnt; answers whether they were, before the feed's end.
+    fn learn(&self, keys: &[KeyRecord], feed: &mpsc::Receiver<Delivered>) -> bool {
+        let mut tried_before = false;
+        loop {
+            match self.keys.learn(keys) {
+                Ok(()) => {
+                    if tried_before {
+                        tracing::info!("the keys that the cluster tells of are learnt now");
+                    }
+                    return true;
+                }
+                Err(reason) if !tried_before => {
+                    tracing::error!(%reason, "the keys that the cluster tells of cannot be learnt; the copy waits for them");
+                    self.tell(false);
+                    tried_before = true;
+                }
+                Err(_) => {}
+            }
+            for _ in 0..LEARN_PAUSES {
+                if feed.is_closed() {
+                    return false;
+                }
+                thread::sleep(LEARN_PAUSE);
+            }
         }
-        if !batch.events.is_empty() {
-            self.copy
-                .mirror(&batch.events)
-                .map_err(|error| format!("the copy cannot be written: {error}"))?;
+    }
+
+    /// Makes the events durable and tells who waits for them.
+    fn write(&self, events: &[LoggedEvent]) -> Result<(), String> {
+        if !events.is_empty() {
+            let written = self.copy.mirror(events);
+            written.map_err(|error| format!("the copy cannot be written: {error}"))?;
         }
-        for run in batch.events.chunk_by(|left, right| left.stream == right.stream) {
+        for run in events.chunk_by(|left, right| left.stream == right.stream) {
             self.arrivals.arrived(run);
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! are never compared. The heartbeats are also what the feed is watched by.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -17,7 +17,10 @@ use super::{
     connection::{Connection, Outgoing},
     feed::Acknowledged,
 };
-use crate::store::{EventStore, sqlite::SqliteStore};
+use crate::{
+    replica::Members,
+    store::{EventStore, sqlite::SqliteStore},
+};
 
 /// Where the heartbeats are.
 pub(super) const STREAM: &str = "replicas-heartbeat";
@@ -26,15 +29,8 @@ const TYPE: &str = "ReplicaHeartbeat";
 const KEPT: u64 = 100;
 /// More replicas than anybody runs; what exceeds them is not counted.
 const MEMBERS_MAX: usize = 1_000;
-
-/// The replicas of this log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Members {
-    /// This process. A new id at every start.
-    pub me: Uuid,
-    /// Those that were heard of lately, with this one, in order.
-    pub alive: BTreeSet<Uuid>,
-}
+/// Own heartbeats that are remembered until they come back.
+const SENT_MAX: usize = 64;
 
 #[derive(Serialize, Deserialize)]
 struct Heartbeat {
@@ -48,6 +44,8 @@ pub(super) struct Roll {
     me: Uuid,
     silence: Duration,
     heard: Mutex<BTreeMap<Uuid, Instant>>,
+    /// The latest own heartbeats, with when each was sent.
+    sent: Mutex<VecDeque<(Uuid, Instant)>>,
     members: watch::Sender<Members>,
 }
 
@@ -55,23 +53,34 @@ impl Roll {
     pub(super) fn new(silence: Duration) -> Self {
         let me = Uuid::new_v4();
         let members = Members { me, alive: BTreeSet::from([me]) };
-        Self { me, silence, heard: Mutex::default(), members: watch::Sender::new(members) }
+        let members = watch::Sender::new(members);
+        Self { me, silence, heard: Mutex::default(), sent: Mutex::default(), members }
     }
 
     pub(super) fn members(&self) -> watch::Receiver<Members> {
         self.members.subscribe()
     }
 
-    /// A heartbeat has arrived; answers whether it is this replica's own.
-    pub(super) fn heard(&self, data: &[u8]) -> bool {
-        let Ok(heartbeat) = serde_json::from_slice::<Heartbeat>(data) else { return false };
+    fn sent(&self, id: Uuid) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent.len() == SENT_MAX {
+            sent.pop_front();
+        }
+        sent.push_back((id, Instant::now()));
+    }
+
+    /// A heartbeat has arrived. If it is this replica's own, answers when it was sent: all that stood in the log at that moment was
+    /// delivered before it.
+    pub(super) fn heard(&self, id: Uuid, data: &[u8]) -> Option<Instant> {
+        let heartbeat = serde_json::from_slice::<Heartbeat>(data).ok()?;
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         if heard.len() < MEMBERS_MAX || heard.contains_key(&heartbeat.replica_id) {
             heard.insert(heartbeat.replica_id, Instant::now());
         }
         drop(heard);
         self.count();
-        heartbeat.replica_id == self.me
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.iter().find(|(known, _)| *known == id).map(|(_, at)| *at)
     }
 
     /// Strikes off who was silent for too long.
@@ -118,7 +127,9 @@ impl Heart {
             let mut beats = true;
             loop {
                 let begun = Instant::now();
-                let sent = self.connection.append_anywhere(&self.stream, vec![self.beat()], limit);
+                let beat = self.beat();
+                self.roll.sent(beat.id);
+                let sent = self.connection.append_anywhere(&self.stream, vec![beat], limit);
                 let sent = sent.await;
                 if sent.is_ok() {
                     acknowledged.send_replace(Some(Instant::now()));

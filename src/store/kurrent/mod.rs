@@ -16,6 +16,7 @@ mod connection;
 mod copy;
 mod feed;
 mod identity;
+mod key_log;
 mod members;
 mod options;
 mod wire;
@@ -30,25 +31,25 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 use uuid::Uuid;
 
 use self::{
     arrivals::Arrivals,
     connection::{Connection, Failure, Outgoing, Place},
     copy::Mirror,
+    key_log::KurrentKeyLog,
     members::{Heart, Roll},
 };
 pub use self::{
     copy::{KeyFollower, KeyRecord, Status},
-    members::Members,
     options::{DEFAULT_PREFIX, KurrentOptions, OptionsError},
 };
 use super::{
     AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError,
     StreamId, recent::Recent, sqlite::OpenError, sqlite::SqliteStore, validate,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, replica::Members, vault::key_log::KeyLog};
 
 /// Most bytes of an append on its way to the server: below its limit of 1 MiB.
 const SENT_SIZE_BYTES_MAX: usize = 1_024 * 1_024 - 8_192;
@@ -132,6 +133,7 @@ pub struct KurrentStore {
     id: Uuid,
     options: KurrentOptions,
     connection: Arc<Connection>,
+    runtime: Handle,
     copy: Arc<SqliteStore>,
     clock: Arc<dyn Clock>,
     /// Where the copy's last event stands on the server.
@@ -167,6 +169,7 @@ impl KurrentStore {
         Ok(Arc::new(Self {
             id: copy.id(),
             connection,
+            runtime: Handle::current(),
             arrivals: Arc::new(Arrivals::new(copy.clone())),
             roll: Arc::new(Roll::new(options.silence)),
             copy,
@@ -244,6 +247,16 @@ impl KurrentStore {
                 _ = head.changed() => {}
             }
         }
+    }
+
+    /// The vault's log of keys, on the same connection. It needs nothing to be followed.
+    pub fn key_log(&self) -> Arc<dyn KeyLog> {
+        Arc::new(KurrentKeyLog {
+            connection: self.connection.clone(),
+            runtime: self.runtime.clone(),
+            prefix: self.options.name_on_server(""),
+            limit: self.options.append_timeout,
+        })
     }
 
     /// The copy: what reads from the log's beginning to its end should read it directly.

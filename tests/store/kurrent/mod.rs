@@ -1,9 +1,14 @@
 //! What only the store on a cluster must do, against a double of the cluster's servers that lets things go wrong on purpose.
 
+mod faults;
+mod keys;
+mod options;
+mod replicas;
+
 use std::{
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::support::{ids, small};
@@ -26,6 +31,8 @@ impl KeyFollower for Keys {
         self.0.lock().unwrap().extend_from_slice(records);
         Ok(())
     }
+
+    fn confirm(&self, _as_of: Instant) {}
 }
 
 pub fn double() -> Double {
