@@ -23,7 +23,10 @@ pub const AUDIENCE: &str = "parvandeh";
 /// An attempt that is not answered by then is made again elsewhere.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
 /// The codes of failures after which the same request may be sent again.
-const TRY_AGAIN: [&str; 4] = ["CONFLICT", "TIMEOUT", "RATE_LIMITED", "INTERNAL_SERVER_ERROR"];
+const TRY_AGAIN: [&str; 5] =
+    ["CONFLICT", "TIMEOUT", "RATE_LIMITED", "REPLICA_BEHIND", "INTERNAL_SERVER_ERROR"];
+/// Where an answer tells how much it shows, and a request how much its answer must show.
+const POSITION: &str = "parvandeh-position";
 
 /// Signs tokens that live through every step of a clock.
 pub struct Signer {
@@ -76,6 +79,8 @@ pub struct Api {
     http: reqwest::Client,
     /// How far the servers' clocks are ahead of ours, in milliseconds.
     ahead_ms: AtomicI64,
+    /// The position of the log that was seen, on any of the processes.
+    seen: AtomicU64,
     /// Attempts that were not answered with an outcome.
     pub failed_attempts: AtomicU64,
 }
@@ -90,6 +95,7 @@ impl Api {
             reader_token: signer.token("reader", Role::Auditor),
             http: reqwest::Client::builder().timeout(ATTEMPT_TIMEOUT).build().unwrap(),
             ahead_ms: AtomicI64::new(0),
+            seen: AtomicU64::new(0),
             failed_attempts: AtomicU64::new(0),
         }
     }
@@ -159,8 +165,13 @@ impl Api {
             .post(format!("{base}/graphql"))
             .bearer_auth(&self.token)
             .header("content-type", "application/json")
+            .header(POSITION, self.seen.load(Ordering::Relaxed))
             .body(body);
-        let text = request.send().await?.text().await?;
+        let response = request.send().await?;
+        let position = response.headers().get(POSITION).and_then(|value| value.to_str().ok());
+        let position = position.and_then(|text| text.parse().ok());
+        let text = response.text().await?;
+        self.seen.fetch_max(position.unwrap_or(0), Ordering::Relaxed);
         // A server that is going down may answer with something else.
         Ok(serde_json::from_str(&text).unwrap_or_else(
             |_| json!({ "errors": [{ "message": text, "extensions": { "code": "TIMEOUT" } }] }),

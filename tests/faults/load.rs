@@ -38,6 +38,8 @@ pub struct Ledger {
     pub refused: HashMap<String, usize>,
     /// Cases that were promised something by a date and never touched in a way that would keep it.
     pub promised: Vec<Uuid>,
+    /// Customers: their global ids and names.
+    pub customers: Vec<(String, String)>,
 }
 
 #[derive(Default)]
@@ -227,13 +229,15 @@ impl Worker {
     }
 
     async fn register(&mut self) {
-        let input = json!({ "kind": "INDIVIDUAL", "language": "PERSIAN",
-            "name": format!("مشترک {}", self.random.below(1_000_000)) });
+        let name = format!("مشترک {}", self.random.below(1_000_000));
+        let input = json!({ "kind": "INDIVIDUAL", "language": "PERSIAN", "name": name });
         let answered =
             self.api.command(&mut self.random, "registerCustomer", "customer { id }", input).await;
         if let Some(payload) = self.note(answered, "CustomerRegistered", None) {
             let id = payload["customer"]["id"].as_str().unwrap().to_owned();
-            self.state.lock().unwrap().customers.push(id);
+            let mut state = self.state.lock().unwrap();
+            state.ledger.customers.push((id.clone(), name));
+            state.customers.push(id);
         }
     }
 

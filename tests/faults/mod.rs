@@ -6,6 +6,7 @@
 
 mod client;
 mod clock;
+mod cluster;
 mod disk;
 mod embedded;
 mod load;

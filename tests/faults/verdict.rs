@@ -192,6 +192,12 @@ fn hash(data: &Path, arguments: &[&str]) -> String {
     answer["sha256"].as_str().unwrap().to_owned()
 }
 
+/// Runs the program, which must succeed.
+pub fn run(arguments: &[&str]) {
+    let output = Command::new(PROGRAM).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn program(data: &Path, arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).arg("--data-directory").arg(data).output().unwrap()
 }
