@@ -109,7 +109,7 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
     let customer = done["customer"]["id"].clone();
     settle(&two).await;
     let query = "query($id: ID!) { customer(id: $id) { name } }";
-    let shown = two.caller(Role::Supervisor).ask(query, json!({ "id": customer })).await;
+    let shown = two.caller(Role::Auditor).ask(query, json!({ "id": customer })).await;
     assert_eq!(shown["customer"]["name"], "آزمون");
     assert!(log_of(&two).await.iter().any(|event| event.envelope.is_some()));
 
@@ -118,7 +118,7 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
 
     // The other follows: first its keys go, then what is kept in its copy.
     settle(&two).await;
-    let shown = two.caller(Role::Supervisor).send(query, json!({ "id": customer })).await;
+    let shown = two.caller(Role::Auditor).send(query, json!({ "id": customer })).await;
     assert_ne!(shown["data"]["customer"]["name"], "آزمون", "{shown}");
     while log_of(&two).await.iter().any(|event| event.envelope.is_some()) {
         tokio::task::yield_now().await;
@@ -129,7 +129,7 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
     // A replica that begins anew gets neither back.
     let elsewhere = tempfile::tempdir().unwrap();
     let three = cluster.replica(elsewhere.path()).await;
-    let shown = three.caller(Role::Supervisor).send(query, json!({ "id": customer })).await;
+    let shown = three.caller(Role::Auditor).send(query, json!({ "id": customer })).await;
     assert_ne!(shown["data"]["customer"]["name"], "آزمون", "{shown}");
     three.stop().await;
 }
