@@ -12,7 +12,7 @@ use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Auth
 use super::drain::{self, Phase};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, metrics, proof, subject_export, trace, transport};
+use super::{exports, health, listener, metrics, proof, subject_export, trace, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -85,6 +85,9 @@ pub fn server(
     let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
     let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
+    let listen_error = |source| ServerError::Listen { address: config.listen, source };
+    let listener =
+        listener::listen(config.listen, transport.limits().silence_max).map_err(listen_error)?;
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());
@@ -101,8 +104,8 @@ pub fn server(
                 health::configure(service, readiness, registry);
             })
     })
-    .bind(config.listen)
-    .map_err(|source| ServerError::Listen { address: config.listen, source })?
+    .listen(listener)
+    .map_err(listen_error)?
     .shutdown_timeout(drain::ANSWERS_MAX.as_secs())
     .disable_signals();
     let address = server.addrs().first().copied().unwrap_or(config.listen);
