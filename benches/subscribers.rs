@@ -106,6 +106,7 @@ async fn measure(count: usize, rate: u64, seconds: u64) {
         alone.push(clients.round(&mut process, readers.len(), rate, seconds).await);
         let history = Open::Stall { token: process.token.clone() };
         let mut stalled = clients.connect(process.address, SLOW, &history).await;
+        process.settle().await;
         beside.push(clients.round(&mut process, readers.len(), rate, seconds).await);
         stalled.clear();
     }
@@ -116,7 +117,7 @@ async fn measure(count: usize, rate: u64, seconds: u64) {
     let memory = process.memory();
     let history = Open::Stall { token: process.token.clone() };
     let stalled = clients.connect(process.address, SLOW, &history).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    process.settle().await;
     println!(
         "a slow one that has 20,000 facts before it holds {:.1} kB of the server",
         (process.memory().proportional - memory.proportional) / 1e3 / SLOW as f64
@@ -127,8 +128,8 @@ async fn measure(count: usize, rate: u64, seconds: u64) {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     println!(
-        "all slow ones were cut off by the server after {:.0} s",
-        start.elapsed().as_secs_f64() + 5.0
+        "all slow ones were cut off by the server {:.0} s after they were full",
+        start.elapsed().as_secs_f64()
     );
     drop((readers, stalled, process));
 
@@ -198,6 +199,20 @@ impl Process {
             kibibytes * 1024.0
         };
         Memory { resident: value("Rss:"), proportional: value("Pss:") }
+    }
+
+    /// Waits until the server has nothing to do: until those who read nothing have been sent all that their sockets hold, which is some
+    /// thousands of facts each.
+    async fn settle(&self) {
+        let start = Instant::now();
+        loop {
+            let before = self.processor_s();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if self.processor_s() - before < 0.05 {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "the server comes to rest");
+        }
     }
 
     /// Sockets and files that the process has open.
