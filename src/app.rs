@@ -35,6 +35,7 @@ use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 use cluster::Cluster;
+pub use cluster::ReplicaWatch;
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -229,6 +230,11 @@ impl App {
             cluster.start_forgetting(eraser);
         }
         Ok(())
+    }
+
+    /// How this replica stands to its cluster; `None` where the log is its own.
+    pub fn replica(&self) -> Option<ReplicaWatch> {
+        self.cluster.as_ref().map(Cluster::watch)
     }
 
     /// What carries erasures out over this system.

@@ -12,7 +12,7 @@ use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Auth
 use super::drain::{self, Phase};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, metrics, proof, subject_export, trace, transport};
+use super::{exports, health, metrics, proof, replica_metrics, subject_export, trace, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -79,8 +79,12 @@ pub fn server(
         },
         phase.clone(),
     );
-    let registry =
-        Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
+    let mut registry =
+        metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone());
+    if let Some(replica) = app.replica() {
+        replica_metrics::register(&mut registry, replica, app.clock.clone());
+    }
+    let registry = Arc::new(registry);
     let readiness = readiness(app, phase.clone());
     let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
@@ -111,10 +115,14 @@ pub fn server(
 
 fn readiness(app: &App, phase: watch::Receiver<Phase>) -> health::Readiness {
     let (log, read_models, proof) = (app.log.clone(), app.read_models.clone(), app.proof.clone());
+    let (replica, clock) = (app.replica(), app.clock.clone());
     Arc::new(move || {
         let mut reasons = Vec::new();
         if *phase.borrow() >= Phase::Leaving {
             reasons.push("draining: the process was told to stop".to_owned());
+        }
+        if let Some(reason) = replica.as_ref().and_then(|replica| replica.unready(clock.now())) {
+            reasons.push(reason);
         }
         if let Some(reason) = log.stopped() {
             reasons.push(format!("the log takes no appends: {reason}"));
