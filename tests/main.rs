@@ -17,6 +17,7 @@ mod idempotency;
 mod import;
 mod keys_cli;
 mod merges;
+mod metrics;
 mod migration;
 mod plain_rows;
 mod projections;

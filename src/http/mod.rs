@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod origin;
 mod proof;
 mod purpose;
+pub mod rate_limit;
 mod reports;
 pub mod server;
 mod sse;
