@@ -296,6 +296,11 @@ impl App {
         }
     }
 
+    /// Where the keys of personal data are.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// The data directory.
     pub fn directory(&self) -> &Path {
         &self.directory

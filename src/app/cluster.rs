@@ -53,6 +53,11 @@ impl ReplicaWatch {
         }
     }
 
+    /// A receiver that changes when replicas come and go.
+    pub fn members_changes(&self) -> watch::Receiver<Members> {
+        self.members.clone()
+    }
+
     /// How many replicas are alive, this one included.
     pub fn member_count(&self) -> usize {
         self.members.borrow().alive.len()

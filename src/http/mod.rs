@@ -15,6 +15,7 @@ pub mod origin;
 mod position;
 mod proof;
 mod purpose;
+pub mod rate_limit;
 mod replica_metrics;
 mod reports;
 pub mod server;
