@@ -35,6 +35,7 @@ use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 use cluster::Cluster;
+pub use cluster::ReplicaWatch;
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -231,6 +232,11 @@ impl App {
         Ok(())
     }
 
+    /// How this replica stands to its cluster; `None` where the log is its own.
+    pub fn replica(&self) -> Option<ReplicaWatch> {
+        self.cluster.as_ref().map(Cluster::watch)
+    }
+
     /// What carries erasures out over this system.
     pub fn eraser(&self) -> Eraser {
         Eraser {
@@ -288,6 +294,11 @@ impl App {
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
         }
+    }
+
+    /// Where the keys of personal data are.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// The data directory.

@@ -14,6 +14,7 @@ pub mod command;
 pub mod config;
 mod csv;
 pub mod demo;
+pub mod disk;
 pub mod error;
 pub mod export;
 pub mod graphql;

@@ -20,6 +20,7 @@ mod import;
 mod key_log;
 mod keys_cli;
 mod merges;
+mod metrics;
 mod migration;
 mod plain_rows;
 mod projections;

@@ -302,7 +302,7 @@ fn dispatch(command: Command, mut config: Config, global: &Global) -> Result<Exi
         Command::Audit(command) => audit::audit(&config, &command),
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Export(arguments) => runtime()?.block_on(export::export(config, arguments)),
-        Command::Keys(command) => keys::keys(&config, &command),
+        Command::Keys(command) => runtime()?.block_on(keys::keys(&config, &command)),
         Command::Proof(command) => proof::proof(&config, &command),
         Command::Verify(arguments) => verify::verify(&config, &arguments),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),

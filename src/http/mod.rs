@@ -15,6 +15,8 @@ pub mod origin;
 mod position;
 mod proof;
 mod purpose;
+pub mod rate_limit;
+mod replica_metrics;
 mod reports;
 pub mod server;
 mod sse;
