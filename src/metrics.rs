@@ -16,6 +16,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+/// 1 while requests may be sent here, as `/health/ready` says it.
+pub static READY: LazyLock<Gauge> = LazyLock::new(Gauge::default);
+
 /// Entries of the log that no read model of this program understands.
 pub static EVENTS_SKIPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
@@ -64,6 +67,11 @@ pub static TRACE_EXPORT_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::def
 
 /// Registers everything that is counted here.
 pub fn register(registry: &mut Registry) {
+    registry.register(
+        "ready",
+        "1 while requests may be sent here; /health/ready says why not",
+        READY.clone(),
+    );
     registry.register(
         "events_skipped",
         "Entries of the log that this program does not understand",

@@ -89,6 +89,11 @@ fn everything_that_is_wrong_is_said_at_once_by_its_key_and_line() {
 datadir = "x"
 log_format = "xml"
 listen = "localhost"
+disk_free_mib_min = 1_000_000_000_000
+
+[limits]
+cost_burst = 1
+trusted_proxies = ["10.0.0.0/8", "proxy"]
 
 [graphql]
 allowed_origins = ["https://desk.example.org/", "https://good.example.org", "desk"]
@@ -117,9 +122,12 @@ leeway_seconds = -1
             "authentication.leeway_seconds",
             "data_directory",
             "datadir",
+            "disk_free_mib_min",
             "graphql.allowed_origins",
             "graphql.graphiql",
             "graphql.introspect",
+            "limits.cost_burst",
+            "limits.trusted_proxies",
             "listen",
             "log_format",
             "telemetry.otlp_endpoint",
@@ -131,10 +139,10 @@ leeway_seconds = -1
         "problem: datadir: is not known, expected one of `data_directory`,",
         "; parvandeh.toml, line 2\n",
         "problem: graphql.introspect: is not known",
-        "; parvandeh.toml, line 8\n",
+        "; parvandeh.toml, line 13\n",
         "problem: authentication.audience: is missing: give the `aud` that tokens must have\n",
         "problem: graphql.allowed_origins: `https://desk.example.org/` is no origin as browsers send it",
-        "The configuration cannot be used: 12 problems.\n",
+        "The configuration cannot be used: 15 problems.\n",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
     }

@@ -154,6 +154,8 @@ class Check:
             self.must(panel["datasource"]["uid"] == "${datasource}", f"{at}: names a data source of one Grafana")
             for target in panel.get("targets", []):
                 self.expression(at, target["expr"])
+        sources = {json.loads(source)["uid"] for source in re.findall(r'"datasource": (\{[^{}]*(?:\{[^{}]*\})?[^{}]*\})', json.dumps(dashboard))}
+        self.must(sources == {"${datasource}"}, f"dashboard: names data sources of one Grafana: {sorted(sources)}")
         variables = {variable["name"] for variable in dashboard["templating"]["list"]}
         self.must(variables == {"datasource", "job", "instance"}, f"dashboard: variables {sorted(variables)}")
         print(f"dashboard.json: {len(ids)} panels")

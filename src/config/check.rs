@@ -20,10 +20,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Authentication, Config, ConfigError};
 use crate::clock::SystemClock;
+use crate::disk::Disk;
 use crate::error::chain;
 use crate::http::authentication::{
     AuthenticationSetupError, Authenticator, KeysError, SigningAlgorithm,
 };
+use crate::http::server::BYTES_PER_MIB;
 use crate::proof::key::{self, KEY_VARIABLE, KeyError};
 use crate::store::kurrent::OptionsError;
 use crate::vault::{self, KeyStore};
@@ -139,6 +141,7 @@ pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
     examination.listen(config);
     examination.authentication(config);
     examination.graphql(config);
+    examination.limits(config);
     examination.log(config);
     examination.telemetry(config);
     examination.report
@@ -198,8 +201,20 @@ impl Examination {
     }
 
     fn data_directory(&mut self, config: &Config) {
-        self.used("data_directory", config.data_directory.display());
-        self.directory("data_directory", &config.data_directory);
+        let directory = &config.data_directory;
+        self.used("data_directory", directory.display());
+        self.directory("data_directory", directory);
+        let there = directory.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
+        if let Ok(disk) = Disk::of(there) {
+            let (free_mib, wanted_mib) =
+                (disk.free_bytes / BYTES_PER_MIB, config.disk_free_mib_min);
+            self.used("disk_free_mib_min", format!("{wanted_mib} ({free_mib} are free)"));
+            if free_mib < wanted_mib {
+                let message =
+                    format!("{free_mib} MiB are free, so a server will not be ready: make room");
+                self.problem("disk_free_mib_min", message);
+            }
+        }
     }
 
     /// Answers whether the log is a cluster's.
@@ -407,6 +422,28 @@ impl Examination {
                 );
                 self.problem("graphql.allowed_origins", message);
             }
+        }
+    }
+
+    fn limits(&mut self, config: &Config) {
+        let limits = &config.limits;
+        for (key, value) in [
+            ("limits.cost_per_second", limits.cost_per_second),
+            ("limits.failed_authentications_per_minute", limits.failed_authentications_per_minute),
+        ] {
+            let none = "no limit".to_owned();
+            self.used(key, if value == 0 { none } else { value.to_string() });
+        }
+        if limits.cost_per_second > 0 && limits.cost_burst < limits.cost_per_second {
+            let message = format!(
+                "{} is less than limits.cost_per_second allows in a second: give at least as much",
+                limits.cost_burst
+            );
+            self.problem("limits.cost_burst", message);
+        }
+        if limits.trusted_proxies.is_empty() && !config.listen.ip().is_loopback() {
+            let message = "nobody is believed about whom they ask for: behind a proxy all callers share its address, and its count of                            tokens that were not valid; name the proxy";
+            self.note("limits.trusted_proxies", message);
         }
     }
 

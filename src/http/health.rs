@@ -10,6 +10,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 
 use super::metrics::Metrics;
+use crate::metrics::READY;
 
 /// Names everything that speaks against sending requests here, for example "the read models are 1,200
 /// events behind". Called at every `/health/ready`, so it must be quick.
@@ -45,6 +46,7 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
 }
 
 async fn scrape(health: web::Data<Health>) -> HttpResponse {
+    READY.set(i64::from((health.readiness)().is_empty()));
     match health.metrics.text().await {
         Ok(text) => HttpResponse::Ok()
             .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
