@@ -11,9 +11,9 @@ use parvandeh_domain::sla::SlaEvent;
 
 use super::step::Value;
 use crate::access::Accesses;
-use crate::sealing::PersonalFields;
+use crate::sealing::{self, PersonalFields};
 use crate::store::LoggedEvent;
-use crate::vault::{Opened, Vault, VaultError};
+use crate::vault::{Vault, VaultError};
 
 /// Whether an export tells what is personal.
 #[derive(Clone)]
@@ -61,9 +61,7 @@ pub(super) fn told(
         let text = match (value.reveal(), &opened) {
             // A log of an earlier version, where nothing was sealed.
             (Some(text), _) => text.clone(),
-            (None, Some(opened)) => {
-                opened.get(name).and_then(|text| text.as_str()).unwrap_or_default().to_owned()
-            }
+            (None, Some(opened)) => opened.text(name).unwrap_or_default(),
             (None, None) => {
                 is_erased = true;
                 String::new()
@@ -97,16 +95,13 @@ fn opened(
     seal: &Seal,
 ) -> Result<Option<PersonalFields>, VaultError> {
     let Personal::Included { vault, accesses, .. } = personal else { return Ok(None) };
-    match vault.open_sealed(envelope, seal)? {
-        Opened::Known { subject, plaintext } => {
-            if let Some(accesses) = accesses {
-                accesses.note(subject);
-            }
-            // What was sealed was JSON; the cipher has made sure that it still is.
-            Ok(serde_json::from_slice(&plaintext).ok())
+    let opened = sealing::open_sealed(vault, envelope, seal)?;
+    Ok(opened.map(|(subject, fields)| {
+        if let Some(accesses) = accesses {
+            accesses.note(subject);
         }
-        Opened::Erased => Ok(None),
-    }
+        fields
+    }))
 }
 
 /// The personal fields of an event.
@@ -189,7 +184,7 @@ mod tests {
             let decode = |stream: &String| DomainEvent::decode(stream, &name, latest, &json).ok();
             let Some(event) = streams.iter().find_map(decode) else { continue };
             let sealed =
-                pii::part(&name, &json).unwrap().map_or_else(PersonalFields::new, |parted| {
+                pii::part(&name, &json).unwrap().map_or_else(serde_json::Map::new, |parted| {
                     serde_json::from_str(&parted.personal).unwrap()
                 });
             let told: BTreeSet<_> =
