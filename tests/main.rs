@@ -7,6 +7,7 @@ mod authorisation;
 mod bad_input;
 mod breach_feed;
 mod cases;
+mod customer_search;
 mod durability;
 mod erasure;
 mod event_fixtures;
