@@ -362,7 +362,12 @@ async fn a_log_cut_by_a_few_pages_before_what_the_wal_holds_is_refused() {
     assert!(size_bytes_moved > 1_000_000);
     fill(120).await;
     assert_eq!(size_bytes(), size_bytes_moved, "the last 12 MB are in the WAL alone");
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(size_bytes_moved - 8 * 8_192).unwrap();
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(size_bytes_moved - 8 * 8_192)
+        .unwrap();
     let (error, message) = refusal(directory.path());
     assert!(matches!(error, OpenError::Corrupt(_)), "{message}");
 }
