@@ -5,7 +5,7 @@ mod interleavings;
 mod rotation;
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,7 @@ use super::super::freshness::{Freshness, STALENESS_MAX};
 use super::super::key_log::{KeyEvent, KeyLog, KeyLogError, Published, PublishedKey, Republished};
 use super::super::key_provider::KeyringProvider;
 use super::super::memory_key_log::MemoryKeyLog;
-use super::super::{
-    Keyring, Migrated, SealError, Tombstone, Vault, VaultError, add_key_encryption_key,
-};
+use super::super::{Keyring, Migrated, SealError, Tombstone, Vault, VaultError};
 use super::{Place, TEXT, customer, opened, seal};
 
 fn at() -> Timestamp {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 
 use uuid::Uuid;
 
-use super::super::super::key_log::KeyEvent;
+use super::super::super::key_log::{KeyEvent, KeyLog};
 use super::super::super::{SealError, Tombstone, VaultError, backup};
 use super::super::{Place, TEXT, customer, opened, seal};
 use super::{Cluster, at, is_refused, learn};
