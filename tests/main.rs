@@ -17,6 +17,7 @@ mod import;
 mod key_log;
 mod keys_cli;
 mod merges;
+mod migrate_store;
 mod migration;
 mod plain_rows;
 mod projections;
