@@ -14,6 +14,7 @@ use parvandeh::app::App;
 use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::graphql::global_id;
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
+use parvandeh::http::drain::Phase;
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
 use parvandeh::store::sqlite::SqliteStore;
@@ -57,7 +58,8 @@ fn main() {
             introspection: false,
         };
         // A sender that is gone would end all streams; there are none.
-        let (server, address) = server(&app, config, watch::channel(false).1).expect("a server");
+        let (server, address) =
+            server(&app, config, watch::channel(Phase::Serving).1).expect("a server");
         tokio::spawn(server);
         (app, address)
     });

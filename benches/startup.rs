@@ -179,7 +179,7 @@ fn write_until_killed(data: &Path) {
         let app = App::open(data).await.expect("the data directory");
         app.start_read_models(|_| {}).await.expect("the read models");
         let before = app.store.head();
-        let (store, mut head) = (app.store.clone(), app.store.head_changes());
+        let (store, mut head) = (app.log.clone(), app.store.head_changes());
         tokio::spawn(async move {
             head.wait_for(|head| *head > before).await.expect("the store lives");
             println!("writing");

@@ -358,6 +358,13 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
+    /// Whether a moment is inside. No moment is inside no range but the one without bounds.
+    pub fn includes(self, moment: Option<Timestamp>) -> bool {
+        let after = |bound| moment.is_some_and(|moment| moment >= bound);
+        let before = |bound| moment.is_some_and(|moment| moment < bound);
+        self.gte.is_none_or(after) && self.lt.is_none_or(before)
+    }
+
     /// Adds the range to a query's conditions.
     pub fn restrict(self, conditions: &mut Conditions, column: &str) {
         for (bound, comparison) in [(self.gte, ">="), (self.lt, "<")] {

@@ -7,6 +7,8 @@
 //! A case's clocks are evaluated anew when something happened to it. A calendar's new version moves the clocks that are still open and
 //! those that stopped after it came into force; a policy's new version those cases that it reaches.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::CaseEvent;
@@ -397,19 +399,27 @@ pub fn ground(
 }
 
 /// For the monitor, which acts for the system and not for a principal: cases with a clock of which something is to be recorded that came
-/// before `now`, the longest overdue first, with the moment.
+/// before `now`, the longest overdue first. `wanted` sees a case and its earliest such moment, and says whether this monitor is to take it.
 pub fn due(
     db: &Connection,
     now: Timestamp,
     limit: usize,
+    wanted: impl Fn(Uuid, Timestamp) -> bool,
 ) -> rusqlite::Result<Vec<(Uuid, CaseClocks)>> {
-    let cases: Vec<Uuid> = db
-        .prepare_cached(
-            "SELECT DISTINCT case_id FROM (SELECT case_id FROM sla_clock \
-             WHERE next_at IS NOT NULL AND next_at < ? ORDER BY next_at LIMIT ?)",
-        )?
-        .query_map((column::microseconds(now), limit), |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let mut cases = Vec::new();
+    let mut seen = HashSet::new();
+    let mut statement = db.prepare_cached(
+        "SELECT case_id, next_at FROM sla_clock WHERE next_at IS NOT NULL AND next_at < ? ORDER BY next_at",
+    )?;
+    let mut rows = statement.query([column::microseconds(now)])?;
+    while cases.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let case_id = row.get(0)?;
+        if seen.insert(case_id) && wanted(case_id, column::time(row, 1)?) {
+            cases.push(case_id);
+        }
+    }
     cases
         .into_iter()
         .filter_map(|id| {

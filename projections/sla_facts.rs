@@ -218,6 +218,27 @@ pub struct FactFilter {
     pub due_at: TimeRange,
 }
 
+impl FactFilter {
+    /// Whether a fact is wanted: in memory the same that the lists ask of the table.
+    pub fn admits(&self, fact: &FactRow) -> bool {
+        let among = |wanted: &Option<Vec<String>>, value: Option<&str>| {
+            wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| Some(&**one) == value))
+        };
+        self.kind.as_ref().is_none_or(|kinds| kinds.contains(&fact.kind))
+            && among(&self.metric, Some(&fact.metric))
+            && among(&self.policy_id, Some(&fact.policy_id))
+            && among(&self.unit, fact.unit.as_deref())
+            && self.case_id.is_none_or(|id| id == fact.case_id)
+            && self.due_at.includes(fact.due_at)
+    }
+}
+
+const COLUMNS: &str = "f.event_id, f.case_id, f.kind, f.clock, f.metric, f.policy_id, f.policy_version, \
+     f.rule, f.threshold, f.reached_at, f.started_at, f.due_at, f.stopped_at, f.recorded_at, \
+     f.\"from\", f.\"to\", f.silent, f.merged, f.actions, f.cause, f.unit, f.category, f.priority, \
+     f.channel";
+const FROM: &str = "sla_fact f JOIN case_summary c ON c.id = f.case_id";
+
 fn list(scope: &CaseScope, filter: &FactFilter) -> List {
     let mut conditions = Conditions::default();
     scope.restrict(&mut conditions, "c");
@@ -240,11 +261,8 @@ fn list(scope: &CaseScope, filter: &FactFilter) -> List {
     }
     filter.due_at.restrict(&mut conditions, "f.due_at");
     List {
-        columns: "f.event_id, f.case_id, f.kind, f.clock, f.metric, f.policy_id, f.policy_version, \
-                  f.rule, f.threshold, f.reached_at, f.started_at, f.due_at, f.stopped_at, \
-                  f.recorded_at, f.\"from\", f.\"to\", f.silent, f.merged, f.actions, f.cause, \
-                  f.unit, f.category, f.priority, f.channel",
-        from: "sla_fact f JOIN case_summary c ON c.id = f.case_id",
+        columns: COLUMNS,
+        from: FROM,
         key: "f.position",
         tie: "f.position",
         descending: false,
@@ -269,6 +287,42 @@ pub fn fact_count(
     filter: &FactFilter,
 ) -> rusqlite::Result<u64> {
     list(scope, filter).count(db)
+}
+
+/// A fact with what tells in whose scope its case is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedFact {
+    /// The fact.
+    pub row: FactRow,
+    /// The unit that owns the case now.
+    pub unit: Option<String>,
+    /// The customer of the case.
+    pub customer_id: Option<Uuid>,
+}
+
+impl OwnedFact {
+    /// Whether the fact is for this subscriber.
+    pub fn is_for(&self, scope: &CaseScope, filter: &FactFilter) -> bool {
+        scope.includes(self.unit.as_deref(), self.customer_id) && filter.admits(&self.row)
+    }
+}
+
+/// The facts after a position, at most `limit`, in the order in which they were recorded: for the one reader of the process that hands
+/// them to its subscribers, to each only what [`OwnedFact::is_for`] them.
+pub fn facts_with_owner(
+    db: &Connection,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<OwnedFact>> {
+    let sql = format!(
+        "SELECT f.position, f.position, {COLUMNS}, c.unit, c.customer_id FROM {FROM} \
+         WHERE f.position > ? ORDER BY f.position LIMIT ?"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map((after, limit), |row| {
+        Ok(OwnedFact { row: read(row)?, unit: row.get(26)?, customer_id: row.get(27)? })
+    })?;
+    rows.collect()
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<FactRow> {
@@ -301,4 +355,100 @@ fn read(row: &Row<'_>) -> rusqlite::Result<FactRow> {
         priority: row.get(24)?,
         channel: row.get(25)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PAGE_SIZE_MAX;
+
+    fn fact(position: i64) -> FactRow {
+        let of = |choices: &[&str], step: i64| {
+            choices[(position / step) as usize % choices.len()].to_owned()
+        };
+        FactRow {
+            event_id: Uuid::from_u128(position as u128),
+            position,
+            case_id: Uuid::from_u128(position as u128 % 3),
+            kind: [SlaFactKind::Breached, SlaFactKind::Met, SlaFactKind::Warned]
+                [position as usize % 3],
+            clock: "resolution-1".to_owned(),
+            metric: of(&["resolution", "first_response"], 3),
+            policy_id: of(&["default", "gold"], 6),
+            policy_version: 1,
+            rule: "all".to_owned(),
+            threshold: None,
+            reached_at: None,
+            started_at: None,
+            due_at: (position % 4 > 0).then(|| Timestamp::from_second(position).unwrap()),
+            stopped_at: None,
+            recorded_at: Timestamp::from_second(position).unwrap(),
+            from: None,
+            to: None,
+            silent: false,
+            merged: false,
+            actions: Vec::new(),
+            cause: None,
+            unit: (position % 5 > 0).then(|| of(&["care", "finance"], 1)),
+            category: None,
+            priority: None,
+            channel: None,
+        }
+    }
+
+    #[test]
+    fn a_filter_and_a_scope_say_the_same_in_memory_and_in_the_table() {
+        let db = Connection::open_in_memory().unwrap();
+        let mut model = SlaFacts { rows: (1..=60).map(fact).collect() };
+        db.execute_batch(model.tables()).unwrap();
+        db.execute_batch("CREATE TABLE case_summary (id BLOB, unit TEXT, customer_id BLOB)")
+            .unwrap();
+        let customer = Uuid::from_u128(9);
+        for (id, unit, customer_id) in
+            [(0, None, None), (1, Some("care"), Some(customer)), (2, Some("finance"), None)]
+        {
+            db.execute(
+                "INSERT INTO case_summary VALUES (?, ?, ?)",
+                (Uuid::from_u128(id), unit, customer_id),
+            )
+            .unwrap();
+        }
+        model.flush(&db).unwrap();
+        let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
+        let moment = |second| Some(Timestamp::from_second(second).unwrap());
+        let none = FactFilter::default();
+        let filters = [
+            none.clone(),
+            FactFilter { kind: Some(vec![SlaFactKind::Breached]), ..none.clone() },
+            FactFilter { kind: Some(vec![SlaFactKind::Met, SlaFactKind::Warned]), ..none.clone() },
+            FactFilter { kind: Some(vec![]), ..none.clone() },
+            FactFilter { metric: texts(&["resolution"]), ..none.clone() },
+            FactFilter { policy_id: texts(&["gold"]), ..none.clone() },
+            FactFilter { unit: texts(&["care", "finance"]), ..none.clone() },
+            FactFilter { unit: texts(&["finance"]), ..none.clone() },
+            FactFilter { case_id: Some(Uuid::from_u128(2)), ..none.clone() },
+            FactFilter { due_at: TimeRange { gte: moment(9), lt: moment(30) }, ..none.clone() },
+            FactFilter { due_at: TimeRange { gte: None, lt: moment(30) }, ..none.clone() },
+        ];
+        let scopes = [
+            CaseScope::All,
+            CaseScope::Units(vec!["care".to_owned()]),
+            CaseScope::Customer(customer),
+            CaseScope::Nothing,
+        ];
+        let all = facts_with_owner(&db, 0, 1_000).unwrap();
+        assert_eq!(all.len(), 60);
+        for filter in &filters {
+            for scope in &scopes {
+                let page = facts(&db, scope, filter, PageRequest::first(PAGE_SIZE_MAX)).unwrap();
+                let found: Vec<_> = page.rows.into_iter().map(|(_, row)| row).collect();
+                let told: Vec<_> = all
+                    .iter()
+                    .filter(|fact| fact.is_for(scope, filter))
+                    .map(|fact| fact.row.clone())
+                    .collect();
+                assert_eq!(told, found, "{scope:?} {filter:?}");
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The composition root: a data directory becomes a running system.
 
+mod cluster;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,15 +21,20 @@ use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
+use crate::config::{Config, ConfigError};
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
+use crate::replica::Members;
+use crate::store::kurrent::ConnectError;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
+use crate::subscription::fact_ring::FactRing;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
+use cluster::Cluster;
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +57,18 @@ pub enum StartError {
     /// The keys of personal data could not be had.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What is configured cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The cluster could not be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The system gives no thread.
+    #[error("following the cluster's log")]
+    Follow(#[from] std::io::Error),
+    /// The cluster's log was followed no more before it was caught up with.
+    #[error("the cluster's log is followed no more; the program's own log says why")]
+    Ended,
     /// The read models could not be built.
     #[error("building the read models")]
     Project(#[from] ProjectorError),
@@ -61,10 +80,24 @@ pub enum StartError {
     FirstPolicy(#[from] CommandError<PolicyRefusal>),
 }
 
+/// What a system is put together from.
+struct Parts<'a> {
+    directory: &'a Path,
+    keyring: Keyring,
+    log: Arc<SqliteStore>,
+    store: Arc<dyn EventStore>,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    members: watch::Receiver<Members>,
+    cluster: Option<Cluster>,
+}
+
 /// A running system over one data directory.
 pub struct App {
-    /// The log.
-    pub store: Arc<SqliteStore>,
+    /// Where events are appended, and read as they stand now.
+    pub store: Arc<dyn EventStore>,
+    /// The log's file on this machine.
+    pub log: Arc<SqliteStore>,
     /// Seals and opens personal data.
     pub vault: Arc<Vault>,
     /// Records who read whose personal data.
@@ -75,6 +108,10 @@ pub struct App {
     merges: Merges,
     /// Answers queries.
     pub read_models: Arc<ReadModels>,
+    /// The replicas that serve this log.
+    members: watch::Receiver<Members>,
+    /// What follows the cluster's log, where there is one.
+    cluster: Option<Cluster>,
     /// Tells the time, never backwards.
     pub clock: Arc<dyn Clock>,
     /// Proves what is in the log.
@@ -105,33 +142,66 @@ impl App {
         clock: impl Clock,
     ) -> Result<Self, StartError> {
         let path = directory.to_owned();
-        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+        let log = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
             .await
             .expect("opening does not panic")?;
-        let store = Arc::new(store);
-        if store.head().is_some() && !KeyStore::exists(directory) {
+        let log = Arc::new(log);
+        if log.head().is_some() && !KeyStore::exists(directory) {
             return Err(StartError::KeysMissing { directory: directory.to_owned() });
         }
         let vault = open_vault(directory, keyring.clone()).await?;
-        let port: Arc<dyn EventStore> = store.clone();
-        let floor = latest_recorded_at(&port).await?;
-        let clock: Arc<dyn Clock> = Arc::new(MonotoneClock::new(clock, floor));
-        let commands = Arc::new(CommandHandler::new(port.clone(), vault.clone(), clock.clone()));
+        let store: Arc<dyn EventStore> = log.clone();
+        let floor = latest_recorded_at(&store).await?;
+        Self::assemble(Parts {
+            directory,
+            keyring,
+            log,
+            store,
+            vault,
+            clock: Arc::new(MonotoneClock::new(clock, floor)),
+            members: watch::channel(Members::alone()).1,
+            cluster: None,
+        })
+        .await
+    }
+
+    /// Opens what is configured. `progress` is told each position that a replica's copy reaches.
+    pub async fn open_configured(
+        config: &Config,
+        progress: impl FnMut(u64),
+    ) -> Result<Self, StartError> {
+        let (directory, keyring) = (&config.data_directory, config.keyring());
+        match config.cluster()? {
+            None => Self::open_with(directory, keyring, SystemClock).await,
+            Some(options) => {
+                Self::open_replica(directory, keyring, options, SystemClock, progress).await
+            }
+        }
+    }
+
+    /// Puts the parts together.
+    async fn assemble(parts: Parts<'_>) -> Result<Self, StartError> {
+        let Parts { directory, keyring, log, store, vault, clock, members, cluster } = parts;
+        let commands = Arc::new(CommandHandler::new(store.clone(), vault.clone(), clock.clone()));
+        // Replicas that begin at once all publish the same command.
         if store.head().is_none() {
             publish_first_policy(&commands).await?;
         }
-        let access_log = AccessLog::new(port.clone(), clock.clone());
+        let access_log = AccessLog::new(store.clone(), clock.clone());
         Ok(Self {
             read_models: ReadModels::new(
                 directory,
-                Source { store: port, vault: Some(vault.clone()) },
+                Source { store: store.clone(), vault: Some(vault.clone()) },
             ),
             access_log: Arc::new(access_log),
             merges: Merges::new(commands.clone()),
-            proof: Arc::new(Proof::new(store.clone(), directory)),
+            proof: Arc::new(Proof::new(log.clone(), directory)),
             store,
+            log,
             vault,
             commands,
+            members,
+            cluster,
             clock,
             directory: directory.to_owned(),
             keyring,
@@ -152,6 +222,11 @@ impl App {
         let resumed = self.eraser().resume().await?;
         if resumed > 0 {
             tracing::info!(resumed, "erasures that were under way are done");
+        }
+        // What another replica erases is taken out of the copy, which is not appended to.
+        let eraser = Eraser { store: self.log.clone(), ..self.eraser() };
+        if let Some(cluster) = &self.cluster {
+            cluster.start_forgetting(eraser);
         }
         Ok(())
     }
@@ -174,6 +249,7 @@ impl App {
             read_models: self.read_models.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
+            members: self.members.clone(),
             started_at: self.clock.now(),
         };
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
@@ -196,6 +272,7 @@ impl App {
             eraser: self.eraser(),
             idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),
+            fact_ring: FactRing::new(&self.read_models),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
@@ -234,12 +311,15 @@ impl App {
         {
             tracing::error!("the thread of the proof ended badly");
         }
-        let Self { store, commands, merges, read_models, access_log, proof, .. } = self;
-        drop((commands, merges, read_models, access_log, proof));
-        match Arc::into_inner(store) {
-            // Closing waits for the store's threads.
-            Some(store) => {
-                if let Err(error) = tokio::task::spawn_blocking(move || drop(store)).await {
+        if let Some(cluster) = self.cluster.take() {
+            cluster.stop().await;
+        }
+        let Self { store, log, commands, merges, read_models, access_log, proof, .. } = self;
+        drop((store, commands, merges, read_models, access_log, proof));
+        match Arc::into_inner(log) {
+            // Closing waits for the log's threads.
+            Some(log) => {
+                if let Err(error) = tokio::task::spawn_blocking(move || drop(log)).await {
                     tracing::error!(%error, "the log was not closed in order");
                 }
             }

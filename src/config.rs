@@ -3,12 +3,17 @@
 //! Flags and environment variables are read by the command line; here is the file, with every default. Unknown keys are refused, because
 //! a misspelt key that is silently ignored is worse than a start that fails.
 
+pub mod check;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
+use crate::http::drain::NOTICE;
+use crate::store::kurrent::{KurrentOptions, OptionsError};
+use crate::telemetry::{LogFormat, TelemetryConfig};
 use crate::vault::Keyring;
 
 /// Everything that can be configured.
@@ -19,6 +24,11 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// Where the keys of personal data and the record of erasures live; `keyring` in the data directory where absent.
     pub keyring: Option<PathBuf>,
+    /// Which engine keeps the log: `sqlite`, in the data directory; or the address of a KurrentDB cluster, such as
+    /// `kurrentdb://one:2113,two:2113,three:2113?tls=true`, of which the data directory then holds a copy.
+    pub store: StoreAddress,
+    /// How the cluster is used, where `store` names one.
+    pub kurrentdb: KurrentDb,
     /// The address to listen on.
     pub listen: SocketAddr,
     /// Who may call; required outside the demo.
@@ -27,6 +37,10 @@ pub struct Config {
     pub graphql: GraphQl,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Where traces go.
+    pub telemetry: TelemetryConfig,
+    /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
+    pub drain_notice_seconds: u16,
 }
 
 impl Default for Config {
@@ -34,23 +48,65 @@ impl Default for Config {
         Self {
             data_directory: PathBuf::from("data"),
             keyring: None,
+            store: StoreAddress::default(),
+            kurrentdb: KurrentDb::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             authentication: None,
             graphql: GraphQl::default(),
             log_format: LogFormat::Text,
+            telemetry: TelemetryConfig::default(),
+            drain_notice_seconds: NOTICE.as_secs() as u16,
         }
     }
 }
 
-/// How callers are authenticated. Exactly one of `pem_file` and `jwks_url` names the keys.
+/// Which engine keeps the log. May hold a password, so it is never printed.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct StoreAddress(Option<String>);
+
+impl From<String> for StoreAddress {
+    fn from(address: String) -> Self {
+        Self(Some(address))
+    }
+}
+
+impl std::fmt::Debug for StoreAddress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = self.0.as_deref().map_or("sqlite", |address| {
+            address.split_once("://").map_or(address, |(scheme, _)| scheme)
+        });
+        write!(formatter, "StoreAddress({scheme})")
+    }
+}
+
+/// How a KurrentDB cluster is used.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KurrentDb {
+    /// What the names of the log's streams begin with, before a full stop; `parvandeh` where absent.
+    pub prefix: Option<String>,
+    /// A file with the user's name.
+    pub user_file: Option<PathBuf>,
+    /// A file with the user's password.
+    pub password_file: Option<PathBuf>,
+    /// Certificates (PEM) of who vouches for the servers; the system's where absent.
+    pub tls_ca_file: Option<PathBuf>,
+}
+
+/// How callers are authenticated. Exactly one of `pem_file` and `jwks_url` names the keys. What has no default is looked for when it is used,
+/// so that all that is missing can be told at once.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authentication {
     /// The `iss` that tokens must have.
+    #[serde(default)]
     pub issuer: String,
     /// The `aud` that tokens must have.
+    #[serde(default)]
     pub audience: String,
     /// The signing algorithms that are accepted: RS256, ES256, EdDSA.
+    #[serde(default)]
     pub algorithms: Vec<SigningAlgorithm>,
     /// A public key in a PEM file.
     pub pem_file: Option<PathBuf>,
@@ -75,16 +131,6 @@ pub struct GraphQl {
     pub graphiql: bool,
     /// Whether any role may ask for the schema; else only admins.
     pub introspection: bool,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Why a configuration cannot be used.
@@ -112,6 +158,22 @@ pub enum ConfigError {
          into the configuration file, or start with --demo to look around"
     )]
     NoAuthentication,
+    /// The store is none that there is.
+    #[error(
+        "`store` must be `sqlite` or the address of a cluster, `kurrentdb://host:2113,host:2113?tls=true`"
+    )]
+    Store,
+    /// The cluster cannot be used like this.
+    #[error(transparent)]
+    Cluster(#[from] OptionsError),
+    /// A cluster is configured and not used.
+    #[error(
+        "[kurrentdb] is there, and `store` names no cluster: name one, or leave [kurrentdb] out"
+    )]
+    UnusedCluster,
+    /// Something that has no default is not there.
+    #[error("[authentication] has no {0}")]
+    Missing(&'static str),
     /// Two sources of keys, or none.
     #[error("[authentication] needs exactly one of pem_file and jwks_url")]
     Keys,
@@ -132,6 +194,28 @@ impl Config {
         })
     }
 
+    /// The cluster that keeps the log; `None` where the log is in the data directory.
+    pub fn cluster(&self) -> Result<Option<KurrentOptions>, ConfigError> {
+        let table = &self.kurrentdb;
+        let address = match self.store.0.as_deref() {
+            None | Some("sqlite") => {
+                let files = [&table.user_file, &table.password_file, &table.tls_ca_file];
+                let unused = table.prefix.is_some() || files.iter().any(|file| file.is_some());
+                return if unused { Err(ConfigError::UnusedCluster) } else { Ok(None) };
+            }
+            Some(address) if KurrentOptions::is_address(address) => address,
+            Some(_) => return Err(ConfigError::Store),
+        };
+        let mut options = KurrentOptions::parse(address)?;
+        if let Some(prefix) = &table.prefix {
+            options.prefix = prefix.clone();
+        }
+        options.user_file = table.user_file.clone();
+        options.password_file = table.password_file.clone();
+        options.tls_ca_file = table.tls_ca_file.clone().or(options.tls_ca_file);
+        Ok(Some(options))
+    }
+
     /// The directory of the keyring.
     pub fn keyring_directory(&self) -> PathBuf {
         self.keyring.clone().unwrap_or_else(|| self.data_directory.join("keyring"))
@@ -145,6 +229,15 @@ impl Config {
     /// How callers are authenticated.
     pub fn authentication(&self) -> Result<AuthenticationConfig, ConfigError> {
         let authentication = self.authentication.as_ref().ok_or(ConfigError::NoAuthentication)?;
+        for (name, absent) in [
+            ("issuer", authentication.issuer.is_empty()),
+            ("audience", authentication.audience.is_empty()),
+            ("algorithms", authentication.algorithms.is_empty()),
+        ] {
+            if absent {
+                return Err(ConfigError::Missing(name));
+            }
+        }
         let keys = match (&authentication.pem_file, &authentication.jwks_url) {
             (Some(path), None) => {
                 let [algorithm] = authentication.algorithms[..] else {

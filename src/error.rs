@@ -27,6 +27,8 @@ pub enum ErrorCode {
     Conflict,
     /// Too many requests or connections.
     RateLimited,
+    /// This replica has not come as far as the caller was elsewhere.
+    ReplicaBehind,
     /// The server is simulating service levels for somebody already.
     SimulationRunning,
     /// The body is larger than allowed.
@@ -47,7 +49,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in order of declaration.
-    pub const ALL: [ErrorCode; 16] = [
+    pub const ALL: [ErrorCode; 17] = [
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
         ErrorCode::BadUserInput,
@@ -56,6 +58,7 @@ impl ErrorCode {
         ErrorCode::ReportTooLarge,
         ErrorCode::Conflict,
         ErrorCode::RateLimited,
+        ErrorCode::ReplicaBehind,
         ErrorCode::SimulationRunning,
         ErrorCode::PayloadTooLarge,
         ErrorCode::UnsupportedMediaType,
@@ -77,6 +80,7 @@ impl ErrorCode {
             ErrorCode::ReportTooLarge => "REPORT_TOO_LARGE",
             ErrorCode::Conflict => "CONFLICT",
             ErrorCode::RateLimited => "RATE_LIMITED",
+            ErrorCode::ReplicaBehind => "REPLICA_BEHIND",
             ErrorCode::SimulationRunning => "SIMULATION_RUNNING",
             ErrorCode::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             ErrorCode::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
@@ -155,20 +159,6 @@ impl TraceId {
     /// A new id that nothing else has.
     pub fn random() -> Self {
         Self(uuid::Uuid::new_v4().simple().to_string())
-    }
-
-    /// The trace id of a W3C `traceparent` header, so that a caller's trace continues here. `None` when
-    /// the header is not of that form.
-    pub fn from_traceparent(header: &str) -> Option<Self> {
-        let mut parts = header.split('-');
-        let (version, id) = (parts.next()?, parts.next()?);
-        let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-        let proper = version.len() == 2
-            && id.len() == 32
-            && id.chars().all(hexadecimal)
-            && id.chars().any(|c| c != '0')
-            && parts.count() >= 2;
-        proper.then(|| Self(id.to_owned()))
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
-use parvandeh::store::{EventStore, LoggedEvent, Position, READ_EVENTS_MAX};
+use parvandeh::store::{LoggedEvent, Position, READ_EVENTS_MAX};
 use parvandeh::vault::Keyring;
 use parvandeh_domain::calendar::{CalendarPublished, CalendarVersions, WorkingTime};
 use parvandeh_domain::decider::Metadata;
@@ -400,7 +400,8 @@ pub async fn nothing_is_due(system: &System) {
         // What the monitor has recorded a moment ago is not yet in the read models.
         system.app.read_models.wait_for(system.app.store.head().unwrap()).await.unwrap();
         let now = system.app.clock.now();
-        let due = system.app.read_models.query(move |db| sla_clocks::due(db, now, 1)).await;
+        let due =
+            system.app.read_models.query(move |db| sla_clocks::due(db, now, 1, |_, _| true)).await;
         if due.unwrap().is_empty() {
             return;
         }

@@ -16,7 +16,6 @@ pub mod world;
 use std::fmt;
 use std::time::Duration;
 
-use parvandeh::store::EventStore as _;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::principal::Role;
-use parvandeh::store::{EventStore, Position, READ_EVENTS_MAX};
+use parvandeh::store::{Position, READ_EVENTS_MAX};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;

@@ -239,7 +239,7 @@ async fn an_erased_customer_leaves_no_byte_of_what_they_said_and_every_figure() 
     let told = tell(&service).await;
     let system = &service.system;
     let directory = system.app.directory().to_owned();
-    let store = system.app.store.clone();
+    let store = system.app.log.clone();
 
     // Every personal field that there is was filled.
     let log = log_of(&store).await;
@@ -366,7 +366,7 @@ async fn an_erased_customer_leaves_no_byte_of_what_they_said_and_every_figure() 
     assert!(!holds_canary(asked.as_bytes()), "{asked}");
     assert!(asked.contains(r#""keyCount""#), "the log tells it again: {asked}");
     assert_eq!(files_with(backup.path(), &holds_canary), [""; 0]);
-    let envelopes = log_of(&restored.app.store).await;
+    let envelopes = log_of(&restored.app.log).await;
     assert!(envelopes.iter().all(|logged| logged.envelope.is_none()));
     restored.stop().await;
 }
@@ -496,7 +496,7 @@ async fn an_erasure_that_a_crash_interrupts_is_finished_at_the_next_start() {
 
         let app = App::open(directory.path()).await.unwrap();
         app.start_read_models(|_| {}).await.unwrap();
-        let log = log_of(&app.store).await;
+        let log = log_of(&app.log).await;
         assert!(log.iter().all(|logged| logged.envelope.is_none()));
         let told = log.iter().filter(|logged| &*logged.type_name == "CustomerErased").count();
         assert_eq!(told, 1, "keys destroyed before the crash: {keys_destroyed}");
@@ -631,7 +631,7 @@ async fn erasing_while_others_append_rebuild_and_export_leaves_nothing_readable_
         assert!(exporting.await.unwrap() > 0, "there were exports meanwhile");
     }
 
-    let log = log_of(&app.store).await;
+    let log = log_of(&app.log).await;
     let streams: BTreeSet<String> = log.iter().map(|logged| logged.stream.to_string()).collect();
     assert!(!opened.is_empty());
     for case in &opened {

@@ -15,13 +15,24 @@ use uuid::Uuid;
 
 macro_rules! contract {
     ($($scenario:ident)*) => {
-        /// Every scenario with its name. Calls block, so they are not to be made on a thread of an async runtime.
-        pub const SCENARIOS: &[(&str, fn(&dyn KeyLog))] = &[$((stringify!($scenario), $scenario)),*];
-
         mod memory {
             $(#[test]
             fn $scenario() {
                 super::$scenario(&super::MemoryKeyLog::default());
+            })*
+        }
+
+        mod kurrent {
+            use crate::store::kurrent::{Replica, double};
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                let double = double();
+                let replica = Replica::of(&double).await;
+                let key_log = replica.store.key_log();
+                // The calls block, and are not to be made on a thread of an async runtime.
+                tokio::task::spawn_blocking(move || super::$scenario(&*key_log)).await.unwrap();
+                replica.store.stop().await;
             })*
         }
     };

@@ -99,7 +99,7 @@ async fn a_log_of_the_earlier_release_is_refused_until_it_is_migrated_and_then_s
     let home = tempfile::tempdir().unwrap();
     let (new, old) = (home.path().join("new"), home.path().join("old"));
     let app = fill(&new).await;
-    let log = log_of(&app.store).await;
+    let log = log_of(&app.log).await;
     write_unsealed(&old, app.store.id(), &app.vault, &log);
     let said = |path: &Path| {
         path.exists() && String::from_utf8_lossy(&fs::read(path).unwrap()).contains(SAID)
@@ -129,8 +129,8 @@ async fn a_log_of_the_earlier_release_is_refused_until_it_is_migrated_and_then_s
     }
     let migrated = App::open(&old).await.unwrap();
     assert_eq!(migrated.store.id(), app.store.id());
-    migrated.store.check().unwrap();
-    let again = log_of(&migrated.store).await;
+    migrated.log.check().unwrap();
+    let again = log_of(&migrated.log).await;
     assert_eq!(again.len(), log.len());
     for (before, after) in log.iter().zip(&again) {
         assert_eq!((before.position, before.revision), (after.position, after.revision));
@@ -159,7 +159,7 @@ async fn a_log_with_an_event_that_is_not_understood_is_left_as_it_is() {
     let home = tempfile::tempdir().unwrap();
     let (new, old) = (home.path().join("new"), home.path().join("old"));
     let app = fill(&new).await;
-    let mut log = log_of(&app.store).await;
+    let mut log = log_of(&app.log).await;
     log[3].type_name = "CaseForetold".into();
     write_unsealed(&old, app.store.id(), &app.vault, &log);
     let vault = Vault::open(&old, Keyring::at(old.join("keyring"))).unwrap();

@@ -11,7 +11,6 @@ use parvandeh::principal::Role;
 use parvandeh::proof::checkpoint::SignedCheckpoint;
 use parvandeh::proof::merkle::{Hash, leaf_hash, verify_consistency, verify_inclusion};
 use parvandeh::proof::verify::{Trust, directory, remote};
-use parvandeh::store::EventStore;
 use serde_json::{Value, json};
 
 use crate::harness::work::{case_command, metadata, numbered_case, on_case, open_case};

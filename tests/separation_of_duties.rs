@@ -10,7 +10,6 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition};
 use parvandeh::graphql::sdl;
 use parvandeh::principal::Role;
-use parvandeh::store::EventStore as _;
 use serde_json::{Value, json};
 
 use crate::authorisation::documents::{codes, mutations, open, register, uuid_of};

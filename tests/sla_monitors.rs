@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::{Clock, ManualClock, MonotoneClock, SystemClock};
 use parvandeh::command::handler::CommandHandler;
-use parvandeh::command::sla_monitor::SlaMonitor;
+use parvandeh::command::sla_monitor::{SlaMonitor, TAKEOVER_GRACE};
+use parvandeh::replica::Members;
 use parvandeh::store::memory::MemoryStore;
 use parvandeh::store::{EventStore, READ_EVENTS_MAX};
 use parvandeh::subscription::read_models::ReadModels;
@@ -41,6 +42,7 @@ impl Server {
             store: store.clone(),
             started_at: clock.now(),
             clock,
+            members: alone(),
         };
         let monitor = tokio::spawn(monitor.run(stopped));
         Self { commands, read_models, monitor, _stop: stop, _directory: directory }
@@ -51,6 +53,11 @@ impl Server {
         self.monitor.abort();
         self.read_models.stop().await;
     }
+}
+
+/// As a process sees it that has heard of no other.
+fn alone() -> watch::Receiver<Members> {
+    watch::channel(Members::alone()).1
 }
 
 /// How often each clock stream tells of a breach.
@@ -112,6 +119,7 @@ async fn two_servers_on_one_log_record_each_breach_once_though_one_is_killed_at_
         store: store.clone(),
         started_at: clock.now(),
         clock,
+        members: alone(),
     };
     assert_eq!(late.record_due().await.unwrap(), None);
     let found = breaches(&store).await;
@@ -149,4 +157,48 @@ async fn a_step_of_the_system_clock_forward_is_noticed_and_one_back_records_noth
     machine.set(begin + SignedDuration::from_hours(48));
     let found = until_breached(&store, 3).await;
     assert!(found.values().all(|count| *count == 1), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_two_replicas_records_its_share_and_what_the_other_leaves_lying_for_too_long() {
+    const CASES: usize = 40;
+    let store: Arc<dyn EventStore> = Arc::new(MemoryStore::default());
+    let machine = Arc::new(ManualClock::starting_at(Timestamp::now()));
+    let clock: Arc<dyn Clock> =
+        Arc::new(MonotoneClock::new(machine.clone(), Timestamp::UNIX_EPOCH));
+    let directory = tempfile::tempdir().unwrap();
+    let read_models = ReadModels::new(directory.path(), store.clone());
+    read_models.start(|_| {}).await.unwrap();
+    let commands = Arc::new(CommandHandler::new(store.clone(), vault(), clock.clone()));
+    let me = Uuid::new_v4();
+    let members = Members { me, alive: [me, Uuid::new_v4()].into() };
+    let monitor = SlaMonitor {
+        commands: commands.clone(),
+        read_models,
+        store: store.clone(),
+        started_at: clock.now(),
+        clock: clock.clone(),
+        members: watch::channel(members.clone()).1,
+    };
+    publish_dates(&commands).await;
+    let mut mine = 0;
+    for _ in 0..CASES {
+        let case = Uuid::new_v4();
+        mine += usize::from(members.is_mine(case));
+        let due_at = clock.now() + SignedDuration::from_mins(1);
+        on_case(&commands, case, metadata(None), open_case(0, clock.now())).await.unwrap();
+        let date = CaseCommand::SetDueDate(SetDueDate { due_at });
+        on_case(&commands, case, metadata(None), date).await.unwrap();
+    }
+
+    machine.advance(SignedDuration::from_secs(61));
+    monitor.record_due().await.unwrap();
+    assert_eq!(breaches(&store).await.len(), mine, "its own share");
+
+    // The other replica never shows itself.
+    machine.advance(TAKEOVER_GRACE);
+    monitor.record_due().await.unwrap();
+    let found = breaches(&store).await;
+    assert_eq!(found.len(), CASES, "all are taken over");
+    assert!(found.values().all(|count| *count == 1), "none is there twice: {found:?}");
 }

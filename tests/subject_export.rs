@@ -4,7 +4,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use parvandeh::principal::Role;
-use parvandeh::store::EventStore as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -17,7 +17,6 @@ use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
 use parvandeh::proof::verify::{Report, Trust, directory};
-use parvandeh::store::EventStore;
 use parvandeh_domain::case::Case;
 use rusqlite::Connection;
 use serde::de::IgnoredAny;

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::progress::bar;
 use super::{Exit, Failure, Format};
 use crate::app::App;
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::import::Mapping;
 use crate::import::run::{ImportReport, run};
@@ -19,7 +18,7 @@ pub async fn import(
     format: Format,
 ) -> Result<Exit, Failure> {
     let mapping = Mapping::load(mapping)?;
-    let app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await?;
+    let app = App::open_configured(&config, |_| {}).await?;
     let progress = bar("importing", "bytes", 0);
     let report = run(&app.commands, source, &mapping, stop_on_error, &|read, total| {
         progress.set_length(total);

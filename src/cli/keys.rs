@@ -5,11 +5,14 @@ use clap::Subcommand;
 use super::progress::bar;
 use super::{Exit, Failure};
 use crate::config::Config;
+use crate::proof;
 use crate::vault::{self, KeyStore, Status, Vault};
 
 /// What can be done with keys.
 #[derive(Subcommand)]
 pub enum KeysCommand {
+    /// Make the keyring that the replicas of a cluster will share: a key-encryption key and a key for checkpoints. They only read it.
+    Create,
     /// Draw a new key-encryption key and wrap every data key with it. Run again after an interruption, it goes on where it was.
     Rotate,
     /// Say which versions of the key-encryption key are in use, and how many were erased. Shows no secret; works beside a running server.
@@ -18,6 +21,9 @@ pub enum KeysCommand {
 
 /// Runs a command on keys.
 pub fn keys(config: &Config, command: &KeysCommand) -> Result<Exit, Failure> {
+    if matches!(command, KeysCommand::Create) {
+        return create(config);
+    }
     if !KeyStore::exists(&config.data_directory) {
         let directory = config.data_directory.display();
         let message = format!(
@@ -27,9 +33,22 @@ pub fn keys(config: &Config, command: &KeysCommand) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::NotFound, message));
     }
     match command {
+        KeysCommand::Create => create(config),
         KeysCommand::Rotate => rotate(config),
         KeysCommand::Status => status(config),
     }
+}
+
+fn create(config: &Config) -> Result<Exit, Failure> {
+    let keyring = config.keyring();
+    vault::create_key_encryption_key(&keyring)?;
+    proof::key::create_key(&keyring)?;
+    let directory = keyring.directory().display();
+    println!(
+        "{directory} has the keys that all replicas need. Keep a copy of it apart from every backup of the log: without it no personal \
+         data can be read, and with it and a backup all of them can."
+    );
+    Ok(Exit::Done)
 }
 
 fn status(config: &Config) -> Result<Exit, Failure> {

@@ -5,15 +5,13 @@ use std::path::Path;
 use super::progress::bar;
 use super::{Exit, Failure};
 use crate::app::App;
-use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::store::EventStore;
 use crate::store::sqlite;
 use crate::vault;
 
 /// Builds the read models anew from the log.
 pub async fn rebuild(config: Config) -> Result<Exit, Failure> {
-    let app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await?;
+    let app = App::open_configured(&config, |_| {}).await?;
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("rebuilding", "events", total);
     let begun = std::time::Instant::now();

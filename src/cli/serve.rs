@@ -2,28 +2,35 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self as signal, SignalKind};
 use tokio::sync::watch;
 
 use super::progress::bar;
 use super::{Exit, Failure, token};
 use crate::app::App;
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
+use crate::http::drain::{self, Phase, STOP_MAX};
 use crate::http::server::{ServerConfig, server};
-use crate::store::EventStore;
 
 /// Serves until a signal to stop comes.
 pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
+    if demo && config.cluster()?.is_some() {
+        let message = "the demo has a log of its own: leave out --demo, or --store and `store`";
+        return Err(Failure::new(Exit::Config, message));
+    }
     let secret = if demo { Some(prepare_demo(&config).await?) } else { None };
     let authentication = match &secret {
         Some(secret) => AuthenticationConfig::demo(secret.clone()),
         None => config.authentication()?,
     };
 
-    let mut app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await?;
+    let following = bar("following the cluster's log", "events", 0);
+    let shown = following.clone();
+    let mut app =
+        App::open_configured(&config, move |position| shown.set_position(position)).await?;
+    following.finish_and_clear();
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("building read models", "events", total);
     let shown = progress.clone();
@@ -32,7 +39,7 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     app.start_monitor();
     app.start_proof()?;
 
-    let (draining, drained) = watch::channel(false);
+    let (phase, phases) = watch::channel(Phase::Serving);
     let settings = ServerConfig {
         listen: config.listen,
         authentication,
@@ -40,7 +47,7 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         graphiql: demo || config.graphql.graphiql,
         introspection: demo || config.graphql.introspection,
     };
-    let (server, address) = server(&app, settings, drained)?;
+    let (server, address) = server(&app, settings, phases)?;
     let handle = server.handle();
     tracing::info!(%address, events = total, "ready");
 
@@ -52,13 +59,17 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         None => None,
     };
 
+    let mut signals = Signals::listen()?;
+    let notice = Duration::from_secs(config.drain_notice_seconds.into());
     tokio::spawn(async move {
-        stop_signal().await;
-        tracing::info!("stopping");
-        // Subscriptions are completed first, so that their clients know to come back elsewhere.
-        draining.send_replace(true);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        handle.stop(true).await;
+        // Somebody at the keyboard has no balancer that would have to notice.
+        let notice = match signals.next().await {
+            Signal::Terminate => notice,
+            Signal::Interrupt => Duration::ZERO,
+        };
+        tracing::info!(?notice, "draining");
+        // Asked twice, it goes at once.
+        drain::drain(&phase, &handle, notice, async { drop(signals.next().await) }).await;
     });
     server.await?;
     if let Some(movement) = movement {
@@ -66,7 +77,13 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         // Waited for, because it holds the log open; that it was aborted is what was wanted.
         let _ = movement.await;
     }
-    app.stop().await;
+    // A task of its own: what hangs is left behind, where dropping it would mean to wait for it.
+    let stopped = tokio::time::timeout(STOP_MAX, tokio::spawn(app.stop())).await;
+    if !matches!(stopped, Ok(Ok(()))) {
+        let message = "the program did not come to rest in time and was ended; what was acknowledged is on the disk";
+        return Err(Failure::new(Exit::Failed, message));
+    }
+    tracing::info!("stopped");
     Ok(Exit::Done)
 }
 
@@ -89,18 +106,33 @@ async fn prepare_demo(config: &Config) -> Result<Secret, Failure> {
     Ok(token::create_key(directory)?)
 }
 
-/// Resolves when the process is asked to stop.
-async fn stop_signal() {
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be awaited; stop with Ctrl-C");
-            let _ = tokio::signal::ctrl_c().await;
-            return;
+/// Why the process is to stop.
+enum Signal {
+    /// An orchestrator asks: SIGTERM.
+    Terminate,
+    /// Somebody at the keyboard asks: SIGINT.
+    Interrupt,
+}
+
+/// What asks the process to stop.
+struct Signals {
+    terminate: signal::Signal,
+    interrupt: signal::Signal,
+}
+
+impl Signals {
+    /// From now on the signals are delivered here and nowhere else.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal::signal(SignalKind::terminate())?,
+            interrupt: signal::signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Interrupt,
         }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

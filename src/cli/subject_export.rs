@@ -16,7 +16,6 @@ use jiff::Timestamp;
 use super::{Exit, Failure, file};
 use crate::access::Purpose;
 use crate::app::{App, StartError};
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::principal::{Principal, Role};
 use crate::store::sqlite::OpenError;
@@ -52,7 +51,7 @@ pub async fn subject_export(
         let message = format!("there is no log in {}", config.data_directory.display());
         return Err(Failure::new(Exit::NotFound, message));
     }
-    let app = App::open_with(&config.data_directory, config.keyring(), SystemClock).await;
+    let app = App::open_configured(config, |_| {}).await;
     let app = app.map_err(|error| match &error {
         StartError::Open(locked @ OpenError::Locked { .. }) => {
             let other = "or ask the server: GET /subjects/<global id>/export";

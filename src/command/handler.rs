@@ -3,32 +3,35 @@
 //! The aggregate's state is folded from its stream, or taken from a cache of folded states. The decision is appended with the exact
 //! revision that it was made on. If somebody else was quicker, the state is loaded anew and the command decided again; if the
 //! outcome of an append is unknown, the identical batch is appended again, because event ids follow from the command and the
-//! store recognises them. So correctness rests on the store's revisions alone and never on the cache.
+//! store recognises them. So correctness rests on the store's revisions alone and never on the cache: where other processes write to
+//! the log too, what they added since is read before each decision.
 
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use parvandeh_domain::decider::{Actor, Context, Decider, Metadata};
 use parvandeh_domain::event::{DecodeError, StoredEvent};
 use parvandeh_domain::id::{CommandId, DataSubject, EventId};
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, debug_span};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::metrics::CommandOutcome;
 use crate::sealing::{self, Draft};
+use crate::store::append::append;
 use crate::store::{
-    AppendError, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
+    AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
 };
+use crate::telemetry::links;
 use crate::vault::{SealError, Vault, VaultError};
 
 /// How often a command is decided again after somebody else was quicker.
 const CONFLICT_RETRIES_MAX: usize = 16;
-/// How often a batch is appended again when its outcome is unknown.
-const UNKNOWN_OUTCOME_RETRIES_MAX: usize = 3;
 /// How many queues there are for streams that several write to at once.
 const TURNS: usize = 256;
 /// How many folded aggregates are kept.
@@ -133,19 +136,31 @@ pub enum Undecodable {
 struct Folded<D: Decider> {
     state: D::State,
     revision: Option<u64>,
+    /// When the last event was recorded.
+    recorded_at: Option<Timestamp>,
     /// The commands that wrote the stream, with the digest of those that a client named.
     commands: HashMap<CommandId, Option<String>>,
 }
 
 impl<D: Decider> Default for Folded<D> {
     fn default() -> Self {
-        Self { state: D::State::default(), revision: None, commands: HashMap::new() }
+        Self {
+            state: D::State::default(),
+            revision: None,
+            recorded_at: None,
+            commands: HashMap::new(),
+        }
     }
 }
 
 impl<D: Decider> Clone for Folded<D> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), revision: self.revision, commands: self.commands.clone() }
+        Self {
+            state: self.state.clone(),
+            revision: self.revision,
+            recorded_at: self.recorded_at,
+            commands: self.commands.clone(),
+        }
     }
 }
 
@@ -153,6 +168,7 @@ impl<D: Decider> Folded<D> {
     fn evolve(&mut self, event: &D::Event, meta: &Metadata) {
         self.state = D::evolve(std::mem::take(&mut self.state), event, meta);
         self.revision = Some(self.revision.map_or(0, |revision| revision + 1));
+        self.recorded_at = self.recorded_at.max(Some(meta.recorded_at));
         self.commands.insert(meta.causation_id, meta.command_digest.clone());
     }
 }
@@ -194,8 +210,28 @@ impl CommandHandler {
         D::Event: StoredEvent,
         D::State: Send + Sync,
     {
-        let executed = self.attempt::<D>(stream, commands, expected, permit).await;
-        outcome(&executed).count();
+        let begun_at = Instant::now();
+        let span = debug_span!(
+            "command",
+            category = D::CATEGORY,
+            command = Empty,
+            correlation_id = Empty,
+            outcome = Empty
+        );
+        // Several are given at once only where they are alike.
+        if let Some((envelope, command)) = commands.first() {
+            span.record("command", D::name(command));
+            span.record("correlation_id", display(envelope.correlation_id));
+        }
+        for (envelope, _) in &commands {
+            links::remember(envelope.correlation_id, &span);
+        }
+        let attempt = self.attempt::<D>(stream, commands, expected, permit);
+        let executed = attempt.instrument(span.clone()).await;
+        let outcome = outcome(&executed);
+        outcome.count(D::CATEGORY, begun_at.elapsed());
+        span.record("outcome", outcome.as_str());
+        span.in_scope(|| tracing::debug!("decided"));
         executed
     }
 
@@ -218,7 +254,9 @@ impl CommandHandler {
             if !permit(&folded.state) {
                 return Err(CommandError::NotFound);
             }
-            let recorded_at = self.clock.now();
+            // Another replica's clock may run ahead of ours: what is recorded later in a stream never bears an earlier time.
+            let recorded_at =
+                folded.recorded_at.map_or(self.clock.now(), |at| at.max(self.clock.now()));
             let mut after = (*folded).clone();
             let mut batch = Vec::new();
             for (metadata, command) in &commands {
@@ -250,15 +288,18 @@ impl CommandHandler {
             let event_count = batch.len();
             let subjects: BTreeSet<_> = batch.iter().filter_map(|draft| draft.subject).collect();
             let batch = self.seal(batch).await?;
-            match self.append(stream, expect, batch).await {
-                Ok(position) => {
+            match append(&*self.store, stream, expect, batch).await {
+                Ok(Appended { position, .. }) => {
                     if subjects.iter().any(|subject| self.vault.is_erased(*subject)) {
                         self.remove_envelopes(stream, &after, event_count).await;
                     }
                     let revision = after.revision;
                     self.folded.insert(stream.clone(), Arc::new(after));
-                    // Where the store cannot tell the position, the head is a safe bound: it lies at or after our events.
-                    let position = position.or_else(|| self.store.head());
+                    let position = match position {
+                        Some(position) => Some(position),
+                        // The append stands. Where even this fails, the caller asks again and is told that the command is done.
+                        None => self.store.sync().await?,
+                    };
                     return Ok(Executed { revision, position, event_count });
                 }
                 Err(AppendError::Conflict { .. }) => {
@@ -335,7 +376,7 @@ impl CommandHandler {
         D: Decider + 'static,
         D::Event: StoredEvent,
     {
-        Ok(self.fold::<D>(stream).await?.state)
+        Ok(self.fold::<D>(stream, Folded::default()).await?.state)
     }
 
     fn turn(&self, stream: &StreamId) -> &tokio::sync::Mutex<()> {
@@ -344,50 +385,35 @@ impl CommandHandler {
         &self.turns[hasher.finish() as usize % TURNS]
     }
 
-    /// Appends a batch, and again while its outcome is unknown.
-    async fn append(
-        &self,
-        stream: &StreamId,
-        expect: Expect,
-        batch: Vec<NewEvent>,
-    ) -> Result<Option<Position>, AppendError> {
-        let mut attempt = 0;
-        loop {
-            match self.store.append(stream, expect, batch.clone()).await {
-                Ok(appended) => return Ok(appended.position),
-                Err(AppendError::OutcomeUnknown(_)) if attempt < UNKNOWN_OUTCOME_RETRIES_MAX => {
-                    attempt += 1;
-                    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
     async fn load<D>(&self, stream: &StreamId) -> Result<Arc<Folded<D>>, Failure<D>>
     where
         D: Decider + 'static,
         D::Event: StoredEvent,
         D::State: Send + Sync,
     {
-        if let Some(cached) = self.folded.get(stream)
-            && let Ok(folded) = cached.downcast::<Folded<D>>()
-        {
-            return Ok(folded);
-        }
-        let folded = Arc::new(self.fold::<D>(stream).await?);
+        let cached = self.folded.get(stream).and_then(|cached| cached.downcast::<Folded<D>>().ok());
+        let known = match cached {
+            Some(folded) if !self.store.is_shared() => return Ok(folded),
+            Some(folded) => (*folded).clone(),
+            None => Folded::default(),
+        };
+        let folded = Arc::new(self.fold::<D>(stream, known).await?);
         if folded.revision.is_some() {
             self.folded.insert(stream.clone(), folded.clone());
         }
         Ok(folded)
     }
 
-    async fn fold<D>(&self, stream: &StreamId) -> Result<Folded<D>, Failure<D>>
+    /// Takes in what the stream has beyond what is folded already.
+    async fn fold<D>(
+        &self,
+        stream: &StreamId,
+        mut folded: Folded<D>,
+    ) -> Result<Folded<D>, Failure<D>>
     where
         D: Decider + 'static,
         D::Event: StoredEvent,
     {
-        let mut folded = Folded::<D>::default();
         loop {
             let page = self.store.read_stream(stream, folded.revision, READ_PAGE_SIZE).await?;
             let is_last = page.len() < READ_PAGE_SIZE;

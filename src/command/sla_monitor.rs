@@ -8,6 +8,9 @@
 //! Before it decides it waits until the read models have seen all that was in the log, so that an answer given in time and recorded
 //! before the due moment always counts. Nothing is recorded twice: a command id follows from what is on record of the clock and from how it
 //! stands, and the clock's stream ignores what it knows.
+//!
+//! Where several replicas serve a log, each watches its share of the cases ([`Members::is_mine`]). What another should have recorded is
+//! taken over after a grace time, whatever is known of the other: it may be dead, paused or cut off.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,7 +31,8 @@ use super::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::clock::Clock;
 use crate::error::chain;
 use crate::metrics::BREACH_DELAY;
-use crate::store::{EventStore, Position, StreamId};
+use crate::replica::Members;
+use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
 
 /// Clocks looked up at once.
@@ -37,6 +41,8 @@ const PAGE_SIZE: usize = 1_000;
 const CONCURRENT_APPENDS_MAX: usize = 64;
 /// The longest sleep: also bounds how late a step of the system clock is noticed.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
+/// How long what falls due is left to the replica whose share it is.
+pub const TAKEOVER_GRACE: SignedDuration = SignedDuration::from_secs(5);
 /// How long the monitor rests after a failure.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -50,6 +56,8 @@ pub struct SlaMonitor {
     pub store: Arc<dyn EventStore>,
     /// Tells what "now" is.
     pub clock: Arc<dyn Clock>,
+    /// Who else watches.
+    pub members: watch::Receiver<Members>,
     /// Since when the monitor watches: what fell due before was late already.
     pub started_at: Timestamp,
 }
@@ -60,6 +68,9 @@ pub enum MonitorError {
     /// The moments could not be looked up.
     #[error("looking up due moments")]
     Query(#[from] QueryError),
+    /// It could not be made sure that all that was answered in time is known here.
+    #[error("looking for what others have written")]
+    Sync(#[from] ReadError),
     /// A fact could not be recorded.
     #[error("recording what came of the clocks of case {case_id}")]
     Record {
@@ -104,22 +115,17 @@ impl SlaMonitor {
         let mut shown = HashSet::new();
         loop {
             let now = self.clock.now();
-            if let Some(head) = self.store.head() {
+            if self.due(now, 1).await?.is_empty() {
+                return self.next_due(now).await;
+            }
+            if let Some(head) = self.store.sync().await? {
                 self.read_models.wait_for(head).await?;
             }
-            let reference = Arc::clone(&self.read_models.reference);
-            let due = self.read_models.query(move |db| {
-                let reference = reference.get(db)?;
-                let cases = sla_clocks::due(db, now, PAGE_SIZE)?;
-                Ok(cases
-                    .into_iter()
-                    .map(|(case_id, ground)| Due::of(case_id, &ground, &reference, now))
-                    .collect::<Vec<_>>())
-            });
+            let due = self.due(now, PAGE_SIZE).await?;
             let fresh: Vec<_> =
-                due.await?.into_iter().filter(|due| shown.insert(due.command_ids())).collect();
+                due.into_iter().filter(|due| shown.insert(due.command_ids())).collect();
             if fresh.is_empty() {
-                return Ok(self.read_models.query(move |db| sla_clocks::next_due(db, now)).await?);
+                return self.next_due(now).await;
             }
             let mut appends = stream::iter(fresh)
                 .map(|due| self.record(due))
@@ -132,6 +138,30 @@ impl SlaMonitor {
                 self.read_models.wait_for(position).await?;
             }
         }
+    }
+
+    /// What has come and is this monitor's to record: its own share, and what others have left lying.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, QueryError> {
+        let reference = Arc::clone(&self.read_models.reference);
+        let members = self.members.borrow().clone();
+        let wanted = move |case_id, next_at| {
+            members.is_mine(case_id) || now.duration_since(next_at) > TAKEOVER_GRACE
+        };
+        self.read_models
+            .query(move |db| {
+                let reference = reference.get(db)?;
+                let cases = sla_clocks::due(db, now, limit, wanted)?;
+                let due = cases
+                    .into_iter()
+                    .map(|(case_id, ground)| Due::of(case_id, &ground, &reference, now));
+                Ok(due.collect())
+            })
+            .await
+    }
+
+    /// The next moment that anybody watches for. What is left to others is looked at again after [`SLEEP_MAX`] at the latest.
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, MonitorError> {
+        Ok(self.read_models.query(move |db| sla_clocks::next_due(db, now)).await?)
     }
 
     async fn record(&self, due: Due) -> Result<Option<Position>, MonitorError> {

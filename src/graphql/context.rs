@@ -17,6 +17,7 @@ use crate::error::RequestError;
 use crate::principal::Principal;
 use crate::proof::service::Proof;
 use crate::store::EventStore;
+use crate::subscription::fact_ring::FactRing;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::Vault;
 
@@ -34,6 +35,8 @@ pub struct Services {
     pub merges: Merges,
     /// Carries erasures out.
     pub eraser: Eraser,
+    /// The newest facts about clocks, for subscribers.
+    pub fact_ring: Arc<FactRing>,
     /// Keeps idempotency keys from being used for two requests.
     pub idempotency: Idempotency,
     /// Answers queries.

@@ -1,21 +1,24 @@
 //! The subscriptions to facts about clocks: a feed without loss, resumed by cursor.
 //!
 //! The feed is the read model of facts, read in the order of the log. That order is also the order of delivery, so a subscriber that
-//! gives its last cursor gets exactly what came after it, however long it was away; and every page is a query with the subscriber's scope.
-//! A slow subscriber reads later; nothing is kept for it in memory. The feed of breaches is the same feed with a filter.
+//! gives its last cursor gets exactly what came after it, however long it was away. What is new comes out of the ring of newest facts,
+//! which all subscribers share, to each what its scope includes; who is behind the ring reads the table, and every page is a query with
+//! the subscriber's scope. A slow subscriber reads later; nothing is kept for it in memory. The feed of breaches is the same feed with a
+//! filter.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, SimpleObject};
 use async_stream::try_stream;
 use futures_util::Stream;
-use parvandeh_projections::page::{Anchor, PAGE_SIZE_MAX, PageRequest};
+use parvandeh_projections::page::{Anchor, PAGE_SIZE_MAX, PageRequest, Tie};
 use parvandeh_projections::sla_facts::{self, FactFilter, FactRow};
 
 use super::context::{Services, case_scope, failure, refused};
 use super::cursor::{self, ListKey};
 use super::sla_breach::{SlaBreach, SlaBreachFilterInput};
 use super::sla_fact::{SlaFact, SlaFactFilterInput};
+use crate::subscription::fact_ring::Newer;
 
 /// A breach, as a subscriber gets it.
 #[derive(SimpleObject)]
@@ -72,33 +75,55 @@ fn follow<'a, Event: 'a>(
     let scope = case_scope(ctx);
     // A position means something only in the log that it was read from.
     let list = ListKey::of(feed, services.store.id());
-    let mut reached: Option<Anchor> =
-        after.map(|after| cursor::decode("after", list, &after)).transpose().map_err(refused)?;
+    let mut reached = match after {
+        Some(after) => cursor::decode("after", list, &after).map_err(refused)?.key,
+        None => 0,
+    };
     Ok(try_stream! {
-        let mut moved = services.read_models.position_changes();
+        let mut ring = services.fact_ring.subscribe();
         loop {
-            // Marked as seen before reading, so that no fact falls between the page and the wait.
-            moved.borrow_and_update();
-            loop {
-                let request =
-                    PageRequest { after: reached, ..PageRequest::first(PAGE_SIZE_MAX) };
-                let (scope, filter) = (scope.clone(), filter.clone());
-                let page = services
-                    .read_models
-                    .query(move |db| sla_facts::facts(db, &scope, &filter, request))
-                    .await
-                    .map_err(|error| failure(&error))?;
-                for (anchor, row) in page.rows {
-                    reached = Some(anchor);
-                    yield event(cursor::encode(list, anchor), row);
+            let facts = match ring.after(reached) {
+                Newer::Facts(facts, seen) => {
+                    reached = seen;
+                    facts
                 }
-                if !page.has_more {
-                    break;
+                Newer::Gone => {
+                    // What is shown by now is told by a page that is not full.
+                    let shown = services.read_models.position();
+                    let request = PageRequest {
+                        after: Some(place(reached)),
+                        ..PageRequest::first(PAGE_SIZE_MAX)
+                    };
+                    let (scope, filter) = (scope.clone(), filter.clone());
+                    let page = services
+                        .read_models
+                        .query(move |db| sla_facts::facts(db, &scope, &filter, request))
+                        .await
+                        .map_err(|error| failure(&error))?;
+                    for (_, row) in page.rows {
+                        reached = row.position;
+                        yield event(cursor::encode(list, place(reached)), row);
+                    }
+                    if !page.has_more {
+                        reached = reached.max(i64::try_from(shown).unwrap_or(i64::MAX));
+                    }
+                    continue;
                 }
-            }
-            if moved.changed().await.is_err() {
+            };
+            if facts.is_empty() && !ring.changed().await {
                 return;
+            }
+            for fact in facts {
+                if fact.is_for(&scope, &filter) {
+                    let position = fact.row.position;
+                    yield event(cursor::encode(list, place(position)), fact.row.clone());
+                }
             }
         }
     })
+}
+
+/// The place of a fact in the feed.
+fn place(position: i64) -> Anchor {
+    Anchor { key: position, tie: Tie::Position(position) }
 }

@@ -28,6 +28,7 @@ mod personal;
 mod plain_rows;
 mod privacy_mutations;
 mod proof;
+pub mod read_after;
 pub mod recorded;
 mod reference_data;
 mod replay;
@@ -50,6 +51,7 @@ mod vocabulary;
 use std::sync::Arc;
 
 use async_graphql::ValidationMode;
+use read_after::ReadAfter;
 use recorded::Recorded;
 use validated::ValidatingOnce;
 
@@ -67,13 +69,15 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
 /// The schema over these services, which validates an operation once where that is enough, and records whose personal data it gives out.
 pub fn schema(services: Services) -> Recorded {
     let access_log = services.access_log.clone();
+    let read_models = services.read_models.clone();
     let services = Arc::new(services);
     let build = |mode| {
         let loaders = loader::Loaders::new(&services.read_models);
         builder().validation_mode(mode).data(services.clone()).data(loaders).finish()
     };
     let (strict, fast) = (build(ValidationMode::Strict), build(ValidationMode::Fast));
-    Recorded::new(ValidatingOnce { strict, fast }, access_log)
+    let inner = ReadAfter { inner: ValidatingOnce { strict, fast }, read_models };
+    Recorded::new(inner, access_log)
 }
 
 /// The schema in GraphQL's schema language, as committed in `schema/schema.graphql`.

@@ -12,7 +12,7 @@ use async_stream::stream;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
-use super::validated::ValidatingOnce;
+use super::read_after::ReadAfter;
 use crate::access::{AccessLog, Accesses, Purpose, Reading};
 use crate::error::{RequestError, TraceId, chain};
 use crate::principal::Principal;
@@ -24,13 +24,13 @@ pub struct OperationName(pub Arc<str>);
 /// An executor whose answers are on record before they leave.
 #[derive(Clone)]
 pub struct Recorded {
-    inner: ValidatingOnce,
+    inner: ReadAfter,
     access_log: Arc<AccessLog>,
 }
 
 impl Recorded {
     /// Records what the answers of `inner` hold.
-    pub fn new(inner: ValidatingOnce, access_log: Arc<AccessLog>) -> Self {
+    pub fn new(inner: ReadAfter, access_log: Arc<AccessLog>) -> Self {
         Self { inner, access_log }
     }
 }

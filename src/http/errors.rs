@@ -12,9 +12,11 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use crate::error::{ErrorCode, RequestError, TraceId};
+use crate::graphql::read_after;
 use crate::http::authentication::AuthenticationError;
 use crate::http::media::MediaType;
 use crate::http::status::status;
+use crate::metrics::QueryOutcome;
 
 /// The end of one request.
 #[derive(Debug, Serialize)]
@@ -37,6 +39,31 @@ impl Answer {
                 }))
             }
             Answer::Executed(_) => None,
+        }
+    }
+
+    /// How far the read models had come that it was answered from, where it was executed.
+    fn position(&self) -> Option<&str> {
+        match self {
+            Answer::Refused(_) => None,
+            Answer::Executed(response) => {
+                response.http_headers.get(read_after::HEADER)?.to_str().ok()
+            }
+        }
+    }
+
+    /// What became of the request, for those who count.
+    pub fn outcome(&self) -> QueryOutcome {
+        let errors = match self {
+            Answer::Refused(errors) => errors,
+            Answer::Executed(response) => &response.errors,
+        };
+        let has = |code| errors.iter().any(|error| code_of(error) == Some(code));
+        match self {
+            _ if has(ErrorCode::Timeout) => QueryOutcome::TimedOut,
+            _ if has(ErrorCode::InternalServerError) => QueryOutcome::Failed,
+            Answer::Refused(_) => QueryOutcome::Refused,
+            Answer::Executed(_) => QueryOutcome::Answered,
         }
     }
 
@@ -135,7 +162,13 @@ pub fn respond(answer: &Answer, media_type: MediaType) -> HttpResponse {
         Some(ErrorCode::RateLimited) => {
             response.insert_header((RETRY_AFTER, "5"));
         }
+        Some(ErrorCode::ReplicaBehind) => {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
         _ => {}
+    }
+    if let Some(shown) = answer.position() {
+        response.insert_header((read_after::HEADER, shown));
     }
     response.body(answer.to_json())
 }

@@ -22,12 +22,13 @@ use parvandeh_domain::id::UnitId;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::drain::{Phase, closing};
 use super::errors::{method_not_allowed, respond, unauthenticated};
-use super::graphql::trace_id;
 use super::media::MediaType;
 use super::origin::cors;
 use super::purpose;
-use super::transport::{Transport, drained};
+use super::trace::trace_id;
+use super::transport::Transport;
 use crate::access::{AccessLog, Accesses, Purpose, Reading};
 use crate::app::App;
 use crate::clock::Clock;
@@ -93,7 +94,7 @@ async fn get<E: Executor>(
     transport: web::Data<Transport<E>>,
     exports: web::Data<Exports>,
 ) -> HttpResponse {
-    let trace_id = trace_id(request.headers());
+    let trace_id = trace_id(&request);
     let principal = match transport.authenticate(request.headers()).await {
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
@@ -112,7 +113,7 @@ async fn get<E: Executor>(
     let watchman = Watchman {
         expires_at: principal.expires_at,
         clock: transport.clock.clone(),
-        draining: transport.draining.clone(),
+        phase: transport.phase.clone(),
     };
     let silence_max = transport.limits().silence_max;
     let (mut pieces, is_whole) =
@@ -265,7 +266,7 @@ fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), RequestErr
 struct Watchman {
     expires_at: Timestamp,
     clock: Arc<dyn Clock>,
-    draining: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
 }
 
 /// Makes an export on a thread of its own; answers its pieces as they come, and whether they are all, once there are no more. Dropping the
@@ -302,9 +303,10 @@ fn start(
     };
     tokio::task::spawn_blocking(move || {
         let _running = running;
-        let Watchman { expires_at, clock, draining } = watchman;
+        let Watchman { expires_at, clock, phase } = watchman;
         let mut watch = |_, _| {
-            if sender.is_closed() || *draining.borrow() || clock.now() >= expires_at {
+            let closing = *phase.borrow() == Phase::Closing;
+            if sender.is_closed() || closing || clock.now() >= expires_at {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
@@ -313,7 +315,7 @@ fn start(
         let out = Pieces {
             sender: sender.clone(),
             handle: &handle,
-            draining: draining.clone(),
+            phase: phase.clone(),
             silence_max,
             recorder,
         };
@@ -338,7 +340,7 @@ fn start(
 struct Pieces<'a> {
     sender: mpsc::Sender<Bytes>,
     handle: &'a Handle,
-    draining: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
     silence_max: Duration,
     /// Where personal data are in the pieces.
     recorder: Option<Recorder>,
@@ -369,7 +371,7 @@ impl Recorder {
 
 impl Write for Pieces<'_> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        let Self { sender, draining, silence_max, recorder, .. } = self;
+        let Self { sender, phase, silence_max, recorder, .. } = self;
         let piece = &piece[..piece.len().min(PIECE_BYTES)];
         self.handle.block_on(async {
             // Nothing personal leaves unrecorded.
@@ -381,7 +383,7 @@ impl Write for Pieces<'_> {
                 sent = sender.send(Bytes::copy_from_slice(piece)) => {
                     sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the caller has left"))
                 }
-                () = drained(draining) => Err(io::Error::other("the server is stopping")),
+                () = closing(phase) => Err(io::Error::other("the server is stopping")),
                 () = tokio::time::sleep(*silence_max) => {
                     Err(io::Error::new(io::ErrorKind::TimedOut, "the caller takes nothing"))
                 }
@@ -400,12 +402,12 @@ mod tests {
     use super::*;
 
     /// A caller for whom one piece may wait, the switch that stops the server, and how the pieces come.
-    fn caller() -> (Pieces<'static>, watch::Sender<bool>, mpsc::Receiver<Bytes>) {
+    fn caller() -> (Pieces<'static>, watch::Sender<Phase>, mpsc::Receiver<Bytes>) {
         let handle = Box::leak(Box::new(Handle::current()));
-        let (stop, draining) = watch::channel(false);
+        let (stop, phase) = watch::channel(Phase::Serving);
         let (sender, pieces) = mpsc::channel(1);
         let silence_max = Duration::from_millis(20);
-        (Pieces { sender, handle, draining, silence_max, recorder: None }, stop, pieces)
+        (Pieces { sender, handle, phase, silence_max, recorder: None }, stop, pieces)
     }
 
     async fn write_twice(mut out: Pieces<'static>) -> io::ErrorKind {
@@ -433,7 +435,7 @@ mod tests {
     async fn a_server_that_stops_does_not_wait_for_a_caller() {
         let (mut out, stop, _pieces) = caller();
         out.silence_max = Duration::from_secs(3_600);
-        stop.send_replace(true);
+        stop.send_replace(Phase::Closing);
         assert_eq!(write_twice(out).await, io::ErrorKind::Other);
     }
 }

@@ -1,7 +1,8 @@
-//! HTTP: transports of GraphQL, reports as CSV, exports, the proof's tiles, authentication, health and metrics.
+//! HTTP: transports of GraphQL, reports as CSV, exports, the proof's tiles, authentication, health and metrics, draining.
 
 pub mod authentication;
 mod authentication_error;
+pub mod drain;
 pub mod errors;
 mod exports;
 mod graphiql;
@@ -11,6 +12,7 @@ mod keys;
 pub mod media;
 pub mod metrics;
 pub mod origin;
+mod position;
 mod proof;
 mod purpose;
 mod reports;
@@ -18,6 +20,7 @@ pub mod server;
 mod sse;
 pub mod status;
 pub mod subject_export;
+pub mod trace;
 pub mod transport;
 mod websocket;
 mod websocket_message;

@@ -8,8 +8,8 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderValue, ORIGIN,
-    VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST,
+    HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -59,7 +59,7 @@ pub(super) async fn cors(
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, text("GET, POST"));
             headers.insert(
                 ACCESS_CONTROL_ALLOW_HEADERS,
-                text("accept, authorization, content-type, last-event-id, parvandeh-purpose, traceparent"),
+                text("accept, authorization, content-type, last-event-id, parvandeh-position, parvandeh-purpose, traceparent"),
             );
             headers.insert(ACCESS_CONTROL_MAX_AGE, text("600"));
         }
@@ -71,6 +71,8 @@ pub(super) async fn cors(
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let told = HeaderValue::from_static("parvandeh-position, retry-after, traceresponse");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, told);
     }
     Ok(response)
 }

@@ -4,21 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::dev::Server;
-use actix_web::{App as HttpApp, HttpServer};
+use actix_web::middleware::from_fn;
+use actix_web::{App as HttpApp, HttpServer, web};
 use tokio::sync::watch;
 
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
+use super::drain::{self, Phase};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, metrics, proof, subject_export, transport};
+use super::{exports, health, metrics, proof, subject_export, trace, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
 use crate::graphql::{authorisation, sdl};
 use crate::principal::{Role, Roles};
 
-/// How long open requests may take to end after the signal to stop.
-const SHUTDOWN_SECONDS: u64 = 10;
 /// More events than this between log and read models, and the process is not ready.
 const LAG_EVENTS_MAX: u64 = 10_000;
 
@@ -54,12 +54,12 @@ pub enum ServerError {
     },
 }
 
-/// Binds the address and answers the server, to be awaited, with the address that it got. When `draining` becomes true, streams are
-/// completed; the server itself is stopped through its handle.
+/// Binds the address and answers the server, to be awaited, with the address that it got. As `phase` goes on, the server is
+/// not ready any more and subscriptions are completed; the server itself is stopped through its handle: see [`drain::drain`].
 pub fn server(
     app: &App,
     config: ServerConfig,
-    draining: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
 ) -> Result<(Server, SocketAddr), ServerError> {
     let clock = Arc::new(SystemClock);
     let authenticator = Authenticator::new(config.authentication, clock.clone())?;
@@ -77,39 +77,46 @@ pub fn server(
             origins: Origins(config.allowed_origins),
             graphiql: config.graphiql,
         },
-        draining,
+        phase.clone(),
     );
     let registry =
         Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
-    let readiness = readiness(app);
+    let readiness = readiness(app, phase.clone());
+    let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
     let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
     let server = HttpServer::new(move || {
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());
         let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
-        HttpApp::new().configure(move |service| {
-            proof::configure(service, transport.clone(), proof);
-            subject_export::configure(service, transport.clone(), exporter);
-            transport::configure(service, transport);
-            exports(service);
-            health::configure(service, readiness, registry);
-        })
+        HttpApp::new()
+            .app_data(phase.clone())
+            .wrap(from_fn(drain::ask_to_leave))
+            .wrap(from_fn(trace::trace))
+            .configure(move |service| {
+                proof::configure(service, transport.clone(), proof);
+                subject_export::configure(service, transport.clone(), exporter);
+                transport::configure(service, transport);
+                exports(service);
+                health::configure(service, readiness, registry);
+            })
     })
     .bind(config.listen)
     .map_err(|source| ServerError::Listen { address: config.listen, source })?
-    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .shutdown_timeout(drain::ANSWERS_MAX.as_secs())
     .disable_signals();
     let address = server.addrs().first().copied().unwrap_or(config.listen);
     Ok((server.run(), address))
 }
 
-fn readiness(app: &App) -> health::Readiness {
-    let (store, read_models, proof) =
-        (app.store.clone(), app.read_models.clone(), app.proof.clone());
+fn readiness(app: &App, phase: watch::Receiver<Phase>) -> health::Readiness {
+    let (log, read_models, proof) = (app.log.clone(), app.read_models.clone(), app.proof.clone());
     Arc::new(move || {
         let mut reasons = Vec::new();
-        if let Some(reason) = store.stopped() {
+        if *phase.borrow() >= Phase::Leaving {
+            reasons.push("draining: the process was told to stop".to_owned());
+        }
+        if let Some(reason) = log.stopped() {
             reasons.push(format!("the log takes no appends: {reason}"));
         }
         if !read_models.is_serving() {

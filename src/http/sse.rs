@@ -14,7 +14,7 @@ use std::sync::Arc;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ContentEncoding, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Request, Response, Value};
+use async_graphql::{Executor, Response, Value};
 use bytes::Bytes;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -23,9 +23,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::admission::Admitted;
+use crate::http::drain::closing;
 use crate::http::errors::{Answer, respond, settle};
 use crate::http::media::MediaType;
-use crate::http::transport::{ResumeAfter, Transport, drained};
+use crate::http::transport::{ResumeAfter, Transport};
+use crate::metrics::OpenSubscription;
 use crate::principal::Principal;
 
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
@@ -51,12 +53,13 @@ pub(super) fn open<E: Executor>(
         Ok(resume_after) => resume_after,
         Err(error) => return respond(&error.into(), MediaType::Json),
     };
-    let request = match resume_after {
-        Some(resume_after) => admitted.request.data(resume_after),
-        None => admitted.request,
+    let kind = admitted.kind;
+    let admitted = match resume_after {
+        Some(resume_after) => Admitted { request: admitted.request.data(resume_after), ..admitted },
+        None => admitted,
     };
-    let results = results(transport.clone(), admitted.kind, request, trace_id);
-    event_stream(events(transport.clone(), results, principal, permit))
+    let results = results(transport.clone(), admitted, trace_id);
+    event_stream(events(transport.clone(), kind, results, principal, permit))
 }
 
 /// An event stream that says why there is nothing to stream.
@@ -77,41 +80,44 @@ fn event_stream(events: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
 
 fn results<E: Executor>(
     transport: Transport<E>,
-    kind: OperationType,
-    request: Request,
+    admitted: Admitted,
     trace_id: TraceId,
 ) -> impl Stream<Item = Answer> {
-    match kind {
-        OperationType::Subscription => Either::Left(
-            transport
-                .executor
-                .execute_stream(request, None)
-                .map(move |response| settle(response, &trace_id)),
-        ),
+    match admitted.kind {
+        OperationType::Subscription => {
+            let open = OpenSubscription::over("sse");
+            let responses = transport.executor.execute_stream(admitted.request, None);
+            Either::Left(responses.map(move |response| {
+                let _open = &open;
+                settle(response, &trace_id)
+            }))
+        }
         OperationType::Query | OperationType::Mutation => {
-            Either::Right(stream::once(async move { transport.execute(request, &trace_id).await }))
+            Either::Right(stream::once(async move { transport.execute(admitted, &trace_id).await }))
         }
     }
 }
 
 fn events<E: Executor>(
     transport: Transport<E>,
+    kind: OperationType,
     results: impl Stream<Item = Answer>,
     principal: Arc<Principal>,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Bytes> {
     async_stream::stream! {
         let _permit = permit;
-        let mut draining = transport.draining.clone();
-        let drained = drained(&mut draining);
+        let mut phase = transport.phase.clone();
+        let closing = closing(&mut phase);
         let expired = transport.until(principal.expires_at);
         let mut pings = tokio::time::interval(transport.limits().ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tokio::pin!(drained, expired, results);
+        tokio::pin!(closing, expired, results);
         loop {
             tokio::select! {
                 biased;
-                () = &mut drained => break,
+                // What runs once is answered also by a server that stops.
+                () = &mut closing, if kind == OperationType::Subscription => break,
                 () = &mut expired => {
                     let message = "The token has expired. Sign in again and resume.";
                     let error = RequestError::new(ErrorCode::Unauthenticated, message);

@@ -1,20 +1,24 @@
 //! What the transports share: the executor, what guards it, and the numbers that bound it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web;
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug_span};
 
 use crate::clock::Clock;
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::admission::{Admission, Admitted};
 use crate::graphql::parameters::Parameters;
 use crate::http::authentication::{AuthenticationError, Authenticator, bearer_token};
+use crate::http::drain::Phase;
 use crate::http::errors::{Answer, settle};
 use crate::http::origin::{Origins, cors};
 use crate::http::{graphiql, graphql, reports};
@@ -82,11 +86,11 @@ pub struct Transport<E> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Arc<TransportConfig>,
     pub(super) connections: Arc<Semaphore>,
-    pub(super) draining: watch::Receiver<bool>,
+    pub(super) phase: watch::Receiver<Phase>,
 }
 
 impl<E: Executor> Transport<E> {
-    /// When `draining` becomes true, streams end with `complete` and connections are closed. Requests are
+    /// When `phase` becomes [`Phase::Closing`], subscriptions end with `complete` and WebSockets are closed. Requests are
     /// still answered; to stop listening is the server's part.
     pub fn new(
         executor: E,
@@ -94,7 +98,7 @@ impl<E: Executor> Transport<E> {
         authenticator: Authenticator,
         clock: Arc<dyn Clock>,
         config: TransportConfig,
-        draining: watch::Receiver<bool>,
+        phase: watch::Receiver<Phase>,
     ) -> Self {
         Self {
             executor,
@@ -103,7 +107,7 @@ impl<E: Executor> Transport<E> {
             clock,
             connections: Arc::new(Semaphore::new(config.limits.connections_max)),
             config: Arc::new(config),
-            draining,
+            phase,
         }
     }
 
@@ -136,7 +140,24 @@ impl<E: Executor> Transport<E> {
     }
 
     /// Executes a query or mutation within the time allowed.
-    pub(super) async fn execute(&self, request: Request, trace_id: &TraceId) -> Answer {
+    pub(super) async fn execute(&self, admitted: Admitted, trace_id: &TraceId) -> Answer {
+        let begun_at = Instant::now();
+        let (kind, name) = (admitted.kind, admitted.name);
+        let span = match kind {
+            OperationType::Mutation => {
+                debug_span!("mutation", operation = &*name.0, outcome = Empty)
+            }
+            _ => debug_span!("query", operation = &*name.0, outcome = Empty),
+        };
+        let answer = self.answer(admitted.request, trace_id).instrument(span.clone()).await;
+        let outcome = answer.outcome();
+        span.record("outcome", outcome.as_str());
+        span.in_scope(|| tracing::debug!("executed"));
+        outcome.count(kind, begun_at.elapsed());
+        answer
+    }
+
+    async fn answer(&self, request: Request, trace_id: &TraceId) -> Answer {
         let timeout = self.limits().request_timeout;
         match tokio::time::timeout(timeout, self.executor.execute(request)).await {
             Ok(response) => settle(response, trace_id),
@@ -163,12 +184,6 @@ impl<E: Executor> Transport<E> {
             tokio::time::sleep(left.min(Duration::from_secs(1))).await;
         }
     }
-}
-
-/// Waits until draining begins, also when it has begun already or its sender is gone.
-pub(super) async fn drained(draining: &mut watch::Receiver<bool>) {
-    // A sender that is gone belongs to a process that is ending.
-    let _ = draining.wait_for(|draining| *draining).await;
 }
 
 /// Mounts `/graphql` for every transport, the reports as CSV, and `/graphiql` when enabled.

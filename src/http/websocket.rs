@@ -15,22 +15,28 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, ProtocolError, Session};
+use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Request};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll};
 use tokio::time::{Instant, MissedTickBehavior};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::error::{ErrorCode, RequestError, TraceId};
+use crate::graphql::admission::Admitted;
 use crate::graphql::parameters::Parameters;
 use crate::http::authentication::{bearer, bearer_token};
+use crate::http::drain::closing;
 use crate::http::errors::{Answer, respond, settle};
-use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
 use crate::http::purpose::of_headers;
-use crate::http::transport::{Transport, drained};
+use crate::http::trace::trace_id;
+use crate::http::transport::Transport;
 use crate::http::websocket_message::{Inbound, Outbound, Payload};
+use crate::metrics::OpenSubscription;
 use crate::principal::Principal;
+use crate::telemetry::join;
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 const OPERATION_ID_BYTES_MAX: usize = 128;
@@ -77,7 +83,7 @@ pub(super) fn open<E: Executor>(
         transport: transport.clone(),
         session,
         headers: request.headers().clone(),
-        trace_id: trace_id(request.headers()),
+        trace_id: trace_id(request),
         initialised: false,
         principal: None,
         operations: HashMap::new(),
@@ -96,6 +102,12 @@ enum Said {
     Complete,
 }
 
+/// What runs on a connection.
+struct Operation {
+    kind: OperationType,
+    handle: AbortHandle,
+}
+
 struct Connection<E> {
     transport: Transport<E>,
     session: Session,
@@ -105,7 +117,7 @@ struct Connection<E> {
     initialised: bool,
     principal: Option<Arc<Principal>>,
     /// By the id that the client chose.
-    operations: HashMap<String, AbortHandle>,
+    operations: HashMap<String, Operation>,
     results: SelectAll<BoxStream<'static, (String, Said)>>,
 }
 
@@ -118,8 +130,8 @@ impl<E: Executor> Connection<E> {
     async fn serve(mut self, mut messages: actix_ws::AggregatedMessageStream) {
         let limits = self.transport.limits().clone();
         let transport = self.transport.clone();
-        let mut draining = transport.draining.clone();
-        let drained = drained(&mut draining);
+        let mut phase = transport.phase.clone();
+        let closing = closing(&mut phase);
         let opened_at = Instant::now();
         let mut heard_at = opened_at;
         let mut pings = tokio::time::interval(limits.ping_interval);
@@ -127,13 +139,13 @@ impl<E: Executor> Connection<E> {
         pings.reset();
         // Replaced when the principal is known.
         let mut expired = Box::pin(transport.until(jiff::Timestamp::MAX));
-        tokio::pin!(drained);
+        tokio::pin!(closing);
 
         let end = loop {
             let authenticated = self.principal.is_some();
             let turn = tokio::select! {
                 biased;
-                () = &mut drained => break self.complete_all().await,
+                () = &mut closing => break self.finish().await,
                 () = &mut expired => break close(4403, "The token has expired"),
                 () = tokio::time::sleep_until(opened_at + limits.connection_init_timeout),
                     if !authenticated =>
@@ -202,7 +214,7 @@ impl<E: Executor> Connection<E> {
             Ok(Inbound::Subscribe { id, payload }) => self.subscribe(id, payload.get()).await,
             Ok(Inbound::Complete { id }) => {
                 if let Some(operation) = self.operations.remove(&id) {
-                    operation.abort();
+                    operation.handle.abort();
                 }
                 Flow::Continue(())
             }
@@ -255,7 +267,9 @@ impl<E: Executor> Connection<E> {
             let error = RequestError::new(ErrorCode::RateLimited, message);
             return self.refuse(&id, error.into()).await;
         }
-        let trace_id = TraceId::random();
+        // Each operation is a trace of its own: a connection lives too long to be one.
+        let span = info_span!("operation", otel.kind = "server", trace_id = Empty);
+        let trace_id = join(&span, None).trace_id;
         let parameters = Parameters::from_json(payload.as_bytes()).and_then(|parameters| {
             // What the upgrade request says holds for every operation that says nothing of its own.
             let purpose =
@@ -267,11 +281,12 @@ impl<E: Executor> Connection<E> {
             .and_then(|parameters| self.transport.admit(parameters, &principal, &trace_id));
         match admitted {
             Ok(admitted) => {
-                let results = self.results_of(admitted.kind, admitted.request, trace_id);
-                let (results, operation) = stream::abortable(results);
+                let kind = admitted.kind;
+                let results = self.results_of(admitted, trace_id, span);
+                let (results, handle) = stream::abortable(results);
                 let name = id.clone();
                 self.results.push(results.map(move |said| (name.clone(), said)).boxed());
-                self.operations.insert(id, operation);
+                self.operations.insert(id, Operation { kind, handle });
                 Flow::Continue(())
             }
             Err(errors) => self.refuse(&id, errors.into()).await,
@@ -280,19 +295,26 @@ impl<E: Executor> Connection<E> {
 
     fn results_of(
         &self,
-        kind: OperationType,
-        request: Request,
+        admitted: Admitted,
         trace_id: TraceId,
+        span: Span,
     ) -> BoxStream<'static, Said> {
         let transport = self.transport.clone();
-        let answers = match kind {
-            OperationType::Subscription => transport
-                .executor
-                .execute_stream(request, None)
-                .map(move |response| settle(response, &trace_id))
-                .boxed(),
+        let answers = match admitted.kind {
+            OperationType::Subscription => {
+                let open = OpenSubscription::over("websocket");
+                transport
+                    .executor
+                    .execute_stream(admitted.request, None)
+                    .map(move |response| {
+                        let _open = &open;
+                        settle(response, &trace_id)
+                    })
+                    .boxed()
+            }
             OperationType::Query | OperationType::Mutation => {
-                stream::once(async move { transport.execute(request, &trace_id).await }).boxed()
+                let answer = async move { transport.execute(admitted, &trace_id).await };
+                stream::once(answer.instrument(span)).boxed()
             }
         };
         answers
@@ -307,7 +329,7 @@ impl<E: Executor> Connection<E> {
             // What was refused never ran, so there is no `complete` after it.
             Said::Result { answer: answer @ Answer::Refused(_), first: true } => {
                 if let Some(operation) = self.operations.remove(&id) {
-                    operation.abort();
+                    operation.handle.abort();
                 }
                 self.refuse(&id, answer).await
             }
@@ -338,11 +360,25 @@ impl<E: Executor> Connection<E> {
         }
     }
 
-    async fn complete_all(&mut self) -> End {
-        for (id, operation) in std::mem::take(&mut self.operations) {
-            operation.abort();
+    /// The end of a connection to a server that stops: subscriptions are completed, what runs once is answered.
+    async fn finish(&mut self) -> End {
+        let is_endless = |operation: &Operation| operation.kind == OperationType::Subscription;
+        let endless: Vec<_> =
+            self.operations.extract_if(|_, operation| is_endless(operation)).collect();
+        for (id, operation) in endless {
+            operation.handle.abort();
             let complete = Outbound { kind: "complete", id: Some(&id), payload: None };
             if let Flow::Break(end) = self.send(&complete).await {
+                return end;
+            }
+        }
+        while !self.operations.is_empty()
+            && let Some((id, said)) = self.results.next().await
+        {
+            // A subscription may have said something just before it was completed.
+            if self.operations.contains_key(&id)
+                && let Flow::Break(end) = self.say(id, said).await
+            {
                 return end;
             }
         }

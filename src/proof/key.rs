@@ -60,6 +60,14 @@ pub fn signer(
     }
 }
 
+/// Draws the key of a keyring that is to be shared by replicas, which only read it. One that is there stays.
+pub fn create_key(keyring: &Keyring) -> Result<(), KeyError> {
+    if keyring.read_secret(KEY_FILE)?.is_none() {
+        create(keyring)?;
+    }
+    Ok(())
+}
+
 /// Draws a key and writes it durably; answers its text.
 fn create(keyring: &Keyring) -> Result<Zeroizing<String>, KeyError> {
     let mut seed = Zeroizing::new([0; 32]);

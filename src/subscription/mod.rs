@@ -1,8 +1,10 @@
 //! Following the log: the read models' side.
 //!
 //! [`generation`] is one file of read models with its checkpoint, [`projector`] moves a generation along the log, and
-//! [`read_models`] serves queries from one generation while another may be built beside it.
+//! [`read_models`] serves queries from one generation while another may be built beside it. [`fact_ring`] reads the newest facts about
+//! clocks once for all subscribers.
 
+pub mod fact_ring;
 pub mod generation;
 pub mod projector;
 pub mod read_models;

@@ -57,6 +57,9 @@ pub enum KeyringError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// There is a key already, which a new one must not take the place of.
+    #[error("{} has keys already; to draw a further one run `parvandeh keys rotate`", .0.display())]
+    Exists(PathBuf),
     /// There is no key-encryption key.
     #[error("{place} has no key-encryption key: restore the keyring from a backup")]
     NoKeys {

@@ -382,6 +382,18 @@ pub fn status(data_directory: &Path, keyring: &Keyring) -> Result<Status, VaultE
     })
 }
 
+/// Draws the first key-encryption key of a keyring that is to be shared by replicas, which only read it.
+///
+/// # Errors
+/// [`KeyringError::Exists`] where the keyring has one already.
+pub fn create_key_encryption_key(keyring: &Keyring) -> Result<(), VaultError> {
+    if KeyringProvider::load(keyring)?.is_some() {
+        return Err(KeyringError::Exists(keyring.directory().to_owned()).into());
+    }
+    KeyringProvider::create(keyring)?;
+    Ok(())
+}
+
 /// Draws a further key-encryption key, which wraps new data keys from the next opening on; answers its version. `None` where the keys
 /// come from the environment, which only its owner can change.
 pub fn add_key_encryption_key(keyring: &Keyring) -> Result<Option<u32>, VaultError> {

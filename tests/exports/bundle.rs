@@ -4,8 +4,8 @@ use std::process::Command;
 
 use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
+use parvandeh::store::LoggedEvent;
 use parvandeh::store::sqlite::LogReader;
-use parvandeh::store::{EventStore as _, LoggedEvent};
 use serde_json::Value;
 
 use super::CANARY;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use parvandeh::app::App;
 use parvandeh::clock::ManualClock;
 use parvandeh::command::handler::CommandMetadata;
-use parvandeh::store::{EventStore as _, Expect, NewEvent};
+use parvandeh::store::{Expect, NewEvent};
 use parvandeh_domain::case::command::{
     AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, MergeCase, OpenCase, RecordActivity,
     RecordInteraction, ReferCase, ReopenCase, ResolveCase, Survivor,

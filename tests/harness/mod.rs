@@ -1,6 +1,7 @@
 //! A whole system for a test: a data directory, the read models, the monitor, the HTTP server on a free port, and a client.
 
 pub mod feed;
+pub mod process;
 pub mod random;
 pub mod service;
 pub mod tables;
@@ -14,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use parvandeh::app::App;
 use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
+use parvandeh::http::drain::Phase;
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
 use parvandeh::vault::Keyring;
@@ -30,7 +32,7 @@ pub struct System {
     pub app: App,
     pub address: SocketAddr,
     directory: Option<TempDir>,
-    draining: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     handle: ServerHandle,
     http: reqwest::Client,
 }
@@ -68,10 +70,15 @@ impl System {
     ) -> Self {
         let mut app = App::open_with(directory, keyring, clock).await.unwrap();
         prepare(&mut app);
+        Self::over(app).await
+    }
+
+    /// Starts everything over an opened data directory, which the caller keeps.
+    pub async fn over(mut app: App) -> Self {
         app.start_read_models(|_| {}).await.unwrap();
         app.start_monitor();
         app.start_proof().unwrap();
-        let (draining, drained) = watch::channel(false);
+        let (phase, receiver) = watch::channel(Phase::Serving);
         let config = ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             authentication: AuthenticationConfig::demo(Secret::from(SECRET.to_owned())),
@@ -79,16 +86,16 @@ impl System {
             graphiql: true,
             introspection: true,
         };
-        let (server, address) = server(&app, config, drained).unwrap();
+        let (server, address) = server(&app, config, receiver).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         let http = reqwest::Client::new();
-        Self { app, address, directory: None, draining, handle, http }
+        Self { app, address, directory: None, phase, handle, http }
     }
 
     /// Ends everything; answers the data directory where the system owned it.
     pub async fn stop(self) -> Option<TempDir> {
-        self.draining.send_replace(true);
+        self.phase.send_replace(Phase::Closing);
         self.handle.stop(true).await;
         self.app.stop().await;
         self.directory

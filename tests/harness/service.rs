@@ -5,7 +5,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::ManualClock;
 use parvandeh::principal::Role;
-use parvandeh::store::EventStore as _;
 use serde_json::{Value, json};
 
 use super::System;

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use parvandeh::http::drain::Phase;
 use parvandeh::http::transport::Limits;
 use parvandeh::principal::Role;
 use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
@@ -154,7 +155,7 @@ async fn a_server_that_shuts_down_completes_its_streams() {
     let (server, _) = server();
     let mut response = ask(&server, "subscription { silent { value } }").send().await.unwrap();
     read_until(&mut response, ":\n\n").await;
-    server.draining.send(true).unwrap();
+    server.phase.send(Phase::Closing).unwrap();
     assert!(read_until(&mut response, "complete").await.ends_with("event: complete\ndata:\n\n"));
 }
 

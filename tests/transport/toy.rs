@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use async_graphql::{
     Context, Error, ErrorExtensions as _, ID, Interface, Object, Result, Schema, SimpleObject,
@@ -19,7 +20,9 @@ use parvandeh::graphql::permissions::FieldTable;
 use parvandeh::http::authentication::{
     AuthenticationConfig, Authenticator, Secret, issue_demo_token,
 };
+use parvandeh::http::drain::Phase;
 use parvandeh::http::origin::Origins;
+use parvandeh::http::trace::trace;
 use parvandeh::http::transport::{Limits, ResumeAfter, Transport, TransportConfig, configure};
 use parvandeh::principal::{Principal, Role, Roles};
 use tokio::sync::watch;
@@ -249,7 +252,7 @@ pub struct Setup {
 pub struct Server {
     pub url: String,
     pub counters: Counters,
-    pub draining: watch::Sender<bool>,
+    pub phase: watch::Sender<Phase>,
 }
 
 /// Starts a server on the loopback interface; it ends with the runtime.
@@ -262,13 +265,13 @@ pub fn serve(setup: Setup) -> Server {
     let config = AuthenticationConfig::demo(secret());
     let authenticator =
         Authenticator::new(config, setup.clock.clone()).expect("the demo configuration is sound");
-    let (draining, drained) = watch::channel(false);
+    let (phase, receiver) = watch::channel(Phase::Serving);
     let origins = Origins(vec!["https://desk.example.org".to_owned()]);
     let config = TransportConfig { limits: setup.limits, origins, graphiql: true };
-    let transport = Transport::new(schema, admission, authenticator, setup.clock, config, drained);
+    let transport = Transport::new(schema, admission, authenticator, setup.clock, config, receiver);
     let server = HttpServer::new(move || {
         let transport = transport.clone();
-        App::new().configure(|app| configure(app, transport))
+        App::new().wrap(from_fn(trace)).configure(|app| configure(app, transport))
     })
     .workers(1)
     .disable_signals()
@@ -276,7 +279,7 @@ pub fn serve(setup: Setup) -> Server {
     .expect("a port on the loopback interface");
     let url = format!("http://{}", server.addrs()[0]);
     actix_web::rt::spawn(server.run());
-    Server { url, counters, draining }
+    Server { url, counters, phase }
 }
 
 /// The server that most tests want: a clock that stands still, introspection for all.

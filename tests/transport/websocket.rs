@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use jiff::SignedDuration;
+use parvandeh::http::drain::Phase;
 use parvandeh::http::transport::Limits;
 use parvandeh::principal::Role;
 use serde_json::{Value, json};
@@ -273,7 +274,7 @@ async fn a_server_that_shuts_down_completes_operations_and_goes_away() {
     let mut client = Client::ready(&server).await;
     client.subscribe("1", "subscription { silent { value } }").await;
     wait_until(|| server.counters.streams_open.load(Ordering::SeqCst) == 1).await;
-    server.draining.send(true).unwrap();
+    server.phase.send(Phase::Closing).unwrap();
     assert_eq!(client.next().await, json!({"type": "complete", "id": "1"}));
     assert_eq!(client.closed().await, 1001);
 }

@@ -17,7 +17,10 @@ use super::{
     connection::{Connection, Outgoing},
     feed::Acknowledged,
 };
-use crate::store::{EventStore, sqlite::SqliteStore};
+use crate::{
+    replica::Members,
+    store::{EventStore, sqlite::SqliteStore},
+};
 
 /// Where the heartbeats are.
 pub(super) const STREAM: &str = "replicas-heartbeat";
@@ -28,15 +31,6 @@ const KEPT: u64 = 100;
 const MEMBERS_MAX: usize = 1_000;
 /// Own heartbeats that are remembered until they come back.
 const SENT_MAX: usize = 64;
-
-/// The replicas of this log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Members {
-    /// This process. A new id at every start.
-    pub me: Uuid,
-    /// Those that were heard of lately, with this one, in order.
-    pub alive: BTreeSet<Uuid>,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Heartbeat {

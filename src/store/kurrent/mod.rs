@@ -44,14 +44,13 @@ use self::{
 };
 pub use self::{
     copy::{KeyFollower, KeyRecord, Status},
-    members::Members,
     options::{DEFAULT_PREFIX, KurrentOptions, OptionsError},
 };
 use super::{
     AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError,
     StreamId, recent::Recent, sqlite::OpenError, sqlite::SqliteStore, validate,
 };
-use crate::{clock::Clock, vault::key_log::KeyLog};
+use crate::{clock::Clock, replica::Members, vault::key_log::KeyLog};
 
 /// Most bytes of an append on its way to the server: below its limit of 1 MiB.
 const SENT_SIZE_BYTES_MAX: usize = 1_024 * 1_024 - 8_192;

@@ -328,9 +328,9 @@ impl Log {
         if stream.is_softly_deleted() {
             stream.truncated_before = stream.rows.len() as u64;
         }
-        let mut revision = stream.rows.len() as u64;
-        let mut written = Outcome::Conflict { current: revision.checked_sub(1) };
-        for event in events {
+        let first = stream.rows.len() as u64;
+        let mut written = Outcome::Conflict { current: first.checked_sub(1) };
+        for (revision, event) in (first..).zip(events) {
             self.remember(event.id, &name, revision);
             self.streams.entry(name.clone()).or_default().rows.push(self.row.len() as u32);
             let retention =
@@ -340,7 +340,6 @@ impl Log {
                 self.set_retention(&owner, &data);
             }
             written = Outcome::Written { revision, position };
-            revision += 1;
         }
         if self.system_event_every > 0 && self.random.below(self.system_event_every) == 0 {
             self.append_system("$stats-127.0.0.1:2113", "$statsCollected", "{}");

@@ -1,0 +1,146 @@
+//! A replica: the system over a copy of a cluster's log.
+//!
+//! It connects, opens the copy and the vault, and then follows the log: keys and erasures go to the vault, in the order of the log and
+//! before the events that come after them; events go into the copy, from which everything else is built as it is over a log of its own.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use parvandeh_domain::id::DataSubject;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{App, Parts, StartError, latest_recorded_at};
+use crate::clock::{Clock, MonotoneClock, SystemClock};
+use crate::command::erasure::Eraser;
+use crate::error::chain;
+use crate::store::EventStore;
+use crate::store::kurrent::{KeyFollower, KeyRecord, KurrentOptions, KurrentStore};
+use crate::vault::key_log::KeyEvent;
+use crate::vault::{Keyring, Vault};
+
+/// How long an erasure that could not be followed here rests until it is tried again.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// What a replica has beside what every process has.
+pub(super) struct Cluster {
+    pub(super) store: Arc<KurrentStore>,
+    vault: Arc<Vault>,
+    /// How many erasures were learned.
+    erasures: watch::Receiver<usize>,
+    forgetting: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Gives the vault what the log says of keys.
+struct Keys {
+    vault: Arc<Vault>,
+    erasures: watch::Sender<usize>,
+    fresh: watch::Sender<bool>,
+}
+
+impl KeyFollower for Keys {
+    fn learn(&self, records: &[KeyRecord]) -> Result<(), String> {
+        let mut keys = Vec::new();
+        let keep = |keys: &mut Vec<_>| {
+            let learned = self.vault.learn_keys(keys);
+            keys.clear();
+            learned.map_err(|error| chain(&error))
+        };
+        for record in records {
+            let event = KeyEvent::read(&record.type_name, record.version.into(), &record.data);
+            match event.map_err(|error| chain(&error))? {
+                KeyEvent::Key(key) => keys.push(key),
+                KeyEvent::Erased(tombstone) => {
+                    keep(&mut keys)?;
+                    self.vault.learn_erasure(&tombstone).map_err(|error| chain(&error))?;
+                    self.erasures.send_modify(|count| *count += 1);
+                }
+            }
+        }
+        keep(&mut keys)
+    }
+
+    fn confirm(&self, as_of: Instant) {
+        self.vault.confirm_fresh(as_of);
+        self.fresh.send_if_modified(|fresh| !std::mem::replace(fresh, true));
+    }
+}
+
+impl App {
+    /// Opens a data directory as a replica's, and brings its copy up to what the cluster has. The read models are not started yet.
+    /// `progress` is told each position that the copy reaches.
+    pub async fn open_replica(
+        directory: &Path,
+        keyring: Keyring,
+        options: KurrentOptions,
+        clock: impl Clock,
+        progress: impl FnMut(u64),
+    ) -> Result<Self, StartError> {
+        let store = KurrentStore::connect(directory, options, Arc::new(SystemClock)).await?;
+        let (path, key_log, keys) = (directory.to_owned(), store.key_log(), keyring.clone());
+        let vault = tokio::task::spawn_blocking(move || Vault::open_replica(&path, keys, key_log))
+            .await
+            .expect("opening does not panic")?;
+        let vault = Arc::new(vault);
+        let (erased, erasures) = watch::channel(0);
+        let (fresh, mut confirmed) = watch::channel(false);
+        store.follow(Arc::new(Keys { vault: vault.clone(), erasures: erased, fresh }))?;
+        store.caught_up(progress).await?;
+        confirmed.wait_for(|fresh| *fresh).await.map_err(|_| StartError::Ended)?;
+
+        let log = store.copy().clone();
+        let port: Arc<dyn EventStore> = store.clone();
+        let floor = latest_recorded_at(&port).await?;
+        let parts = Parts {
+            directory,
+            keyring,
+            log,
+            store: port,
+            vault: vault.clone(),
+            clock: Arc::new(MonotoneClock::new(clock, floor)),
+            members: store.members(),
+            cluster: Some(Cluster { store, vault, erasures, forgetting: Mutex::default() }),
+        };
+        Self::assemble(parts).await
+    }
+}
+
+impl Cluster {
+    /// Lets erasures that any replica carries out be followed here.
+    pub(super) fn start_forgetting(&self, eraser: Eraser) {
+        let forgetting = forget(self.vault.clone(), eraser, self.erasures.clone());
+        let mut started = self.forgetting.lock().unwrap_or_else(PoisonError::into_inner);
+        started.get_or_insert_with(|| tokio::spawn(forgetting));
+    }
+
+    pub(super) async fn stop(self) {
+        let forgetting = self.forgetting.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(forgetting) = forgetting {
+            forgetting.abort();
+            // Waited for, because it holds the log open; that it was aborted is what was wanted.
+            let _ = forgetting.await;
+        }
+        self.store.stop().await;
+    }
+}
+
+/// Takes away what is kept here of those who were erased, those of before the start first.
+async fn forget(vault: Arc<Vault>, eraser: Eraser, mut erasures: watch::Receiver<usize>) {
+    let mut done = 0;
+    loop {
+        erasures.borrow_and_update();
+        for tombstone in vault.tombstones().into_iter().skip(done) {
+            if let DataSubject::Customer(id) = tombstone.subject {
+                while let Err(error) = eraser.forget(id).await {
+                    tracing::error!(customer_id = %id, error = %chain(&error), "what is kept of an erased customer is still here; trying again");
+                    tokio::time::sleep(REST_AFTER_FAILURE).await;
+                }
+            }
+            done += 1;
+        }
+        if erasures.changed().await.is_err() {
+            return;
+        }
+    }
+}
