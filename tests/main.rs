@@ -22,6 +22,7 @@ mod key_log;
 mod keys_cli;
 mod merges;
 mod metrics;
+mod migrate_store;
 mod migration;
 mod plain_rows;
 mod projections;

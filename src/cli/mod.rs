@@ -21,6 +21,7 @@ mod import;
 mod keys;
 mod maintenance;
 pub mod migrate;
+mod migrate_store;
 mod progress;
 mod proof;
 mod replay;
@@ -201,6 +202,8 @@ enum Command {
     Rebuild,
     /// Bring a log of an earlier release to this one's form: personal data move into the vault.
     Migrate,
+    /// Move the log and its keys from the data directory into a cluster, or back. Nothing may serve from either meanwhile.
+    MigrateStore(migrate_store::MigrateStoreArguments),
     /// Copy the log and the keys of personal data into a new directory. Works beside a running server.
     Backup {
         /// The new directory.
@@ -310,6 +313,9 @@ fn dispatch(command: Command, mut config: Config, global: &Global) -> Result<Exi
         Command::Verify(arguments) => verify::verify(&config, &arguments),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Migrate => migrate::migrate(&config),
+        Command::MigrateStore(arguments) => {
+            runtime()?.block_on(migrate_store::migrate_store(&config, arguments))
+        }
         Command::Backup { target } => maintenance::backup(&config, &target),
         Command::SubjectExport(arguments) => {
             runtime()?.block_on(subject_export::subject_export(&config, arguments))
