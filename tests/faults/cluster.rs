@@ -229,8 +229,7 @@ impl Run {
 
     fn let_happen(&mut self, event: Event) {
         let now = Instant::now();
-        let mut later =
-            |ms_max: u64| now + Duration::from_millis(50 + self.random.below(ms_max));
+        let mut later = |ms_max: u64| now + Duration::from_millis(50 + self.random.below(ms_max));
         let faults = self.double.faults();
         match event {
             Event::Kill | Event::Pause => {
