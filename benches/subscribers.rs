@@ -21,10 +21,11 @@ use parvandeh::app::App;
 use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::graphql::cursor::{self, ListKey};
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
+use parvandeh::http::drain::Phase;
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
 use parvandeh::store::sqlite::SqliteStore;
-use parvandeh::store::{EventStore, Expect, StreamId};
+use parvandeh::store::{Expect, StreamId};
 use parvandeh_domain::decider::ActorKind;
 use parvandeh_domain::id::PolicyId;
 use parvandeh_domain::sla::{ClockSubject, Metric, SlaBreached, SlaEvent};
@@ -523,7 +524,7 @@ fn serve() {
             graphiql: false,
             introspection: false,
         };
-        let (draining, drained) = watch::channel(false);
+        let (draining, drained) = watch::channel(Phase::Serving);
         // A sender that is gone would end all streams.
         std::mem::forget(draining);
         let (server, address) = server(&app, config, drained).expect("a server");

@@ -3,6 +3,8 @@
 //! Flags and environment variables are read by the command line; here is the file, with every default. Unknown keys are refused, because
 //! a misspelt key that is silently ignored is worse than a start that fails.
 
+pub mod check;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use serde::Deserialize;
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
 use crate::http::drain::NOTICE;
 use crate::store::kurrent::{KurrentOptions, OptionsError};
+use crate::telemetry::{LogFormat, TelemetryConfig};
 use crate::vault::Keyring;
 
 /// Everything that can be configured.
@@ -34,6 +37,8 @@ pub struct Config {
     pub graphql: GraphQl,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Where traces go.
+    pub telemetry: TelemetryConfig,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
     pub drain_notice_seconds: u16,
 }
@@ -49,6 +54,7 @@ impl Default for Config {
             authentication: None,
             graphql: GraphQl::default(),
             log_format: LogFormat::Text,
+            telemetry: TelemetryConfig::default(),
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
     }
@@ -88,15 +94,19 @@ pub struct KurrentDb {
     pub tls_ca_file: Option<PathBuf>,
 }
 
-/// How callers are authenticated. Exactly one of `pem_file` and `jwks_url` names the keys.
+/// How callers are authenticated. Exactly one of `pem_file` and `jwks_url` names the keys. What has no default is looked for when it is used,
+/// so that all that is missing can be told at once.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authentication {
     /// The `iss` that tokens must have.
+    #[serde(default)]
     pub issuer: String,
     /// The `aud` that tokens must have.
+    #[serde(default)]
     pub audience: String,
     /// The signing algorithms that are accepted: RS256, ES256, EdDSA.
+    #[serde(default)]
     pub algorithms: Vec<SigningAlgorithm>,
     /// A public key in a PEM file.
     pub pem_file: Option<PathBuf>,
@@ -121,16 +131,6 @@ pub struct GraphQl {
     pub graphiql: bool,
     /// Whether any role may ask for the schema; else only admins.
     pub introspection: bool,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Why a configuration cannot be used.
@@ -171,6 +171,9 @@ pub enum ConfigError {
         "[kurrentdb] is there, and `store` names no cluster: name one, or leave [kurrentdb] out"
     )]
     UnusedCluster,
+    /// Something that has no default is not there.
+    #[error("[authentication] has no {0}")]
+    Missing(&'static str),
     /// Two sources of keys, or none.
     #[error("[authentication] needs exactly one of pem_file and jwks_url")]
     Keys,
@@ -226,6 +229,15 @@ impl Config {
     /// How callers are authenticated.
     pub fn authentication(&self) -> Result<AuthenticationConfig, ConfigError> {
         let authentication = self.authentication.as_ref().ok_or(ConfigError::NoAuthentication)?;
+        for (name, absent) in [
+            ("issuer", authentication.issuer.is_empty()),
+            ("audience", authentication.audience.is_empty()),
+            ("algorithms", authentication.algorithms.is_empty()),
+        ] {
+            if absent {
+                return Err(ConfigError::Missing(name));
+            }
+        }
         let keys = match (&authentication.pem_file, &authentication.jwks_url) {
             (Some(path), None) => {
                 let [algorithm] = authentication.algorithms[..] else {

@@ -160,20 +160,6 @@ impl TraceId {
     pub fn random() -> Self {
         Self(uuid::Uuid::new_v4().simple().to_string())
     }
-
-    /// The trace id of a W3C `traceparent` header, so that a caller's trace continues here. `None` when
-    /// the header is not of that form.
-    pub fn from_traceparent(header: &str) -> Option<Self> {
-        let mut parts = header.split('-');
-        let (version, id) = (parts.next()?, parts.next()?);
-        let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-        let proper = version.len() == 2
-            && id.len() == 32
-            && id.chars().all(hexadecimal)
-            && id.chars().any(|c| c != '0')
-            && parts.count() >= 2;
-        proper.then(|| Self(id.to_owned()))
-    }
 }
 
 impl fmt::Display for TraceId {

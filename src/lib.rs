@@ -29,5 +29,6 @@ pub mod sealing;
 pub mod store;
 pub mod subject_export;
 pub mod subscription;
+pub mod telemetry;
 pub mod vault;
 pub mod what_if;

@@ -103,7 +103,7 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
     let cluster = Cluster::start();
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (one, two) = (cluster.replica(here.path()).await, cluster.replica(there.path()).await);
-    let input = json!({ "kind": "INDIVIDUAL", "name": "آزمون" });
+    let input = json!({ "kind": "INDIVIDUAL", "name": "آزمون", "language": "PERSIAN" });
     let done =
         one.caller(Role::Supervisor).mutate("registerCustomer", "customer { id }", input).await;
     let customer = done["customer"]["id"].clone();
@@ -140,9 +140,9 @@ async fn what_falls_due_is_recorded_once_by_whoever_is_there() {
     let cluster = Cluster::start();
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (one, two) = (cluster.replica(here.path()).await, cluster.replica(there.path()).await);
-    let due_at = Timestamp::now() + SignedDuration::from_secs(3);
     for number in 0..CASES {
         let id = open_case(&one, &format!("case {number}")).await;
+        let due_at = Timestamp::now() + SignedDuration::from_secs(5);
         let input = json!({ "caseId": id, "dueAt": due_at.to_string() });
         one.caller(Role::Supervisor).mutate("setDueDate", "case { id }", input).await;
     }

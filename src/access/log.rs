@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -20,6 +19,7 @@ use crate::clock::Clock;
 use crate::command::policy;
 use crate::error::TraceId;
 use crate::principal::{Principal, Role};
+use crate::store::append::append;
 use crate::store::{AppendError, EventStore, Expect, NewEvent, StreamId};
 
 /// For so long, reading again is not recorded again.
@@ -28,8 +28,6 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 const REMEMBERED_MAX: u64 = 200_000;
 /// The most events of one append: of the longest kind they come to about half of what an append may hold.
 const APPEND_EVENTS_MAX: usize = 10;
-/// How often an append is repeated whose outcome is unknown.
-const UNKNOWN_OUTCOME_RETRIES_MAX: u32 = 3;
 /// The most characters of an operation's name that are kept.
 const OPERATION_LENGTH_MAX: usize = 200;
 
@@ -184,29 +182,11 @@ impl AccessLog {
                     .expect("a date is a well-formed stream id")
             });
             if batch.len() == APPEND_EVENTS_MAX || index == last {
-                self.append_batch(stream, std::mem::take(&mut batch)).await?;
+                // A retry is known again by its ids for a while; and twice in the log is better than not at all.
+                append(&*self.store, stream, Expect::Any, std::mem::take(&mut batch)).await?;
             }
         }
         Ok(())
-    }
-
-    async fn append_batch(
-        &self,
-        stream: &StreamId,
-        batch: Vec<NewEvent>,
-    ) -> Result<(), AppendError> {
-        let mut attempt = 0;
-        loop {
-            match self.store.append(stream, Expect::Any, batch.clone()).await {
-                Ok(_) => return Ok(()),
-                // The store knows the batch again by its ids for a while; and twice in the log is better than not at all.
-                Err(AppendError::OutcomeUnknown(_)) if attempt < UNKNOWN_OUTCOME_RETRIES_MAX => {
-                    attempt += 1;
-                    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
     }
 }
 

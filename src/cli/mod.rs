@@ -14,6 +14,7 @@ macro_rules! line {
 mod audit;
 mod calendar;
 mod case_log;
+mod config;
 mod export;
 mod file;
 mod import;
@@ -30,18 +31,17 @@ mod subject_export;
 mod token;
 mod verify;
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 
 use crate::app::StartError;
-use crate::config::{Config, LogFormat};
+use crate::config::Config;
 use crate::error::chain;
 use crate::store::sqlite::OpenError;
+use crate::telemetry::{self, LogFormat, Telemetry, TelemetryError};
 use crate::vault::VaultError;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed (also a policy that is not valid, a scenario that does not \
@@ -90,7 +90,7 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
                 .is_some_and(|error| matches!(error, VaultError::InUse(_)));
         let exit = if locked {
             Exit::InUse
-        } else if any.is::<crate::config::ConfigError>() {
+        } else if any.is::<crate::config::ConfigError>() || any.is::<TelemetryError>() {
             Exit::Config
         } else {
             Exit::Failed
@@ -218,13 +218,7 @@ enum Command {
     Token(token::TokenArguments),
     /// Look at the configuration.
     #[command(subcommand)]
-    Config(ConfigCommand),
-}
-
-#[derive(Subcommand)]
-enum ConfigCommand {
-    /// Say whether the configuration can be used, and what it comes to.
-    Check,
+    Config(config::ConfigCommand),
 }
 
 /// How an answer is written.
@@ -238,9 +232,17 @@ enum Format {
 
 /// Runs a command.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let outcome = configuration(&arguments.global).and_then(|config| {
-        start_logging(config.log_format);
-        dispatch(arguments.command, config)
+    let Arguments { global, command } = arguments;
+    let config = match &command {
+        // It reads the file by itself, since a file that cannot be used is what it is there for.
+        Command::Config(_) => Ok(Config::default()),
+        _ => configuration(&global),
+    };
+    let outcome = config.and_then(|config| {
+        let telemetry = start_telemetry(&command, &config)?;
+        let exit = dispatch(command, config, &global);
+        telemetry.finish();
+        exit
     });
     let exit = outcome.unwrap_or_else(|failure| {
         eprintln!("parvandeh: {}", failure.message);
@@ -251,6 +253,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 fn configuration(global: &Global) -> Result<Config, Failure> {
     let mut config = Config::load(global.config.as_deref())?;
+    overrides(&mut config, global);
+    Ok(config)
+}
+
+/// Puts flags and environment variables in the place of what the file says.
+fn overrides(config: &mut Config, global: &Global) {
     if let Some(directory) = &global.data_directory {
         config.data_directory = directory.clone();
     }
@@ -261,23 +269,19 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
         config.store = address.clone().into();
     }
     config.log_format = global.log_format.unwrap_or(config.log_format);
-    Ok(config)
 }
 
-fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("PARVANDEH_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => subscriber.with_target(false).init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).init(),
+/// Only a server sends traces: it is what others wait for.
+fn start_telemetry(command: &Command, config: &Config) -> Result<Telemetry, TelemetryError> {
+    match command {
+        Command::Serve { .. } => {
+            telemetry::start_lines_and_traces(config.log_format, &config.telemetry)
+        }
+        _ => Ok(telemetry::start_lines(config.log_format)),
     }
 }
 
-fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
+fn dispatch(command: Command, mut config: Config, global: &Global) -> Result<Exit, Failure> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match command {
         Command::Serve { demo, listen } => {
@@ -309,22 +313,6 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
         }
         Command::Schema { check, directory } => schema::schema(&directory, check),
         Command::Token(arguments) => token::token(&config, &arguments),
-        Command::Config(ConfigCommand::Check) => check_config(&config),
+        Command::Config(command) => Ok(config::config(global, &command)),
     }
-}
-
-fn check_config(config: &Config) -> Result<Exit, Failure> {
-    let authentication = config.authentication()?;
-    println!("data directory  {}", config.data_directory.display());
-    println!("keyring         {}", config.keyring_directory().display());
-    println!("listen          {}", config.listen);
-    println!("issuer          {}", authentication.issuer);
-    println!("audience        {}", authentication.audience);
-    let algorithms: Vec<_> =
-        authentication.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    println!("algorithms      {}", algorithms.join(", "));
-    let clock = std::sync::Arc::new(crate::clock::SystemClock);
-    crate::http::authentication::Authenticator::new(authentication, clock)?;
-    println!("The configuration can be used.");
-    Ok(Exit::Done)
 }

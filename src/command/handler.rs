@@ -10,26 +10,28 @@ use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use parvandeh_domain::decider::{Actor, Context, Decider, Metadata};
 use parvandeh_domain::event::{DecodeError, StoredEvent};
 use parvandeh_domain::id::{CommandId, DataSubject, EventId};
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, debug_span};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::metrics::CommandOutcome;
 use crate::sealing::{self, Draft};
+use crate::store::append::append;
 use crate::store::{
-    AppendError, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
+    AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError, StreamId,
 };
+use crate::telemetry::links;
 use crate::vault::{SealError, Vault, VaultError};
 
 /// How often a command is decided again after somebody else was quicker.
 const CONFLICT_RETRIES_MAX: usize = 16;
-/// How often a batch is appended again when its outcome is unknown.
-const UNKNOWN_OUTCOME_RETRIES_MAX: usize = 3;
 /// How many queues there are for streams that several write to at once.
 const TURNS: usize = 256;
 /// How many folded aggregates are kept.
@@ -208,8 +210,28 @@ impl CommandHandler {
         D::Event: StoredEvent,
         D::State: Send + Sync,
     {
-        let executed = self.attempt::<D>(stream, commands, expected, permit).await;
-        outcome(&executed).count();
+        let begun_at = Instant::now();
+        let span = debug_span!(
+            "command",
+            category = D::CATEGORY,
+            command = Empty,
+            correlation_id = Empty,
+            outcome = Empty
+        );
+        // Several are given at once only where they are alike.
+        if let Some((envelope, command)) = commands.first() {
+            span.record("command", D::name(command));
+            span.record("correlation_id", display(envelope.correlation_id));
+        }
+        for (envelope, _) in &commands {
+            links::remember(envelope.correlation_id, &span);
+        }
+        let attempt = self.attempt::<D>(stream, commands, expected, permit);
+        let executed = attempt.instrument(span.clone()).await;
+        let outcome = outcome(&executed);
+        outcome.count(D::CATEGORY, begun_at.elapsed());
+        span.record("outcome", outcome.as_str());
+        span.in_scope(|| tracing::debug!("decided"));
         executed
     }
 
@@ -266,8 +288,8 @@ impl CommandHandler {
             let event_count = batch.len();
             let subjects: BTreeSet<_> = batch.iter().filter_map(|draft| draft.subject).collect();
             let batch = self.seal(batch).await?;
-            match self.append(stream, expect, batch).await {
-                Ok(position) => {
+            match append(&*self.store, stream, expect, batch).await {
+                Ok(Appended { position, .. }) => {
                     if subjects.iter().any(|subject| self.vault.is_erased(*subject)) {
                         self.remove_envelopes(stream, &after, event_count).await;
                     }
@@ -361,26 +383,6 @@ impl CommandHandler {
         let mut hasher = DefaultHasher::new();
         stream.hash(&mut hasher);
         &self.turns[hasher.finish() as usize % TURNS]
-    }
-
-    /// Appends a batch, and again while its outcome is unknown.
-    async fn append(
-        &self,
-        stream: &StreamId,
-        expect: Expect,
-        batch: Vec<NewEvent>,
-    ) -> Result<Option<Position>, AppendError> {
-        let mut attempt = 0;
-        loop {
-            match self.store.append(stream, expect, batch.clone()).await {
-                Ok(appended) => return Ok(appended.position),
-                Err(AppendError::OutcomeUnknown(_)) if attempt < UNKNOWN_OUTCOME_RETRIES_MAX => {
-                    attempt += 1;
-                    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     async fn load<D>(&self, stream: &StreamId) -> Result<Arc<Folded<D>>, Failure<D>>

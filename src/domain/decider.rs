@@ -37,6 +37,9 @@ pub trait Decider {
         None
     }
 
+    /// The command's name, for those who run the program: it says what is asked, and nothing of whom or about what.
+    fn name(command: &Self::Command) -> &'static str;
+
     /// What follows from the command. No events means that there is nothing to do, and is not a refusal.
     fn decide(
         state: &Self::State,

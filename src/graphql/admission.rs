@@ -22,6 +22,7 @@ use crate::error::{ErrorCode, RequestError};
 use crate::graphql::document::{Document, FieldUse, Operation};
 use crate::graphql::parameters::Parameters;
 use crate::graphql::permissions::{FieldTable, Permissions};
+use crate::graphql::recorded::OperationName;
 use crate::graphql::type_map::TypeMap;
 use crate::principal::{Role, Roles};
 
@@ -75,6 +76,10 @@ pub struct Admitted {
     pub request: Request,
     /// What the selected operation is.
     pub kind: OperationType,
+    /// What it calls itself.
+    pub name: OperationName,
+    /// What it asks for: fields times page sizes.
+    pub complexity: u64,
 }
 
 /// Decides what is let in, for one schema.
@@ -160,7 +165,7 @@ impl Admission {
         if plain {
             request = request.data(operation.validated.clone());
         }
-        Ok(Admitted { request, kind: operation.kind })
+        Ok(Admitted { request, kind: operation.kind, name: operation.name.clone(), complexity })
     }
 
     fn document(&self, text: String) -> Result<Arc<Document>, RequestError> {

@@ -16,6 +16,7 @@ use crate::graphql::read_after;
 use crate::http::authentication::AuthenticationError;
 use crate::http::media::MediaType;
 use crate::http::status::status;
+use crate::metrics::QueryOutcome;
 
 /// The end of one request.
 #[derive(Debug, Serialize)]
@@ -48,6 +49,21 @@ impl Answer {
             Answer::Executed(response) => {
                 response.http_headers.get(read_after::HEADER)?.to_str().ok()
             }
+        }
+    }
+
+    /// What became of the request, for those who count.
+    pub fn outcome(&self) -> QueryOutcome {
+        let errors = match self {
+            Answer::Refused(errors) => errors,
+            Answer::Executed(response) => &response.errors,
+        };
+        let has = |code| errors.iter().any(|error| code_of(error) == Some(code));
+        match self {
+            _ if has(ErrorCode::Timeout) => QueryOutcome::TimedOut,
+            _ if has(ErrorCode::InternalServerError) => QueryOutcome::Failed,
+            Answer::Refused(_) => QueryOutcome::Refused,
+            Answer::Executed(_) => QueryOutcome::Answered,
         }
     }
 

@@ -24,10 +24,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::drain::{Phase, closing};
 use super::errors::{method_not_allowed, respond, unauthenticated};
-use super::graphql::trace_id;
 use super::media::MediaType;
 use super::origin::cors;
 use super::purpose;
+use super::trace::trace_id;
 use super::transport::Transport;
 use crate::access::{AccessLog, Accesses, Purpose, Reading};
 use crate::app::App;
@@ -94,7 +94,7 @@ async fn get<E: Executor>(
     transport: web::Data<Transport<E>>,
     exports: web::Data<Exports>,
 ) -> HttpResponse {
-    let trace_id = trace_id(request.headers());
+    let trace_id = trace_id(&request);
     let principal = match transport.authenticate(request.headers()).await {
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),

@@ -13,10 +13,12 @@ use async_graphql::parser::types::OperationType;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
-use crate::error::{ErrorCode, RequestError, TraceId};
+use crate::error::{ErrorCode, RequestError};
+use crate::graphql::admission::Admitted;
 use crate::graphql::parameters::Parameters;
 use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
 use crate::http::media::{Accepts, MediaType, has_json_body};
+use crate::http::trace::trace_id;
 use crate::http::transport::{Limits, Transport};
 use crate::http::{position, purpose, sse, websocket};
 
@@ -69,7 +71,7 @@ async fn run<E: Executor>(
     parameters: impl AsyncFnOnce() -> Result<Parameters, RequestError>,
 ) -> HttpResponse {
     let headers = request.headers();
-    let trace_id = trace_id(headers);
+    let trace_id = trace_id(request);
     let accepts = Accepts::from_headers(headers);
     let media_type = accepts.json_or_default();
     if accepts.json.is_none() && !accepts.events {
@@ -108,11 +110,11 @@ async fn run<E: Executor>(
         }
         (OperationType::Subscription, _) => respond(&not_acceptable_subscription(), media_type),
         (OperationType::Query | OperationType::Mutation, Accepts { json: Some(_), .. }) => {
-            let request = match seen {
-                Some(seen) => admitted.request.data(seen),
-                None => admitted.request,
+            let admitted = match seen {
+                Some(seen) => Admitted { request: admitted.request.data(seen), ..admitted },
+                None => admitted,
             };
-            let answer = transport.execute(request, &trace_id).await;
+            let answer = transport.execute(admitted, &trace_id).await;
             leave_small_answers_uncompressed(headers, respond(&answer, media_type))
         }
     }
@@ -167,13 +169,6 @@ async fn read_body(
     tokio::time::timeout(limits.request_timeout, read)
         .await
         .unwrap_or_else(|_| Err(bad("The body did not arrive in time.")))
-}
-
-pub(super) fn trace_id(headers: &HeaderMap) -> TraceId {
-    headers
-        .get("traceparent")
-        .and_then(|header| TraceId::from_traceparent(header.to_str().ok()?))
-        .unwrap_or_else(TraceId::random)
 }
 
 fn not_acceptable() -> Answer {

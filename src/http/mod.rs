@@ -20,6 +20,7 @@ pub mod server;
 mod sse;
 pub mod status;
 pub mod subject_export;
+pub mod trace;
 pub mod transport;
 mod websocket;
 mod websocket_message;

@@ -13,8 +13,8 @@ use async_graphql::Executor;
 
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::http::errors::{method_not_allowed, respond, unauthenticated};
-use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
+use crate::http::trace::trace_id;
 use crate::http::transport::Transport;
 use crate::principal::{Role, Roles};
 use crate::proof::leaf::Leaves;
@@ -55,7 +55,7 @@ async fn get<E: Executor>(
     transport: web::Data<Transport<E>>,
     proof: web::Data<Proof>,
 ) -> HttpResponse {
-    let trace_id = trace_id(request.headers());
+    let trace_id = trace_id(&request);
     let principal = match transport.authenticate(request.headers()).await {
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),

@@ -23,9 +23,9 @@ use crate::csv;
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::parameters::Parameters;
 use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
-use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
 use crate::http::purpose;
+use crate::http::trace::trace_id;
 use crate::http::transport::Transport;
 use crate::principal::Principal;
 
@@ -38,7 +38,7 @@ pub(super) async fn get<E: Executor>(
     name: web::Path<String>,
     transport: web::Data<Transport<E>>,
 ) -> HttpResponse {
-    let trace_id = trace_id(request.headers());
+    let trace_id = trace_id(&request);
     let principal = match transport.authenticate(request.headers()).await {
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
@@ -121,7 +121,7 @@ impl<E: Executor> Source<E> {
             .transport
             .admit(parameters, &self.principal, &self.trace_id)
             .map_err(Answer::from)?;
-        match self.transport.execute(admitted.request, &self.trace_id).await {
+        match self.transport.execute(admitted, &self.trace_id).await {
             Answer::Executed(response) if response.errors.is_empty() => {
                 let data = response.data.into_json();
                 let mut data = data.map_err(|error| self.failed(&error.to_string()))?;

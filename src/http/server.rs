@@ -12,7 +12,7 @@ use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Auth
 use super::drain::{self, Phase};
 use super::origin::Origins;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, metrics, proof, subject_export, transport};
+use super::{exports, health, metrics, proof, subject_export, trace, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::graphql::admission::{Admission, AdmissionLimits};
@@ -89,15 +89,17 @@ pub fn server(
         let (transport, readiness, registry) =
             (transport.clone(), readiness.clone(), registry.clone());
         let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
-        HttpApp::new().app_data(phase.clone()).wrap(from_fn(drain::ask_to_leave)).configure(
-            move |service| {
+        HttpApp::new()
+            .app_data(phase.clone())
+            .wrap(from_fn(drain::ask_to_leave))
+            .wrap(from_fn(trace::trace))
+            .configure(move |service| {
                 proof::configure(service, transport.clone(), proof);
                 subject_export::configure(service, transport.clone(), exporter);
                 transport::configure(service, transport);
                 exports(service);
                 health::configure(service, readiness, registry);
-            },
-        )
+            })
     })
     .bind(config.listen)
     .map_err(|source| ServerError::Listen { address: config.listen, source })?

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ContentEncoding, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Request, Response, Value};
+use async_graphql::{Executor, Response, Value};
 use bytes::Bytes;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -27,6 +27,7 @@ use crate::http::drain::closing;
 use crate::http::errors::{Answer, respond, settle};
 use crate::http::media::MediaType;
 use crate::http::transport::{ResumeAfter, Transport};
+use crate::metrics::OpenSubscription;
 use crate::principal::Principal;
 
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
@@ -52,12 +53,12 @@ pub(super) fn open<E: Executor>(
         Ok(resume_after) => resume_after,
         Err(error) => return respond(&error.into(), MediaType::Json),
     };
-    let request = match resume_after {
-        Some(resume_after) => admitted.request.data(resume_after),
-        None => admitted.request,
-    };
     let kind = admitted.kind;
-    let results = results(transport.clone(), kind, request, trace_id);
+    let admitted = match resume_after {
+        Some(resume_after) => Admitted { request: admitted.request.data(resume_after), ..admitted },
+        None => admitted,
+    };
+    let results = results(transport.clone(), admitted, trace_id);
     event_stream(events(transport.clone(), kind, results, principal, permit))
 }
 
@@ -79,19 +80,20 @@ fn event_stream(events: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
 
 fn results<E: Executor>(
     transport: Transport<E>,
-    kind: OperationType,
-    request: Request,
+    admitted: Admitted,
     trace_id: TraceId,
 ) -> impl Stream<Item = Answer> {
-    match kind {
-        OperationType::Subscription => Either::Left(
-            transport
-                .executor
-                .execute_stream(request, None)
-                .map(move |response| settle(response, &trace_id)),
-        ),
+    match admitted.kind {
+        OperationType::Subscription => {
+            let open = OpenSubscription::over("sse");
+            let responses = transport.executor.execute_stream(admitted.request, None);
+            Either::Left(responses.map(move |response| {
+                let _open = &open;
+                settle(response, &trace_id)
+            }))
+        }
         OperationType::Query | OperationType::Mutation => {
-            Either::Right(stream::once(async move { transport.execute(request, &trace_id).await }))
+            Either::Right(stream::once(async move { transport.execute(admitted, &trace_id).await }))
         }
     }
 }

@@ -22,10 +22,10 @@ use crate::access::Purpose;
 use crate::error::{ErrorCode, RequestError, TraceId, chain};
 use crate::graphql::global_id::{self, NodeType};
 use crate::http::errors::{method_not_allowed, respond, unauthenticated};
-use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
 use crate::http::origin::cors;
 use crate::http::purpose;
+use crate::http::trace::trace_id;
 use crate::http::transport::Transport;
 use crate::principal::{Principal, Role};
 use crate::subject_export::{
@@ -72,7 +72,7 @@ async fn get<E: Executor>(
     transport: web::Data<Transport<E>>,
     exporter: web::Data<SubjectExporter>,
 ) -> HttpResponse {
-    let trace_id = trace_id(request.headers());
+    let trace_id = trace_id(&request);
     let principal = match transport.authenticate(request.headers()).await {
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),

@@ -1,14 +1,17 @@
 //! What the transports share: the executor, what guards it, and the numbers that bound it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web;
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug_span};
 
 use crate::clock::Clock;
 use crate::error::{ErrorCode, RequestError, TraceId};
@@ -137,7 +140,24 @@ impl<E: Executor> Transport<E> {
     }
 
     /// Executes a query or mutation within the time allowed.
-    pub(super) async fn execute(&self, request: Request, trace_id: &TraceId) -> Answer {
+    pub(super) async fn execute(&self, admitted: Admitted, trace_id: &TraceId) -> Answer {
+        let begun_at = Instant::now();
+        let (kind, name) = (admitted.kind, admitted.name);
+        let span = match kind {
+            OperationType::Mutation => {
+                debug_span!("mutation", operation = &*name.0, outcome = Empty)
+            }
+            _ => debug_span!("query", operation = &*name.0, outcome = Empty),
+        };
+        let answer = self.answer(admitted.request, trace_id).instrument(span.clone()).await;
+        let outcome = answer.outcome();
+        span.record("outcome", outcome.as_str());
+        span.in_scope(|| tracing::debug!("executed"));
+        outcome.count(kind, begun_at.elapsed());
+        answer
+    }
+
+    async fn answer(&self, request: Request, trace_id: &TraceId) -> Answer {
         let timeout = self.limits().request_timeout;
         match tokio::time::timeout(timeout, self.executor.execute(request)).await {
             Ok(response) => settle(response, trace_id),

@@ -15,11 +15,13 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, ProtocolError, Session};
+use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Request};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll};
 use tokio::time::{Instant, MissedTickBehavior};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::admission::Admitted;
@@ -27,12 +29,14 @@ use crate::graphql::parameters::Parameters;
 use crate::http::authentication::{bearer, bearer_token};
 use crate::http::drain::closing;
 use crate::http::errors::{Answer, respond, settle};
-use crate::http::graphql::trace_id;
 use crate::http::media::MediaType;
 use crate::http::purpose::of_headers;
+use crate::http::trace::trace_id;
 use crate::http::transport::Transport;
 use crate::http::websocket_message::{Inbound, Outbound, Payload};
+use crate::metrics::OpenSubscription;
 use crate::principal::Principal;
+use crate::telemetry::join;
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 const OPERATION_ID_BYTES_MAX: usize = 128;
@@ -79,7 +83,7 @@ pub(super) fn open<E: Executor>(
         transport: transport.clone(),
         session,
         headers: request.headers().clone(),
-        trace_id: trace_id(request.headers()),
+        trace_id: trace_id(request),
         initialised: false,
         principal: None,
         operations: HashMap::new(),
@@ -263,7 +267,9 @@ impl<E: Executor> Connection<E> {
             let error = RequestError::new(ErrorCode::RateLimited, message);
             return self.refuse(&id, error.into()).await;
         }
-        let trace_id = TraceId::random();
+        // Each operation is a trace of its own: a connection lives too long to be one.
+        let span = info_span!("operation", otel.kind = "server", trace_id = Empty);
+        let trace_id = join(&span, None).trace_id;
         let parameters = Parameters::from_json(payload.as_bytes()).and_then(|parameters| {
             // What the upgrade request says holds for every operation that says nothing of its own.
             let purpose =
@@ -274,8 +280,9 @@ impl<E: Executor> Connection<E> {
             .map_err(|error| vec![error])
             .and_then(|parameters| self.transport.admit(parameters, &principal, &trace_id));
         match admitted {
-            Ok(Admitted { request, kind }) => {
-                let results = self.results_of(kind, request, trace_id);
+            Ok(admitted) => {
+                let kind = admitted.kind;
+                let results = self.results_of(admitted, trace_id, span);
                 let (results, handle) = stream::abortable(results);
                 let name = id.clone();
                 self.results.push(results.map(move |said| (name.clone(), said)).boxed());
@@ -288,19 +295,26 @@ impl<E: Executor> Connection<E> {
 
     fn results_of(
         &self,
-        kind: OperationType,
-        request: Request,
+        admitted: Admitted,
         trace_id: TraceId,
+        span: Span,
     ) -> BoxStream<'static, Said> {
         let transport = self.transport.clone();
-        let answers = match kind {
-            OperationType::Subscription => transport
-                .executor
-                .execute_stream(request, None)
-                .map(move |response| settle(response, &trace_id))
-                .boxed(),
+        let answers = match admitted.kind {
+            OperationType::Subscription => {
+                let open = OpenSubscription::over("websocket");
+                transport
+                    .executor
+                    .execute_stream(admitted.request, None)
+                    .map(move |response| {
+                        let _open = &open;
+                        settle(response, &trace_id)
+                    })
+                    .boxed()
+            }
             OperationType::Query | OperationType::Mutation => {
-                stream::once(async move { transport.execute(request, &trace_id).await }).boxed()
+                let answer = async move { transport.execute(admitted, &trace_id).await };
+                stream::once(answer.instrument(span)).boxed()
             }
         };
         answers

@@ -9,6 +9,7 @@
 //! very same events (by id) already stand where they would have gone, the append succeeds again
 //! with the original answer: so a retry after a lost answer is harmless.
 
+pub mod append;
 pub mod kurrent;
 pub mod memory;
 mod recent;

@@ -54,6 +54,14 @@ impl Entry {
             Self::Unknown { position } => *position,
         }
     }
+
+    /// What the event belongs to.
+    pub fn correlation_id(&self) -> Option<Uuid> {
+        match self {
+            Self::Event(event) => Some(event.meta.correlation_id),
+            Self::Unknown { .. } => None,
+        }
+    }
 }
 
 /// The name of generation `number`'s file.

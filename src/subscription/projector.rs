@@ -12,10 +12,13 @@ use parvandeh_domain::id::EventId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::pii::{BlindIndex, Envelope};
 use tokio::sync::watch;
+use tracing::debug_span;
+use tracing::field::Empty;
 
 use super::generation::{Entry, Generation, GenerationError};
 use crate::sealing;
 use crate::store::{EventStore, LoggedEvent, Position, ReadError};
+use crate::telemetry::links;
 use crate::vault::Vault;
 
 /// Entries read at once.
@@ -230,6 +233,11 @@ fn apply_all(
     let building = !generation.is_complete();
     while let Ok(batch) = receiver.recv() {
         let mut taken = batch.len();
+        let span = debug_span!("projection", events = Empty, position = Empty);
+        if !building {
+            links::link(&span, batch.iter().filter_map(Entry::correlation_id));
+        }
+        let _entered = span.enter();
         generation.fold(&batch)?;
         // A generation under construction waits for a full commit; one that serves commits what is there.
         while taken < commit_size {
@@ -239,6 +247,9 @@ fn apply_all(
             generation.fold(&more)?;
         }
         generation.commit()?;
+        span.record("events", taken);
+        span.record("position", generation.position());
+        tracing::debug!("projected");
         progress(generation.position());
     }
     Ok(generation)

@@ -9,6 +9,7 @@ use parvandeh_projections::sla_reference::{ReferenceCache, ReferenceData};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::{Instrument as _, debug_span};
 
 use super::generation::{self, Generation};
 use super::projector::{self, ProjectorError, Source};
@@ -303,6 +304,7 @@ impl ReadModels {
             serving.put_back(db);
             answer
         });
+        let answer = answer.instrument(debug_span!("read"));
         Ok(answer.await.map_err(|_| QueryError::Stopping)??)
     }
 

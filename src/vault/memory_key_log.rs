@@ -27,6 +27,11 @@ impl MemoryKeyLog {
         self.log().events.get(count..).unwrap_or_default().to_vec()
     }
 
+    /// The first half of [`KeyLog::publish_erasure`], as when somebody dies in the middle: the tombstone is there, and the stream of keys too.
+    pub fn tell_of_erasure(&self, tombstone: &Tombstone) {
+        self.log().tell(tombstone);
+    }
+
     /// Whether the stream of a subject's keys is gone for good.
     pub fn is_deleted(&self, subject: &str) -> bool {
         matches!(self.log().streams.get(subject), Some(None))
@@ -73,19 +78,9 @@ impl KeyLog for MemoryKeyLog {
     }
 
     fn publish_erasure(&self, tombstone: &Tombstone) -> Result<Tombstone, KeyLogError> {
-        let (mut log, mut tombstone) = (self.log(), tombstone.clone());
-        let subject = tombstone.subject.to_string();
-        if let Some(None) = log.streams.get(&subject) {
-            return Ok(tombstone);
-        }
-        for key in log.streams.get(&subject).into_iter().flatten().flatten() {
-            if !tombstone.keys.contains(&key.id) {
-                tombstone.keys.push(key.id);
-            }
-        }
-        log.erasures.push(tombstone.clone());
-        log.events.push(KeyEvent::Erased(tombstone.clone()));
-        log.streams.insert(subject, None);
+        let mut log = self.log();
+        let tombstone = log.tell(tombstone);
+        log.streams.insert(tombstone.subject.to_string(), None);
         Ok(tombstone)
     }
 
@@ -104,6 +99,22 @@ impl KeyLog for MemoryKeyLog {
 }
 
 impl Log {
+    /// Appends a tombstone with all keys that were published, unless these are gone already.
+    fn tell(&mut self, tombstone: &Tombstone) -> Tombstone {
+        let (mut tombstone, subject) = (tombstone.clone(), tombstone.subject.to_string());
+        if let Some(None) = self.streams.get(&subject) {
+            return tombstone;
+        }
+        for key in self.streams.get(&subject).into_iter().flatten().flatten() {
+            if !tombstone.keys.contains(&key.id) {
+                tombstone.keys.push(key.id);
+            }
+        }
+        self.erasures.push(tombstone.clone());
+        self.events.push(KeyEvent::Erased(tombstone.clone()));
+        tombstone
+    }
+
     fn append(&mut self, key: &PublishedKey) {
         let stream = self.streams.entry(key.subject.clone()).or_insert_with(|| Some(Vec::new()));
         stream.get_or_insert_default().push(key.clone());

@@ -9,9 +9,10 @@
 //! - Keys and erasures may be learned in any order, and again: a tombstone wins over a key that comes after it, and a later wrapping over
 //!   an earlier one.
 //! - Opening reads all tombstones of the log before anything else. So a replica that was down during an erasure, or whose data directory
-//!   is new or from a backup, never has the erased key when it begins to serve.
+//!   is new or from a backup, never has the erased key when it begins to serve. What the log does not know of it is told again: so a
+//!   cluster that is restored from an old backup learns from any replica's `erased.jsonl` whom to forget.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -79,15 +80,14 @@ impl Vault {
         let memory = Arc::new(Memory::new(known));
         let mut work = Work { store, tombstones: file, memory: memory.clone() };
         work.finish_erasures()?;
-        let mut after = None;
-        loop {
-            let page = key_log.erasures(after, ERASURES_PAGE_SIZE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
-            work.erase_all(page.into_iter().map(|(_, tombstone)| tombstone).collect())?;
-        }
+        let told = learn_all_erasures(&mut work, &*key_log)?;
         let mut own = |name| shared_own_key(&mut work, &*provider, &*key_log, data_directory, name);
         let (blind_index, digest) = (own(BLIND_INDEX)?, own(DIGEST)?);
+        // A cluster that was restored from an old backup has forgotten them.
+        for tombstone in memory.tombstones().iter().filter(|known| !told.contains(&known.subject)) {
+            tracing::warn!(subject = %tombstone.subject, "the log of keys knows nothing of an erasure; it is published again");
+            key_log.publish_erasure(tombstone)?;
+        }
         let store = Mutex::new(KeyStore::open_read_only(data_directory)?);
         let (freshness, proven) = (Freshness::new(Instant::now()), Mutex::default());
         Ok(Self {
@@ -255,6 +255,21 @@ impl Vault {
 
     fn replica(&self) -> Result<&Replica, VaultError> {
         self.replica.as_ref().ok_or(VaultError::StandsAlone)
+    }
+}
+
+/// Applies all erasures that the log of keys tells of; answers whose they are.
+fn learn_all_erasures(
+    work: &mut Work,
+    key_log: &dyn KeyLog,
+) -> Result<HashSet<DataSubject>, VaultError> {
+    let (mut after, mut told) = (None, HashSet::new());
+    loop {
+        let page = key_log.erasures(after, ERASURES_PAGE_SIZE)?;
+        let Some((last, _)) = page.last() else { return Ok(told) };
+        after = Some(*last);
+        told.extend(page.iter().map(|(_, tombstone)| tombstone.subject));
+        work.erase_all(page.into_iter().map(|(_, tombstone)| tombstone).collect())?;
     }
 }
 

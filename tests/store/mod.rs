@@ -1,6 +1,6 @@
 //! Event stores: the contract that all of them keep, and what the embedded one must do besides.
 
 mod contract;
-mod kurrent;
+pub mod kurrent;
 mod sqlite;
 mod support;

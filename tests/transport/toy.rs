@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use async_graphql::{
     Context, Error, ErrorExtensions as _, ID, Interface, Object, Result, Schema, SimpleObject,
@@ -21,6 +22,7 @@ use parvandeh::http::authentication::{
 };
 use parvandeh::http::drain::Phase;
 use parvandeh::http::origin::Origins;
+use parvandeh::http::trace::trace;
 use parvandeh::http::transport::{Limits, ResumeAfter, Transport, TransportConfig, configure};
 use parvandeh::principal::{Principal, Role, Roles};
 use tokio::sync::watch;
@@ -269,7 +271,7 @@ pub fn serve(setup: Setup) -> Server {
     let transport = Transport::new(schema, admission, authenticator, setup.clock, config, receiver);
     let server = HttpServer::new(move || {
         let transport = transport.clone();
-        App::new().configure(|app| configure(app, transport))
+        App::new().wrap(from_fn(trace)).configure(|app| configure(app, transport))
     })
     .workers(1)
     .disable_signals()

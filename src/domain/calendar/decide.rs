@@ -18,6 +18,12 @@ impl Decider for Calendar {
 
     const CATEGORY: &'static str = "calendar";
 
+    fn name(command: &CalendarCommand) -> &'static str {
+        match command {
+            CalendarCommand::Publish(_) => "publish",
+        }
+    }
+
     fn decide(
         state: &CalendarState,
         command: CalendarCommand,

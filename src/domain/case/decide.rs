@@ -29,6 +29,27 @@ impl Decider for Case {
         Some(state.customer_id.map_or(of_case, DataSubject::Customer))
     }
 
+    fn name(command: &CaseCommand) -> &'static str {
+        match command {
+            CaseCommand::Open(_) => "open",
+            CaseCommand::Classify(_) => "classify",
+            CaseCommand::Refer(_) => "refer",
+            CaseCommand::Assign(_) => "assign",
+            CaseCommand::EnterStage(_) => "enter_stage",
+            CaseCommand::RecordInteraction(_) => "record_interaction",
+            CaseCommand::AddNote(_) => "add_note",
+            CaseCommand::Hold(_) => "hold",
+            CaseCommand::Resume => "resume",
+            CaseCommand::SetDueDate(_) => "set_due_date",
+            CaseCommand::Resolve(_) => "resolve",
+            CaseCommand::Reopen(_) => "reopen",
+            CaseCommand::Close => "close",
+            CaseCommand::Merge(_) => "merge",
+            CaseCommand::Unmerge(_) => "unmerge",
+            CaseCommand::RecordActivity(_) => "record_activity",
+        }
+    }
+
     fn decide(
         state: &CaseState,
         command: CaseCommand,

@@ -36,6 +36,20 @@ impl Decider for Customer {
         Some(DataSubject::Customer(CustomerId(id)))
     }
 
+    fn name(command: &CustomerCommand) -> &'static str {
+        match command {
+            CustomerCommand::Register(_) => "register",
+            CustomerCommand::AddContactPoint(_) => "add_contact_point",
+            CustomerCommand::ChangeDetails(_) => "change_details",
+            CustomerCommand::GiveConsent(_) => "give_consent",
+            CustomerCommand::WithdrawConsent(_) => "withdraw_consent",
+            CustomerCommand::PlaceLegalHold(_) => "place_legal_hold",
+            CustomerCommand::ReleaseLegalHold => "release_legal_hold",
+            CustomerCommand::OrderErasure(_) => "order_erasure",
+            CustomerCommand::ConfirmErasure(_) => "confirm_erasure",
+        }
+    }
+
     fn decide(
         state: &CustomerState,
         command: CustomerCommand,

@@ -17,6 +17,12 @@ impl Decider for Policy {
 
     const CATEGORY: &'static str = "policy";
 
+    fn name(command: &PolicyCommand) -> &'static str {
+        match command {
+            PolicyCommand::Publish(_) => "publish",
+        }
+    }
+
     fn decide(
         state: &PolicyState,
         command: PolicyCommand,

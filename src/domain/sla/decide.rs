@@ -32,6 +32,14 @@ impl Decider for Sla {
         Some(DataSubject::Case(CaseId(id)))
     }
 
+    fn name(command: &SlaCommand) -> &'static str {
+        match command {
+            SlaCommand::Observe(_) => "observe",
+            SlaCommand::Extend(_) => "extend",
+            SlaCommand::Waive(_) => "waive",
+        }
+    }
+
     fn decide(
         state: &SlaState,
         command: SlaCommand,

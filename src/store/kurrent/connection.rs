@@ -12,9 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use kurrentdb::{
-    AppendToStreamOptions, Client, Credentials, CurrentRevision, Error, EventData, ReadAllOptions,
-    ReadStreamOptions, RecordedEvent, StreamMetadataBuilder, StreamPosition, StreamState,
-    SubscriptionFilter, TombstoneStreamOptions,
+    AppendToStreamOptions, Client, Credentials, CurrentRevision, Error, EventData, Position,
+    ReadAllOptions, ReadStreamOptions, RecordedEvent, StreamMetadataBuilder, StreamPosition,
+    StreamState, SubscriptionFilter, TombstoneStreamOptions,
 };
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -426,6 +426,45 @@ impl Connection {
                 let mut read = client.read_all(&options).await?;
                 let last = read.next().await?;
                 Ok(last.map(|event| event.get_original_event().position.into()))
+            }
+        })
+        .await
+    }
+
+    /// Events of the streams that begin so, after a place, at most `count`.
+    pub(super) async fn read_all(
+        &self,
+        prefix: &str,
+        after: Option<Place>,
+        count: usize,
+        limit: Duration,
+    ) -> Result<Vec<Recorded>, Failure> {
+        let start = match after {
+            Some(Place { commit, prepare }) => {
+                StreamPosition::Position(Position { commit, prepare })
+            }
+            None => StreamPosition::Start,
+        };
+        let filter = SubscriptionFilter::on_stream_name().add_prefix(prefix);
+        let options = ReadAllOptions::default().position(start).forwards().filter(filter);
+        // A page begins with the event at its start.
+        let options = options.max_count(count.saturating_add(1)).requires_leader(true);
+        let options = match self.credentials() {
+            Some(credentials) => options.authenticated(credentials),
+            None => options,
+        };
+        self.call(limit, |client| {
+            let options = options.clone();
+            async move {
+                let mut events = Vec::new();
+                let mut read = client.read_all(&options).await?;
+                while let Some(event) = read.next().await? {
+                    let event = Recorded::from(event.get_original_event());
+                    if after.is_none_or(|after| event.place > after) {
+                        events.push(event);
+                    }
+                }
+                Ok(events)
             }
         })
         .await

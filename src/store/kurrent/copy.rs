@@ -271,17 +271,7 @@ impl Mirror {
             Some(last) => last.position.0,
             None => self.copy.head().map_or(0, |head| head.0),
         };
-        batch.events.push(LoggedEvent {
-            position: Position(before + 1),
-            stream,
-            revision: event.revision,
-            id: event.id,
-            type_name: event.type_name.as_str().into(),
-            version: decoded.version,
-            metadata: decoded.metadata,
-            data: event.data.clone(),
-            envelope: decoded.envelope,
-        });
+        batch.events.push(decoded.into_logged(event, stream, Position(before + 1)));
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod feed;
 mod identity;
 mod key_log;
 mod members;
+pub mod migration;
 mod options;
 mod wire;
 
@@ -502,13 +503,18 @@ impl Opening<'_> {
     }
 
     fn error(&self, failure: Failure) -> ConnectError {
-        match failure {
-            Failure::Denied => ConnectError::Denied { prefix: self.options.prefix.clone() },
-            Failure::Unsent(reason) | Failure::Unknown(reason) => {
-                ConnectError::Unavailable { hosts: self.options.hosts(), reason }
-            }
-            failure => ConnectError::Refused(failure.to_string()),
+        unreachable_error(self.options, failure)
+    }
+}
+
+/// What a failure means for whoever opens the store.
+fn unreachable_error(options: &KurrentOptions, failure: Failure) -> ConnectError {
+    match failure {
+        Failure::Denied => ConnectError::Denied { prefix: options.prefix.clone() },
+        Failure::Unsent(reason) | Failure::Unknown(reason) => {
+            ConnectError::Unavailable { hosts: options.hosts(), reason }
         }
+        failure => ConnectError::Refused(failure.to_string()),
     }
 }
 
@@ -612,6 +618,19 @@ impl EventStore for KurrentStore {
 
 fn behind() -> ReadError {
     ReadError::Unavailable("this replica's copy of the log is behind the cluster; try again".into())
+}
+
+impl From<&LoggedEvent> for Outgoing {
+    fn from(event: &LoggedEvent) -> Self {
+        Self {
+            id: event.id,
+            type_name: event.type_name.to_string(),
+            version: event.version,
+            metadata: event.metadata.clone(),
+            data: event.data.clone(),
+            envelope: event.envelope.clone(),
+        }
+    }
 }
 
 impl From<NewEvent> for Outgoing {

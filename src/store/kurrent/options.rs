@@ -17,7 +17,8 @@ const SCHEMES: [&str; 4] = ["kurrentdb://", "kurrentdb+discover://", "esdb://", 
 
 /// Options whose value is a number of milliseconds or of attempts, with the smallest value that does no harm.
 const NUMBERS: [(&str, u64); 5] = [
-    ("maxdiscoverattempts", 1),
+    // The client counts finding a node and reaching it as two.
+    ("maxdiscoverattempts", 2),
     ("discoveryinterval", 1),
     ("gossiptimeout", 1),
     // Below that the client ignores the value.
@@ -25,6 +26,8 @@ const NUMBERS: [(&str, u64); 5] = [
     ("keepalivetimeout", 10_000),
 ];
 const NUMBER_MAX: u64 = 600_000;
+/// What the client is told where the connection string says nothing: it waits so many milliseconds even before its first attempt.
+const QUICK: [(&str, &str); 2] = [("discoveryinterval", "50"), ("maxdiscoverattempts", "10")];
 
 /// How the store reaches its cluster, and how patient it is. Its `Debug` shows no secret.
 #[derive(Clone)]
@@ -236,6 +239,11 @@ impl KurrentOptions {
         }
         let mut parameters = self.parameters.clone();
         parameters.push(("tls".to_owned(), self.tls.to_string()));
+        for (name, value) in QUICK {
+            if parameters.iter().all(|(known, _)| known != name) {
+                parameters.push((name.to_owned(), value.to_owned()));
+            }
+        }
         if let Some(path) = &self.tls_ca_file {
             // The client would panic over a damaged file.
             let failed = |reason: String| OptionsError::File {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::connection::{Outgoing, Recorded};
+use crate::store::{LoggedEvent, Position, StreamId};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +27,28 @@ pub(super) struct Decoded {
     pub(super) version: u16,
     pub(super) metadata: Bytes,
     pub(super) envelope: Option<Bytes>,
+}
+
+impl Decoded {
+    /// The event as it stands in the copy.
+    pub(super) fn into_logged(
+        self,
+        event: &Recorded,
+        stream: StreamId,
+        position: Position,
+    ) -> LoggedEvent {
+        LoggedEvent {
+            position,
+            stream,
+            revision: event.revision,
+            id: event.id,
+            type_name: event.type_name.as_str().into(),
+            version: self.version,
+            metadata: self.metadata,
+            data: event.data.clone(),
+            envelope: self.envelope,
+        }
+    }
 }
 
 /// The event as the client takes it.

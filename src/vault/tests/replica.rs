@@ -28,7 +28,7 @@ fn at() -> Timestamp {
 #[derive(Default)]
 struct Network {
     log: MemoryKeyLog,
-    /// What becomes of the next call: 0 goes well, 1 is lost before it was done, 2 after.
+    /// What becomes of the next call: 0 goes well, 1 is lost before it was done, 2 after, 3 in the middle, as far as it has one.
     fault: AtomicU8,
     /// Done once, after a key was published and before its publisher hears of it.
     after_publish: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -41,7 +41,7 @@ impl Network {
     ) -> Result<T, KeyLogError> {
         let lost = || KeyLogError::Unavailable("no route".to_owned());
         match self.fault.swap(0, Ordering::SeqCst) {
-            1 => Err(lost()),
+            1 | 3 => Err(lost()),
             2 => call(&self.log).and_then(|_| Err(lost())),
             _ => call(&self.log),
         }
@@ -62,6 +62,9 @@ impl KeyLog for Network {
         self.call(|log| log.republish(key))
     }
     fn publish_erasure(&self, tombstone: &Tombstone) -> Result<Tombstone, KeyLogError> {
+        if self.fault.load(Ordering::SeqCst) == 3 {
+            self.log.tell_of_erasure(tombstone);
+        }
         self.call(|log| log.publish_erasure(tombstone))
     }
     fn erasures(
@@ -288,7 +291,7 @@ fn a_new_data_directory_never_takes_a_key_that_was_erased_later_in_the_log() {
 
 #[test]
 fn an_erasure_whose_publication_was_not_answered_is_finished_by_the_next_attempt_of_anybody() {
-    for fault in [1, 2] {
+    for fault in [1, 2, 3] {
         let (cluster, here, there) = (Cluster::new(), Place::new(), Place::new());
         let (first, second) = (cluster.open(&here), cluster.open(&there));
         let sealed = seal(&first, customer(1));
@@ -301,6 +304,53 @@ fn an_erasure_whose_publication_was_not_answered_is_finished_by_the_next_attempt
         assert!(cluster.network.log.is_deleted(&customer(1).to_string()));
         assert_eq!(opened(&second, &sealed), None);
         assert_eq!(opened(&cluster.open(&here), &sealed), None);
+    }
+}
+
+#[test]
+fn a_key_that_is_published_between_the_halves_of_an_erasure_dies_with_it() {
+    let (cluster, here, there) = (Cluster::new(), Place::new(), Place::new());
+    let (first, second) = (cluster.open(&here), cluster.open(&there));
+    cluster.network.fault.store(3, Ordering::SeqCst);
+    first.erase(customer(1), at(), Uuid::from_u128(9)).unwrap_err();
+    // It has not heard of the tombstone, and the stream of keys is still open.
+    let sealed = seal(&second, customer(1));
+    cluster.follow(&second);
+    assert_eq!(opened(&second, &sealed), None);
+    first.erase(customer(1), at(), Uuid::from_u128(9)).unwrap();
+    // What the server has scavenged: of the key, only what the tombstones say is left.
+    let third = cluster.open(&Place::new());
+    for vault in [&first, &third] {
+        cluster.network.log.events_after(0).iter().for_each(|event| {
+            if let KeyEvent::Erased(tombstone) = event {
+                vault.learn_erasure(tombstone).unwrap();
+            }
+        });
+        assert_eq!(opened(vault, &sealed), None);
+    }
+}
+
+#[test]
+fn a_cluster_that_was_restored_from_an_old_backup_learns_of_erasures_from_a_replica() {
+    let (cluster, here, there) = (Cluster::new(), Place::new(), Place::new());
+    let first = cluster.open(&here);
+    let (sealed, other) = (seal(&first, customer(1)), seal(&first, customer(2)));
+    let backup = Cluster { secret: cluster.secret, network: Arc::default() };
+    for event in cluster.network.log.events_after(0) {
+        let KeyEvent::Key(key) = event else { panic!("nobody was erased yet") };
+        backup.network.log.publish(&key).unwrap();
+    }
+    first.erase(customer(1), at(), Uuid::from_u128(9)).unwrap();
+    drop(first);
+    // The copy of the log and its keys are given up; the record of erasures is kept.
+    fs::remove_file(here.data().join("keys.db")).unwrap();
+    let first = backup.open(&here);
+    assert!(backup.network.log.is_deleted(&customer(1).to_string()));
+    let second = backup.open(&there);
+    for vault in [&first, &second] {
+        backup.follow(vault);
+        assert_eq!(opened(vault, &sealed), None);
+        assert_eq!(opened(vault, &other).as_deref(), Some(TEXT));
     }
 }
 

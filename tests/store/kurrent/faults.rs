@@ -17,8 +17,7 @@ async fn cluster() -> (Double, Replica) {
 }
 
 async fn impatient(double: &Double) -> Replica {
-    // Looking for a leader again takes a moment, as a client is told by default.
-    let address = format!("{}&discoveryInterval=50&gossipTimeout=500", double.connection_string());
+    let address = format!("{}&gossipTimeout=500", double.connection_string());
     let mut options = options(&address);
     options.attempt_timeout = Duration::from_millis(700);
     options.silence = Duration::from_secs(1);
@@ -44,9 +43,7 @@ async fn until_live(replica: &Replica) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_was_away_is_found_again() {
     let double = double();
-    let address =
-        format!("{}&discoveryInterval=20&maxDiscoverAttempts=1", double.connection_string());
-    let mut options = options(&address);
+    let mut options = options(&format!("{}&maxDiscoverAttempts=2", double.connection_string()));
     options.append_timeout = Duration::from_secs(1);
     options.read_timeout = Duration::from_secs(1);
     let replica = Replica::with(tempfile::tempdir().unwrap(), options).await.unwrap();

@@ -16,7 +16,7 @@ fn an_option_that_is_not_safe_is_refused_by_name_and_nothing_secret_is_repeated(
         ("defaultDeadline", "5000"),
         ("keepAliveInterval", "-1"),
         ("keepAliveTimeout", "5"),
-        ("maxDiscoverAttempts", "0"),
+        ("maxDiscoverAttempts", "1"),
         ("gossipTimeout", "many"),
         ("connectionName", "%0d%0a"),
         ("tls", "perhaps"),

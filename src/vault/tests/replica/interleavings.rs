@@ -17,7 +17,7 @@ enum Step {
     Erase(usize, u128),
     /// Learn so many further events of the log.
     Follow(usize, usize),
-    /// The next call of anybody is lost: before it is done, or after.
+    /// The next call of anybody is lost: before it is done, after, or in the middle.
     Lose(u8),
     /// The process ends and starts again.
     Restart(usize),
@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (replica(), subject()).prop_map(|(replica, subject)| Step::Seal(replica, subject)),
         2 => (replica(), subject()).prop_map(|(replica, subject)| Step::Erase(replica, subject)),
         4 => (replica(), 1_usize..6).prop_map(|(replica, count)| Step::Follow(replica, count)),
-        2 => (1_u8..=2).prop_map(Step::Lose),
+        2 => (1_u8..=3).prop_map(Step::Lose),
         2 => replica().prop_map(Step::Restart),
         1 => replica().prop_map(Step::Rebuild),
         1 => replica().prop_map(Step::Rotate),

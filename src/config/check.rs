@@ -1,0 +1,382 @@
+//! `parvandeh config check`: everything that is wrong with a configuration, said at once.
+//!
+//! A start ends at the first thing that it cannot use. Whoever writes a configuration wants to know all of them, each by the name of its
+//! key and with what to do. So the file is read leniently here: what cannot be used is noted and left out, and the rest is read again
+//! without it. Then what is configured is compared with the machine: files, directories, the address.
+//!
+//! To check a further setting, add a method to [`Examination`], and call it in [`examine`]. Secrets are never repeated.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::net::TcpListener;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+use tracing_subscriber::EnvFilter;
+
+use super::{Authentication, Config, ConfigError};
+use crate::clock::SystemClock;
+use crate::error::chain;
+use crate::http::authentication::{
+    AuthenticationSetupError, Authenticator, KeysError, SigningAlgorithm,
+};
+use crate::proof::key::{self, KEY_VARIABLE, KeyError};
+use crate::vault::{self, KeyStore};
+
+/// A file that has more is nonsense, and listing it all helps nobody.
+const PROBLEMS_MAX: usize = 100;
+
+/// One thing about a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The key in the file, as `section.key`; or the name of an environment variable, or of the file.
+    pub key: String,
+    /// What is the matter with it, and what to do.
+    pub message: String,
+}
+
+/// What a configuration comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Key and value of what will be used, without secrets.
+    pub used: Vec<(&'static str, String)>,
+    /// What has to be mended before the program can start.
+    pub problems: Vec<Remark>,
+    /// What one should know.
+    pub notes: Vec<Remark>,
+}
+
+/// Reads a configuration file as far as it can be read, and says what could not be.
+pub fn read(path: Option<&Path>) -> (Config, Vec<Remark>) {
+    let Some(path) = path else { return (Config::default(), Vec::new()) };
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("cannot be read: {error}; name another with --config");
+            return (Config::default(), vec![Remark { key: path.display().to_string(), message }]);
+        }
+    };
+    let (mut document, errors) = DeTable::parse_recoverable(&text);
+    if !errors.is_empty() {
+        let remark = |error: &toml::de::Error| Remark {
+            key: place(path, &text, error.span()),
+            message: format!("is not TOML: {}", error.message()),
+        };
+        return (Config::default(), errors.iter().take(PROBLEMS_MAX).map(remark).collect());
+    }
+    let mut problems: Vec<Remark> = Vec::new();
+    loop {
+        let error = match Config::deserialize(toml::de::Deserializer::from(document.clone())) {
+            Ok(config) => return (config, problems),
+            Err(error) => error,
+        };
+        let place = place(path, &text, error.span());
+        let message = match error.message().strip_prefix("unknown field ") {
+            // The key stands before the message already.
+            Some(rest) => format!(
+                "is not known, {}; {place}",
+                rest.split_once(", ").map_or(rest, |(_, rest)| rest)
+            ),
+            None => format!("{}; {place}", error.message()),
+        };
+        let removed = error.span().and_then(|span| remove(document.get_mut(), &span));
+        let Some(key) = removed.filter(|_| problems.len() < PROBLEMS_MAX) else {
+            problems.push(Remark { key: path.display().to_string(), message });
+            return (Config::default(), problems);
+        };
+        let message = match key.as_str() {
+            "listen" => format!("{message}: give an address and a port, as in 0.0.0.0:8080"),
+            _ => message,
+        };
+        problems.push(Remark { key, message });
+    }
+}
+
+/// Takes the entry at this place out of the document, and answers its key.
+fn remove(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    let covers = |of: Range<usize>| of.start <= span.start && span.end <= of.end;
+    let mut found = None;
+    for (key, value) in table.iter_mut() {
+        let within = key.span();
+        // Inside first: a table's own place may be its heading alone, or all of it.
+        if let DeValue::Table(inner) = value.get_mut()
+            && let Some(below) = remove(inner, span)
+        {
+            return Some(format!("{}.{below}", key.get_ref()));
+        }
+        if covers(within) || covers(value.span()) {
+            found = Some(key.clone());
+            break;
+        }
+    }
+    let key = found?;
+    table.remove(&key);
+    Some(key.get_ref().to_string())
+}
+
+/// The file and the line of a place in its text.
+fn place(path: &Path, text: &str, span: Option<Range<usize>>) -> String {
+    let line =
+        span.and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    match line {
+        Some(line) => format!("{}, line {line}", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// Compares a configuration with the machine that it is to be used on. `problems` are those of reading it; a key that has one already
+/// gets no second.
+pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
+    let mut examination = Examination { report: Report { problems, ..Report::default() } };
+    examination.data_directory(config);
+    examination.keyring(config);
+    examination.listen(config);
+    examination.authentication(config);
+    examination.graphql(config);
+    examination.log(config);
+    examination.telemetry(config);
+    examination.report
+}
+
+/// A report in the making.
+struct Examination {
+    report: Report,
+}
+
+impl Examination {
+    fn used(&mut self, key: &'static str, value: impl ToString) {
+        let value = value.to_string();
+        if !value.is_empty() {
+            self.report.used.push((key, value));
+        }
+    }
+
+    fn has_problem(&self, key: &str) -> bool {
+        self.report.problems.iter().any(|remark| remark.key == key)
+    }
+
+    fn problem(&mut self, key: &str, message: impl Into<String>) {
+        // What is missing because it could not be read was told already.
+        let told = |remark: &Remark| {
+            remark.key == key
+                || key.strip_prefix(&remark.key).is_some_and(|rest| rest.starts_with('.'))
+        };
+        if !self.report.problems.iter().any(told) {
+            self.report.problems.push(Remark { key: key.to_owned(), message: message.into() });
+        }
+    }
+
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        self.report.notes.push(Remark { key: key.to_owned(), message: message.into() });
+    }
+
+    /// A directory that the program writes to. One that is not there must be possible to create.
+    fn directory(&mut self, key: &str, directory: &Path) {
+        let shown = directory.display();
+        let there = directory.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
+        if !there.is_dir() {
+            return self
+                .problem(key, format!("{} is not a directory: name another", there.display()));
+        }
+        match try_writing(there) {
+            Ok(()) if there == directory => {}
+            Ok(()) => self.note(key, format!("{shown} is not there yet and will be created")),
+            Err(error) => self.problem(
+                key,
+                format!(
+                    "{} cannot be written: {error}; give it to the user that runs the program, or name another directory",
+                    there.display()
+                ),
+            ),
+        }
+    }
+
+    fn data_directory(&mut self, config: &Config) {
+        self.used("data_directory", config.data_directory.display());
+        self.directory("data_directory", &config.data_directory);
+    }
+
+    fn keyring(&mut self, config: &Config) {
+        let directory = config.keyring_directory();
+        self.used("keyring", directory.display());
+        if config.keyring.is_some() {
+            self.directory("keyring", &directory);
+        } else if self.has_problem("data_directory") {
+            // It stands there, and nothing more can be said of it.
+            return;
+        } else {
+            let message = "the keys stand in the data directory, so who has it can read everything: for anything but a trial name a \
+                           directory on another volume";
+            self.note("keyring", message);
+        }
+        let keyring = config.keyring();
+        match vault::status(&config.data_directory, &keyring) {
+            Ok(status) => match status.current_version {
+                Some(version) => {
+                    self.used("keyring: key-encryption key", format!("version {version}"))
+                }
+                None if KeyStore::exists(&config.data_directory) => {
+                    let message = format!(
+                        "{} has no key-encryption key, and {} has data keys that need one: restore the keyring from its backup (is its \
+                         volume mounted?)",
+                        directory.display(),
+                        config.data_directory.display()
+                    );
+                    self.problem("keyring", message);
+                }
+                None => {
+                    self.note("keyring", "a key-encryption key will be drawn at the first start")
+                }
+            },
+            Err(error) => self.problem("keyring", chain(&error)),
+        }
+        let variable = std::env::var(KEY_VARIABLE).ok();
+        match key::signer(&keyring, variable.as_deref(), "check", false) {
+            Ok(_) | Err(KeyError::Missing(_)) => {}
+            Err(error) if variable.is_some() => self.problem(KEY_VARIABLE, chain(&error)),
+            Err(error) => self.problem("keyring", chain(&error)),
+        }
+    }
+
+    fn listen(&mut self, config: &Config) {
+        self.used("listen", config.listen);
+        match TcpListener::bind(config.listen) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                self.note(
+                    "listen",
+                    format!("{} is in use, perhaps by a running server", config.listen),
+                );
+            }
+            Err(error) => {
+                let message = format!(
+                    "{} cannot be listened on: {error}; name an address of this machine",
+                    config.listen
+                );
+                self.problem("listen", message);
+            }
+        }
+    }
+
+    fn authentication(&mut self, config: &Config) {
+        let Some(authentication) = &config.authentication else {
+            return self.problem("authentication", ConfigError::NoAuthentication.to_string());
+        };
+        let Authentication { issuer, audience, algorithms, .. } = authentication;
+        let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+        self.used("authentication.issuer", issuer);
+        self.used("authentication.audience", audience);
+        self.used("authentication.algorithms", names.join(", "));
+        for (key, absent, what) in [
+            ("authentication.issuer", issuer.is_empty(), "the `iss` that tokens must have"),
+            ("authentication.audience", audience.is_empty(), "the `aud` that tokens must have"),
+            ("authentication.algorithms", algorithms.is_empty(), "RS256, ES256 or EdDSA"),
+        ] {
+            if absent {
+                self.problem(key, format!("is missing: give {what}"));
+            }
+        }
+        if algorithms.contains(&SigningAlgorithm::Hs256) {
+            let message = "HS256 is for the demo alone, since whoever verifies could also sign: use RS256, ES256 or EdDSA";
+            self.problem("authentication.algorithms", message);
+        }
+        let key = match (&authentication.pem_file, &authentication.jwks_url) {
+            (Some(path), None) => {
+                self.used("authentication.pem_file", path.display());
+                "authentication.pem_file"
+            }
+            (None, Some(url)) => {
+                self.used("authentication.jwks_url", without_password(url));
+                "authentication.jwks_url"
+            }
+            _ => return self.problem("authentication", ConfigError::Keys.to_string()),
+        };
+        if algorithms.is_empty() || algorithms.contains(&SigningAlgorithm::Hs256) {
+            return;
+        }
+        match config.authentication() {
+            Err(ConfigError::PemAlgorithm) => {
+                self.problem("authentication.algorithms", ConfigError::PemAlgorithm.to_string());
+            }
+            // What is missing was told above.
+            Err(_) => {}
+            Ok(settings) => match Authenticator::new(settings, Arc::new(SystemClock)) {
+                Ok(_) => {}
+                Err(AuthenticationSetupError::Keys(KeysError::Address)) => {
+                    let message = "must be an address that begins with https://, or with http:// on the loopback interface";
+                    self.problem(key, message);
+                }
+                Err(error) => self.problem(key, chain(&error)),
+            },
+        }
+    }
+
+    fn graphql(&mut self, config: &Config) {
+        let graphql = &config.graphql;
+        self.used(
+            "graphql.allowed_origins",
+            match graphql.allowed_origins.join(", ") {
+                none if none.is_empty() => "none".to_owned(),
+                origins => origins,
+            },
+        );
+        self.used("graphql.graphiql", graphql.graphiql);
+        self.used("graphql.introspection", graphql.introspection);
+        for origin in &graphql.allowed_origins {
+            let exact = reqwest::Url::parse(origin)
+                .is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+            if !exact {
+                let message = format!(
+                    "`{origin}` is no origin as browsers send it: scheme, host and, where it is not the usual one, port; \
+                     without a path or a slash at the end, as in https://desk.example.org"
+                );
+                self.problem("graphql.allowed_origins", message);
+            }
+        }
+    }
+
+    fn log(&mut self, config: &Config) {
+        self.used("log_format", format!("{:?}", config.log_format).to_lowercase());
+        if let Ok(filter) = std::env::var("PARVANDEH_LOG")
+            && let Err(error) = EnvFilter::try_new(&filter)
+        {
+            self.problem(
+                "PARVANDEH_LOG",
+                format!("{error}: write levels as in info,actix_server=warn"),
+            );
+        }
+    }
+
+    fn telemetry(&mut self, config: &Config) {
+        let ratio = config.telemetry.sampling_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            let message = format!("must be from 0 to 1, not {ratio}");
+            self.problem("telemetry.sampling_ratio", message);
+        }
+        let Some(endpoint) = &config.telemetry.otlp_endpoint else { return };
+        self.used("telemetry.otlp_endpoint", without_password(endpoint));
+        let web = |url: reqwest::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !reqwest::Url::parse(endpoint).is_ok_and(web) {
+            let message = "must be the address of a collector, as in http://collector:4318";
+            self.problem("telemetry.otlp_endpoint", message);
+        }
+    }
+}
+
+/// An address as it may be shown.
+fn without_password(address: &str) -> String {
+    match address.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+        Some((scheme, Some((_, rest)))) => format!("{scheme}://…@{rest}"),
+        _ => address.to_owned(),
+    }
+}
+
+/// Writes a file into a directory and takes it away again.
+fn try_writing(directory: &Path) -> io::Result<()> {
+    let path = directory.join(format!(".parvandeh-config-check-{}", std::process::id()));
+    OpenOptions::new().write(true).create_new(true).open(&path)?;
+    fs::remove_file(&path)
+}
