@@ -267,15 +267,6 @@ fn erasures_are_read_in_pages_in_their_order(log: &dyn KeyLog) {
 }
 
 #[test]
-fn the_scenarios_can_share_one_log() {
-    let log = MemoryKeyLog::default();
-    for (name, scenario) in SCENARIOS {
-        println!("{name}");
-        scenario(&log);
-    }
-}
-
-#[test]
 fn keys_and_tombstones_have_the_shape_that_the_log_keeps_for_ever() {
     let subject = DataSubject::Customer(CustomerId(Uuid::from_u128(1)));
     let id = Uuid::from_u128(7);
