@@ -3,7 +3,7 @@
 //! The log is read without a lock, and the read models in service are not touched, so this works beside a running server. Memory is
 //! bounded by a batch, however long the log is. What was built goes with the value that stands for it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -126,8 +126,11 @@ impl Place {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let is_ours = lock.try_lock().is_ok() && path.exists();
-        Ok(is_ours.then(|| Self { path: path.to_owned(), _lock: lock }))
+        match lock.try_lock() {
+            Ok(()) if path.exists() => Ok(Some(Self { path: path.to_owned(), _lock: lock })),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 
