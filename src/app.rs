@@ -33,6 +33,7 @@ use crate::subject_export::SubjectExporter;
 use crate::subscription::fact_ring::FactRing;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
+use crate::subscription::stream_watch::StreamWatch;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 use cluster::Cluster;
 pub use cluster::ReplicaWatch;
@@ -279,6 +280,7 @@ impl App {
             idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),
             fact_ring: FactRing::new(&self.read_models),
+            stream_watch: StreamWatch::new(self.store.clone()),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),

@@ -24,6 +24,7 @@ pub mod local_time;
 pub mod metrics;
 pub mod principal;
 pub mod proof;
+mod recent;
 pub mod replay;
 pub mod replica;
 pub mod sealing;

@@ -14,7 +14,7 @@ use super::metrics::Metrics;
 use super::origin::Origins;
 use super::rate_limit::RateLimitConfig;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, proof, subject_export, trace, transport};
+use super::{exports, health, listener, proof, subject_export, trace, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::disk::Disk;
@@ -95,6 +95,9 @@ pub fn server(
     let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
     let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
+    let listen_error = |source| ServerError::Listen { address: config.listen, source };
+    let listener =
+        listener::listen(config.listen, transport.limits().silence_max).map_err(listen_error)?;
     let server = HttpServer::new(move || {
         let (transport, readiness, metrics) =
             (transport.clone(), readiness.clone(), metrics.clone());
@@ -111,8 +114,8 @@ pub fn server(
                 health::configure(service, readiness, metrics);
             })
     })
-    .bind(config.listen)
-    .map_err(|source| ServerError::Listen { address: config.listen, source })?
+    .listen(listener)
+    .map_err(listen_error)?
     .shutdown_timeout(drain::ANSWERS_MAX.as_secs())
     .disable_signals();
     let address = server.addrs().first().copied().unwrap_or(config.listen);
