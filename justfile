@@ -26,3 +26,7 @@ bench:
 # Kill the whole system fifty times under 64 writers.
 crash:
     PARVANDEH_KILL_ROUNDS=50 cargo test --release --test integration durability -- --nocapture
+
+# Ten minutes of kills, full disks and clock steps under mixed load. The first needs the rights to mount, the last libfaketime.
+faults:
+    PARVANDEH_FAULT_SECONDS=600 cargo test --test integration faults:: -- --nocapture

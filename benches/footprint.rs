@@ -91,9 +91,7 @@ async fn report(name: &str, data: &Path) {
     for entry in std::fs::read_dir(data).expect("a directory") {
         let path = entry.expect("an entry").path();
         let file = path.file_name().expect("a name").to_string_lossy().into_owned();
-        // One line for a database with what belongs to it, and one for each directory.
-        let whole = file.trim_end_matches("-wal").trim_end_matches("-shm").to_owned();
-        *sizes.entry(whole).or_insert(0) += size(&path);
+        sizes.insert(file, size(&path));
     }
     println!("{name}: {events} events of {cases} cases");
     println!("{:<40}{:>14}{:>12}{:>12}", "", "bytes", "an event", "a case");

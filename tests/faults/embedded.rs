@@ -158,9 +158,11 @@ impl Run {
             Disk::Mounted(mounted) => mounted.fill(left_bytes),
             Disk::Limited(_) => {
                 self.server.kill();
-                let sizes = std::fs::read_dir(&self.server.data)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().metadata().unwrap().len());
+                // The write-ahead files are as large from the beginning as they ever get; the others show how much has been written.
+                let entries = std::fs::read_dir(&self.server.data).unwrap().map(Result::unwrap);
+                let sizes = entries
+                    .filter(|entry| !entry.file_name().to_string_lossy().ends_with("-wal"))
+                    .map(|entry| entry.metadata().unwrap().len());
                 self.server.file_size_bytes_max = Some(sizes.max().unwrap_or(0) + left_bytes);
                 self.server.start();
             }

@@ -201,3 +201,109 @@ pub fn run(arguments: &[&str]) {
 fn program(data: &Path, arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).arg("--data-directory").arg(data).output().unwrap()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use bytes::Bytes;
+    use parvandeh::store::StreamId;
+    use serde_json::json;
+
+    use super::*;
+    use crate::faults::load::Acknowledged;
+
+    const COMMAND: Uuid = Uuid::from_u128(7);
+
+    fn event(
+        position: u64,
+        stream: &str,
+        revision: u64,
+        type_name: &str,
+        data: Value,
+    ) -> LoggedEvent {
+        let now = "2026-03-02T08:00:00Z";
+        let metadata = json!({ "occurred_at": now, "recorded_at": now,
+            "actor": { "kind": "service", "id": "load" }, "causation_id": COMMAND, "correlation_id": COMMAND });
+        LoggedEvent {
+            position: Position(position),
+            stream: StreamId::new(stream).unwrap(),
+            revision,
+            id: Uuid::from_u128(position.into()),
+            type_name: type_name.into(),
+            version: 1,
+            metadata: Bytes::from(metadata.to_string()),
+            data: Bytes::from(data.to_string()),
+            envelope: None,
+        }
+    }
+
+    fn note(position: u64) -> LoggedEvent {
+        event(position, "case-1", position - 1, "CaseNoteAdded", json!({}))
+    }
+
+    fn breach(position: u64) -> LoggedEvent {
+        event(position, "clock-1", position - 1, "SlaBreached", json!({ "clock": "due_date-1" }))
+    }
+
+    fn ledger() -> Ledger {
+        let acknowledged = Acknowledged { event_type: "CaseNoteAdded", revision: None };
+        Ledger { acknowledged: HashMap::from([(COMMAND, acknowledged)]), ..Ledger::default() }
+    }
+
+    #[test]
+    fn a_log_that_holds_what_was_acknowledged_stands() {
+        check_log(&ledger(), &[note(1)]);
+        assert_eq!(check_breaches(&ledger(), &[breach(1)]), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "was acknowledged and is not in the log")]
+    fn a_lost_command_is_found() {
+        check_log(&ledger(), &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "once")]
+    fn a_command_that_wrote_twice_is_found() {
+        check_log(&ledger(), &[note(1), note(2)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "was not acknowledged and is in the log")]
+    fn a_refused_command_that_wrote_is_found() {
+        check_log(&Ledger::default(), &[note(1)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "positions have no gap")]
+    fn a_gap_in_the_log_is_found() {
+        check_log(&ledger(), &[note(2)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a breach twice")]
+    fn a_second_breach_of_a_clock_is_found() {
+        check_breaches(&ledger(), &[breach(1), breach(2)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "every promise that was not kept is breached")]
+    fn a_missing_breach_is_found() {
+        let promised = vec![Uuid::from_u128(1)];
+        check_breaches(&Ledger { promised, ..ledger() }, &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the first event out of order")]
+    fn a_subscriber_that_missed_an_event_is_found() {
+        let followed = Followed {
+            feed: Feed::Breaches,
+            transport: crate::faults::subscribers::Transport::Sse,
+            ids: vec![Uuid::from_u128(2).to_string()],
+            connections: 1,
+            repeats: 0,
+        };
+        check_followed(&followed, &[breach(1), breach(2)]);
+    }
+}
