@@ -89,6 +89,9 @@ fn filter(header: &Header<'_>) -> Value {
     })
 }
 
+/// An event, and its opened personal fields where they are told.
+type Told = (LoggedEvent, Option<Map<String, Value>>);
+
 /// The events of the selection in the order of the log.
 struct Events<'a, 'b> {
     header: &'a Header<'a>,
@@ -103,7 +106,7 @@ struct Events<'a, 'b> {
 }
 
 impl Events<'_, '_> {
-    fn find(&mut self) -> Result<Option<(LoggedEvent, Option<Map<String, Value>>)>, ExportError> {
+    fn find(&mut self) -> Result<Option<Told>, ExportError> {
         loop {
             while let Some(logged) = self.page.next() {
                 if self.is_told(&logged)? {
@@ -148,7 +151,7 @@ impl Events<'_, '_> {
 }
 
 impl Iterator for Events<'_, '_> {
-    type Item = Result<(LoggedEvent, Option<Map<String, Value>>), ExportError>;
+    type Item = Result<Told, ExportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
