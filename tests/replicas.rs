@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::System;
+use crate::metrics::{declared, documented, scrape};
 
 /// A cluster, and the keyring that all replicas share.
 struct Cluster {
@@ -109,7 +110,7 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
     let customer = done["customer"]["id"].clone();
     settle(&two).await;
     let query = "query($id: ID!) { customer(id: $id) { name } }";
-    let shown = two.caller(Role::Supervisor).ask(query, json!({ "id": customer })).await;
+    let shown = two.caller(Role::Auditor).ask(query, json!({ "id": customer })).await;
     assert_eq!(shown["customer"]["name"], "آزمون");
     assert!(log_of(&two).await.iter().any(|event| event.envelope.is_some()));
 
@@ -118,7 +119,7 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
 
     // The other follows: first its keys go, then what is kept in its copy.
     settle(&two).await;
-    let shown = two.caller(Role::Supervisor).send(query, json!({ "id": customer })).await;
+    let shown = two.caller(Role::Auditor).send(query, json!({ "id": customer })).await;
     assert_ne!(shown["data"]["customer"]["name"], "آزمون", "{shown}");
     while log_of(&two).await.iter().any(|event| event.envelope.is_some()) {
         tokio::task::yield_now().await;
@@ -129,7 +130,7 @@ async fn an_erasure_on_one_replica_takes_the_keys_and_the_copies_of_all_others()
     // A replica that begins anew gets neither back.
     let elsewhere = tempfile::tempdir().unwrap();
     let three = cluster.replica(elsewhere.path()).await;
-    let shown = three.caller(Role::Supervisor).send(query, json!({ "id": customer })).await;
+    let shown = three.caller(Role::Auditor).send(query, json!({ "id": customer })).await;
     assert_ne!(shown["data"]["customer"]["name"], "آزمون", "{shown}");
     three.stop().await;
 }
@@ -164,4 +165,27 @@ async fn what_falls_due_is_recorded_once_by_whoever_is_there() {
         moved.changed().await.unwrap();
     }
     one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_replica_tells_how_it_stands_to_its_cluster() {
+    let cluster = Cluster::start();
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (cluster.replica(here.path()).await, cluster.replica(there.path()).await);
+    let mut members = one.app.replica().unwrap().members_changes();
+    members.wait_for(|members| members.alive.len() == 2).await.unwrap();
+
+    let text = scrape(&one).await;
+    let declared = declared(&text);
+    for (name, kind) in documented() {
+        if name.starts_with("parvandeh_replica_") {
+            assert_eq!(declared.get(&name), Some(&kind), "{name}");
+        }
+    }
+    assert!(text.contains("parvandeh_replica_members 2"), "{text}");
+    assert!(text.contains("parvandeh_replica_stopped 0"), "{text}");
+    assert!(text.contains("parvandeh_replica_personal_data_readable 1"), "{text}");
+    assert!(text.contains("parvandeh_store_info{kind=\"kurrentdb\"} 1"), "{text}");
+    one.stop().await;
+    two.stop().await;
 }

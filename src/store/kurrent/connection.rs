@@ -491,26 +491,34 @@ impl Connection {
         .await
     }
 
-    /// Lets the server keep only so many of a stream's latest events.
-    pub(super) async fn set_max_count(
+    /// Lets the server keep only so many of a stream's latest events, unless somebody has said already what it should keep.
+    pub(super) async fn limit_count(
         &self,
         stream: &str,
         count: u64,
         limit: Duration,
     ) -> Result<(), Failure> {
+        if self.last(&format!("$${stream}"), limit).await?.is_some() {
+            return Ok(());
+        }
         let options = AppendToStreamOptions::default().requires_leader(true);
+        let options = options.stream_state(StreamState::NoStream);
         let options = match self.credentials() {
             Some(credentials) => options.authenticated(credentials),
             None => options,
         };
-        self.call(limit, |client| {
+        let set = self.call(limit, |client| {
             let (stream, options) = (stream.to_owned(), options.clone());
             async move {
                 let metadata = StreamMetadataBuilder::new().max_count(count).build();
                 client.set_stream_metadata(stream, &options, &metadata).await.map(drop)
             }
-        })
-        .await
+        });
+        match set.await {
+            // Another replica was quicker.
+            Err(Failure::Conflict { .. }) => Ok(()),
+            set => set,
+        }
     }
 
     fn credentials(&self) -> Option<Credentials> {

@@ -194,7 +194,10 @@ impl Mirror {
         heads: &mut Recent<StreamId, u64>,
         foreign: &mut BTreeSet<String>,
     ) -> Result<(), String> {
-        let Some(name) = event.stream.strip_prefix(&self.prefix) else { return Ok(()) };
+        let Some(name) = event.stream.strip_prefix(&self.prefix) else {
+            self.watch_retention(event);
+            return Ok(());
+        };
         if event.place.is_known() {
             batch.passed = batch.passed.max(Some(event.place));
         }
@@ -273,6 +276,30 @@ impl Mirror {
         };
         batch.events.push(decoded.into_logged(event, stream, Position(before + 1)));
         Ok(())
+    }
+
+    /// Says it when somebody lets the server forget events of the log: this copy keeps them, a new one would not get them.
+    fn watch_retention(&self, event: &Recorded) {
+        #[derive(serde::Deserialize)]
+        struct Retention {
+            #[serde(rename = "$maxCount")]
+            count: Option<serde::de::IgnoredAny>,
+            #[serde(rename = "$maxAge")]
+            age: Option<serde::de::IgnoredAny>,
+            #[serde(rename = "$tb")]
+            truncated_before: Option<serde::de::IgnoredAny>,
+        }
+        let owner =
+            event.stream.strip_prefix("$$").and_then(|name| name.strip_prefix(&self.prefix));
+        let Some(stream) = owner.filter(|stream| !is_reserved(stream)) else { return };
+        let Ok(said) = serde_json::from_slice::<Retention>(&event.data) else { return };
+        if said.count.is_some() || said.age.is_some() || said.truncated_before.is_some() {
+            tracing::error!(
+                stream,
+                "somebody lets the server forget events of this stream ($maxCount, $maxAge, $tb): no new replica can be made until that \
+                 is undone, and what is scavenged before is lost there; back up a replica now"
+            );
+        }
     }
 
     /// An event that the copy has already must be the same one.
