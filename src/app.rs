@@ -33,8 +33,10 @@ use crate::subject_export::SubjectExporter;
 use crate::subscription::fact_ring::FactRing;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
+use crate::subscription::stream_watch::StreamWatch;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 use cluster::Cluster;
+pub use cluster::ReplicaWatch;
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -231,6 +233,11 @@ impl App {
         Ok(())
     }
 
+    /// How this replica stands to its cluster; `None` where the log is its own.
+    pub fn replica(&self) -> Option<ReplicaWatch> {
+        self.cluster.as_ref().map(Cluster::watch)
+    }
+
     /// What carries erasures out over this system.
     pub fn eraser(&self) -> Eraser {
         Eraser {
@@ -273,6 +280,7 @@ impl App {
             idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),
             fact_ring: FactRing::new(&self.read_models),
+            stream_watch: StreamWatch::new(self.store.clone()),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
@@ -288,6 +296,11 @@ impl App {
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
         }
+    }
+
+    /// Where the keys of personal data are.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// The data directory.

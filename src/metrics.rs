@@ -6,7 +6,6 @@
 
 use std::fmt::Write;
 use std::sync::LazyLock;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -50,14 +49,18 @@ pub static SUBSCRIPTIONS: LazyLock<Family<TransportLabels, Gauge>> = LazyLock::n
 pub static BREACH_DELAY: LazyLock<Histogram> =
     LazyLock::new(|| Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0]));
 
+/// Requests whose token was missing or not valid.
+pub static AUTHENTICATION_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::default);
+
+/// Requests that were refused because their caller had asked for too much before.
+pub static RATE_LIMITED: LazyLock<Family<RateLimitLabels, Counter>> =
+    LazyLock::new(Family::default);
+
 /// Spans that the collector of traces has taken.
 pub static TRACE_SPANS_EXPORTED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 /// Batches of spans that the collector of traces has not taken; they are lost.
 pub static TRACE_EXPORT_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::default);
-
-/// A number of seconds, or of bytes, that goes up and down.
-pub type FloatGauge = Gauge<f64, AtomicU64>;
 
 /// Registers everything that is counted here.
 pub fn register(registry: &mut Registry) {
@@ -106,6 +109,16 @@ pub fn register(registry: &mut Registry) {
         "Time from a due moment to its breach standing in the log",
         Unit::Seconds,
         BREACH_DELAY.clone(),
+    );
+    registry.register(
+        "authentication_failures",
+        "Requests whose token was missing or not valid",
+        AUTHENTICATION_FAILURES.clone(),
+    );
+    registry.register(
+        "rate_limited",
+        "Requests that were refused because their caller had asked for too much before",
+        RATE_LIMITED.clone(),
     );
     registry.register(
         "trace_spans_exported",
@@ -232,6 +245,38 @@ impl QueryOutcome {
 impl EncodeLabelValue for QueryOutcome {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
         encoder.write_str(self.as_str())
+    }
+}
+
+/// The labels of [`RATE_LIMITED`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RateLimitLabels {
+    /// Whose budget was spent.
+    pub scope: RateLimitScope,
+}
+
+/// Whose budget it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RateLimitScope {
+    /// That of a principal.
+    Principal,
+    /// That of an address from which too many tokens were not valid.
+    Address,
+}
+
+impl RateLimitScope {
+    /// Counts one refusal.
+    pub fn count(self) {
+        RATE_LIMITED.get_or_create(&RateLimitLabels { scope: self }).inc();
+    }
+}
+
+impl EncodeLabelValue for RateLimitScope {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        encoder.write_str(match self {
+            Self::Principal => "principal",
+            Self::Address => "address",
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::id::DataSubject;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,13 +16,69 @@ use super::{App, Parts, StartError, latest_recorded_at};
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::erasure::Eraser;
 use crate::error::chain;
+use crate::replica::Members;
 use crate::store::EventStore;
-use crate::store::kurrent::{KeyFollower, KeyRecord, KurrentOptions, KurrentStore};
+use crate::store::kurrent::{KeyFollower, KeyRecord, KurrentOptions, KurrentStore, Status};
 use crate::vault::key_log::DATA_KEYS_ERASED;
 use crate::vault::{Keyring, Vault};
 
 /// How long an erasure that could not be followed here rests until it is tried again.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// For so long a replica that does not hear from the cluster goes on answering from what it has.
+const BEHIND_MAX: SignedDuration = SignedDuration::from_secs(30);
+
+/// How a replica stands to its cluster, for whoever watches it.
+#[derive(Clone)]
+pub struct ReplicaWatch {
+    status: watch::Receiver<Status>,
+    members: watch::Receiver<Members>,
+    vault: Arc<Vault>,
+}
+
+impl ReplicaWatch {
+    /// For how long the copy has not had all that the cluster has; zero while it has.
+    pub fn behind(&self, now: Timestamp) -> SignedDuration {
+        match &*self.status.borrow() {
+            Status::Behind { since } => now.duration_since(*since).max(SignedDuration::ZERO),
+            Status::Live | Status::Stopped { .. } => SignedDuration::ZERO,
+        }
+    }
+
+    /// Why the copy follows no more, if so.
+    pub fn stopped(&self) -> Option<String> {
+        match &*self.status.borrow() {
+            Status::Stopped { reason } => Some(reason.clone()),
+            Status::Live | Status::Behind { .. } => None,
+        }
+    }
+
+    /// A receiver that changes when replicas come and go.
+    pub fn members_changes(&self) -> watch::Receiver<Members> {
+        self.members.clone()
+    }
+
+    /// How many replicas are alive, this one included.
+    pub fn member_count(&self) -> usize {
+        self.members.borrow().alive.len()
+    }
+
+    /// Whether personal data can be read here: whether this replica would have heard of an erasure.
+    pub fn is_fresh(&self) -> bool {
+        self.vault.is_fresh()
+    }
+
+    /// Why requests should go to another replica, if they should.
+    pub fn unready(&self, now: Timestamp) -> Option<String> {
+        if let Some(reason) = self.stopped() {
+            return Some(format!("the copy of the cluster's log is not continued: {reason}"));
+        }
+        let behind = self.behind(now);
+        (behind > BEHIND_MAX).then(|| {
+            format!("nothing has been heard of the cluster's log for {} s", behind.as_secs())
+        })
+    }
+}
 
 /// What a replica has beside what every process has.
 pub(super) struct Cluster {
@@ -96,6 +153,14 @@ impl App {
 }
 
 impl Cluster {
+    pub(super) fn watch(&self) -> ReplicaWatch {
+        ReplicaWatch {
+            status: self.store.status_changes(),
+            members: self.store.members(),
+            vault: self.vault.clone(),
+        }
+    }
+
     /// Lets erasures that any replica carries out be followed here.
     pub(super) fn start_forgetting(&self, eraser: Eraser) {
         let forgetting = forget(self.vault.clone(), eraser, self.erasures.clone());

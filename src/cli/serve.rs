@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
 use crate::http::drain::{self, Phase, STOP_MAX};
-use crate::http::server::{ServerConfig, server};
+use crate::http::server::{BYTES_PER_MIB, ServerConfig, server};
 
 /// Serves until a signal to stop comes.
 pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
@@ -46,6 +46,8 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         allowed_origins: config.graphql.allowed_origins.clone(),
         graphiql: demo || config.graphql.graphiql,
         introspection: demo || config.graphql.introspection,
+        rate_limits: config.limits.clone(),
+        disk_free_bytes_min: config.disk_free_mib_min.saturating_mul(BYTES_PER_MIB),
     };
     let (server, address) = server(&app, settings, phases)?;
     let handle = server.handle();

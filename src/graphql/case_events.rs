@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, SimpleObject};
 use async_stream::try_stream;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_projections::case_timeline::TimelineEntry as Row;
@@ -17,7 +17,6 @@ use super::cursor::{self, ListKey};
 use super::global_id::{self, NodeType};
 use super::timeline::TimelineEntry;
 use crate::error::{ErrorCode, RequestError};
-use crate::store::subscription::{Filter, SubscriptionItem, subscribe};
 use crate::store::{LoggedEvent, StreamId};
 use crate::subscription::generation::Entry;
 use crate::subscription::projector::entry;
@@ -35,8 +34,7 @@ pub struct CaseEvent {
 
 /// Everything that happens to a case, in the order in which it is recorded: first what is there after the cursor, then what comes.
 ///
-/// The stream's events are read up to its end and the log is then followed from where it stood before that reading, so nothing can
-/// fall between; what comes twice is recognised by its revision.
+/// The stream's events are read up to its end, and again whenever it has moved since before that reading, so nothing can fall between.
 pub async fn follow<'a>(
     ctx: &Context<'a>,
     case_id: ID,
@@ -56,34 +54,31 @@ pub async fn follow<'a>(
     check_scope(&services, &scope, id).await?;
     let stream = StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
     Ok(try_stream! {
-        let begun_at = services.store.head();
+        let mut watcher = services.stream_watch.watch(&stream);
+        let mut is_live = false;
         loop {
-            let page = services.store.read_stream(&stream, reached, PAGE_SIZE).await;
-            let page = page.map_err(|error| failure(&error))?;
-            let is_last = page.len() < PAGE_SIZE;
-            for logged in page {
-                reached = Some(logged.revision);
-                if let Some(event) = shown(list, visibility, &logged) {
-                    yield event;
+            watcher.mark_seen();
+            loop {
+                let page = services.store.read_stream(&stream, reached, PAGE_SIZE).await;
+                let page = page.map_err(|error| failure(&error))?;
+                let is_last = page.len() < PAGE_SIZE;
+                for logged in page {
+                    if is_live {
+                        // A case may be referred out of the subscriber's sight while they watch.
+                        check_scope(&services, &scope, id).await?;
+                    }
+                    reached = Some(logged.revision);
+                    if let Some(event) = shown(list, visibility, &logged) {
+                        yield event;
+                    }
+                }
+                if is_last {
+                    break;
                 }
             }
-            if is_last {
-                break;
-            }
-        }
-        let filter = Filter::StreamPrefix(stream.as_str().to_owned());
-        let mut live = std::pin::pin!(subscribe(services.store.clone(), begun_at, filter));
-        while let Some(item) = live.next().await {
-            let item = item.map_err(|error| failure(&error))?;
-            let SubscriptionItem::Event(logged) = item else { continue };
-            if reached.is_some_and(|reached| logged.revision <= reached) {
-                continue;
-            }
-            // A case may be referred out of the subscriber's sight while they watch.
-            check_scope(&services, &scope, id).await?;
-            reached = Some(logged.revision);
-            if let Some(event) = shown(list, visibility, &logged) {
-                yield event;
+            is_live = true;
+            if !watcher.moved().await {
+                return;
             }
         }
     })

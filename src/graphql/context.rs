@@ -19,6 +19,7 @@ use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::fact_ring::FactRing;
 use crate::subscription::read_models::{QueryError, ReadModels};
+use crate::subscription::stream_watch::StreamWatch;
 use crate::vault::Vault;
 
 /// The parts of the program that resolvers use. One for the whole schema.
@@ -37,6 +38,8 @@ pub struct Services {
     pub eraser: Eraser,
     /// The newest facts about clocks, for subscribers.
     pub fact_ring: Arc<FactRing>,
+    /// Wakes subscribers of single cases.
+    pub stream_watch: Arc<StreamWatch>,
     /// Keeps idempotency keys from being used for two requests.
     pub idempotency: Idempotency,
     /// Answers queries.

@@ -346,23 +346,28 @@ async fn a_log_cut_by_a_few_pages_before_what_the_wal_holds_is_refused() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("log.db");
     let size_bytes = || fs::metadata(&path).unwrap().len();
-    let large = SqliteOptions { wal_size_bytes: 32 * 1024 * 1024, ..small() };
-    let store = SqliteStore::open_with(directory.path(), &large).unwrap();
+    // Half of this WAL is never full here, so nothing is moved out of it unless we do it.
+    let large = SqliteOptions { wal_size_bytes: 64 * 1024 * 1024, ..small() };
     let data = format!(r#"{{"text":"{}"}}"#, "x".repeat(100_000));
-    for _ in 0..30 {
-        let before = size_bytes();
-        for _ in 0..120 {
+    let fill = async |appends| {
+        let store = SqliteStore::open_with(directory.path(), &large).unwrap();
+        for _ in 0..appends {
             let events = vec![NewEvent { data: data.clone().into(), ..event() }];
             store.append(&stream("case-1"), Expect::Any, events).await.unwrap();
         }
-        if before > 1_000_000 && size_bytes() == before {
-            break; // The last 12 MB are in the WAL alone.
-        }
-    }
-    drop(store);
-    let size_bytes = size_bytes();
-    assert!(size_bytes > 1_000_000);
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(size_bytes - 8 * 8_192).unwrap();
+    };
+    fill(20).await;
+    checkpoint(&path);
+    let size_bytes_moved = size_bytes();
+    assert!(size_bytes_moved > 1_000_000);
+    fill(120).await;
+    assert_eq!(size_bytes(), size_bytes_moved, "the last 12 MB are in the WAL alone");
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(size_bytes_moved - 8 * 8_192)
+        .unwrap();
     let (error, message) = refusal(directory.path());
     assert!(matches!(error, OpenError::Corrupt(_)), "{message}");
 }

@@ -1,0 +1,186 @@
+//! Tells subscribers of single streams that theirs has moved: one reader of the log for the whole process, however many wait.
+//!
+//! A subscriber waits for its own stream and reads that from the store when it has moved. What moves other streams does not wake it.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::error::chain;
+use crate::store::subscription::{Filter, SubscriptionItem, subscribe};
+use crate::store::{EventStore, Position, StreamId};
+
+/// How long the reader rests after a failure.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The streams that somebody waits for, each with how often it has moved since.
+#[derive(Default)]
+struct Watched(Mutex<HashMap<StreamId, watch::Sender<u64>>>);
+
+impl Watched {
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, watch::Sender<u64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The streams of a log that somebody watches. It begins to read with the first of them.
+pub struct StreamWatch {
+    store: Arc<dyn EventStore>,
+    reading: OnceLock<Reading>,
+}
+
+struct Reading {
+    watched: Arc<Watched>,
+    task: AbortHandle,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl StreamWatch {
+    /// Over this log.
+    pub fn new(store: Arc<dyn EventStore>) -> Arc<Self> {
+        Arc::new(Self { store, reading: OnceLock::new() })
+    }
+
+    /// Watches a stream. The first call starts the task that reads the log; so this needs a runtime.
+    pub fn watch(&self, stream: &StreamId) -> StreamWatcher {
+        let reading = self.reading.get_or_init(|| {
+            let watched = Arc::new(Watched::default());
+            let task = follow(self.store.clone(), self.store.head(), watched.clone());
+            Reading { watched, task: tokio::spawn(task).abort_handle() }
+        });
+        let watched = &reading.watched;
+        let moved =
+            watched.lock().entry(stream.clone()).or_insert_with(|| watch::channel(0).0).subscribe();
+        StreamWatcher { stream: stream.clone(), watched: watched.clone(), moved: Some(moved) }
+    }
+}
+
+/// One who waits for a stream to move.
+pub struct StreamWatcher {
+    stream: StreamId,
+    watched: Arc<Watched>,
+    /// Always there until this is dropped.
+    moved: Option<watch::Receiver<u64>>,
+}
+
+impl StreamWatcher {
+    /// Marks what the stream holds by now as seen: call it before reading, and nothing falls between that and the wait.
+    pub fn mark_seen(&mut self) {
+        if let Some(moved) = &mut self.moved {
+            moved.borrow_and_update();
+        }
+    }
+
+    /// Waits until the stream has moved since it was marked; false when it will not any more.
+    pub async fn moved(&mut self) -> bool {
+        match &mut self.moved {
+            Some(moved) => moved.changed().await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+impl Drop for StreamWatcher {
+    fn drop(&mut self) {
+        let mut watched = self.watched.lock();
+        self.moved = None;
+        if watched.get(&self.stream).is_some_and(watch::Sender::is_closed) {
+            watched.remove(&self.stream);
+        }
+    }
+}
+
+/// Ends the wait of everybody when nothing will move any more, however that came about.
+struct EndOfWaiting(Arc<Watched>);
+
+impl Drop for EndOfWaiting {
+    fn drop(&mut self) {
+        self.0.lock().clear();
+    }
+}
+
+/// Reads the log for as long as it moves, and wakes those whose streams have moved.
+async fn follow(store: Arc<dyn EventStore>, mut reached: Option<Position>, watched: Arc<Watched>) {
+    let end = EndOfWaiting(watched);
+    loop {
+        let mut items = pin!(subscribe(store.clone(), reached, Filter::All));
+        let failure = loop {
+            match items.next().await {
+                Some(Ok(SubscriptionItem::Event(event))) => {
+                    reached = Some(event.position);
+                    if let Some(waiting) = end.0.lock().get(&event.stream) {
+                        waiting.send_modify(|moves| *moves += 1);
+                    }
+                }
+                Some(Ok(SubscriptionItem::Live { .. })) => {}
+                Some(Err(error)) => break error,
+                None => return,
+            }
+        };
+        tracing::error!(error = %chain(&failure), "the log could not be read for subscribers; trying again");
+        tokio::time::sleep(REST_AFTER_FAILURE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Expect, NewEvent};
+
+    fn stream(name: &str) -> StreamId {
+        StreamId::new(name).unwrap()
+    }
+
+    async fn append(store: &Arc<dyn EventStore>, name: &str) {
+        let json = Bytes::from_static(b"{}");
+        let event = NewEvent {
+            id: Uuid::new_v4(),
+            type_name: "SomethingHappened",
+            version: 1,
+            metadata: json.clone(),
+            data: json,
+            envelope: None,
+        };
+        store.append(&stream(name), Expect::Any, vec![event]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_stream_is_woken_by_it_and_by_no_other() {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::default());
+        let watch = StreamWatch::new(store.clone());
+        let (mut one, mut other) = (watch.watch(&stream("case-1")), watch.watch(&stream("case-2")));
+        one.mark_seen();
+        other.mark_seen();
+        append(&store, "case-2").await;
+        assert!(other.moved().await);
+        assert!(!one.moved.as_ref().unwrap().has_changed().unwrap());
+        append(&store, "case-1").await;
+        assert!(one.moved().await);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_streams_that_nobody_watches_any_more() {
+        let store: Arc<dyn EventStore> = Arc::new(MemoryStore::default());
+        let watch = StreamWatch::new(store.clone());
+        let (one, same) = (watch.watch(&stream("case-1")), watch.watch(&stream("case-1")));
+        let watched = &watch.reading.get().unwrap().watched;
+        drop(one);
+        assert_eq!(watched.lock().len(), 1);
+        drop(same);
+        assert_eq!(watched.lock().len(), 0);
+    }
+}
