@@ -35,6 +35,18 @@ macro_rules! contract {
                 replica.store.stop().await;
             })*
         }
+
+        mod kurrent_server {
+            use crate::store::kurrent::Replica;
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                let Some(replica) = Replica::of_a_real_server().await else { return };
+                let key_log = replica.store.key_log();
+                tokio::task::spawn_blocking(move || super::$scenario(&*key_log)).await.unwrap();
+                replica.store.stop().await;
+            })*
+        }
     };
 }
 

@@ -19,7 +19,7 @@ use crate::error::chain;
 use crate::replica::Members;
 use crate::store::EventStore;
 use crate::store::kurrent::{KeyFollower, KeyRecord, KurrentOptions, KurrentStore, Status};
-use crate::vault::key_log::KeyEvent;
+use crate::vault::key_log::DATA_KEYS_ERASED;
 use crate::vault::{Keyring, Vault};
 
 /// How long an erasure that could not be followed here rests until it is tried again.
@@ -98,24 +98,13 @@ struct Keys {
 
 impl KeyFollower for Keys {
     fn learn(&self, records: &[KeyRecord]) -> Result<(), String> {
-        let mut keys = Vec::new();
-        let keep = |keys: &mut Vec<_>| {
-            let learned = self.vault.learn_keys(keys);
-            keys.clear();
-            learned.map_err(|error| chain(&error))
-        };
-        for record in records {
-            let event = KeyEvent::read(&record.type_name, record.version.into(), &record.data);
-            match event.map_err(|error| chain(&error))? {
-                KeyEvent::Key(key) => keys.push(key),
-                KeyEvent::Erased(tombstone) => {
-                    keep(&mut keys)?;
-                    self.vault.learn_erasure(&tombstone).map_err(|error| chain(&error))?;
-                    self.erasures.send_modify(|count| *count += 1);
-                }
-            }
-        }
-        keep(&mut keys)
+        self.vault.learn(records)?;
+        let erased = records.iter().filter(|record| record.type_name == DATA_KEYS_ERASED).count();
+        self.erasures.send_if_modified(|count| {
+            *count += erased;
+            erased > 0
+        });
+        Ok(())
     }
 
     fn confirm(&self, as_of: Instant) {

@@ -3,7 +3,6 @@
 //! The events keep their order, ids, metadata and sealed personal data, the log its id, and the keys come along. Interrupted, it goes on
 //! when it is started again. At the end both sides are read from the beginning and must give the same root.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,14 +10,14 @@ use clap::Args;
 use super::progress::bar;
 use super::{Exit, Failure};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError, StoreAddress};
 use crate::store::EventStore;
 use crate::store::kurrent::migration::{Migration, MigrationError};
 use crate::store::kurrent::{KurrentOptions, KurrentStore};
 use crate::store::sqlite::SqliteStore;
 use crate::vault::{self, KeyStore, Vault, VaultError};
 
-/// What is moved where.
+/// What is moved where. How the cluster is used says the configuration's table `[kurrentdb]`.
 #[derive(Args)]
 pub struct MigrateStoreArguments {
     /// Move the log of the data directory into this cluster: `kurrentdb://host1:2113,host2:2113`.
@@ -27,18 +26,6 @@ pub struct MigrateStoreArguments {
     /// Move the log of this cluster into the data directory, which must be empty or of an interrupted move.
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
-    /// What the names of the log's streams begin with in the cluster.
-    #[arg(long, default_value = crate::store::kurrent::DEFAULT_PREFIX)]
-    prefix: String,
-    /// A file that has the name of the cluster's user.
-    #[arg(long, value_name = "FILE")]
-    user_file: Option<PathBuf>,
-    /// A file that has the password of the cluster's user.
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-    /// Certificates (PEM) of who vouches for the cluster's servers; the system's where absent.
-    #[arg(long, value_name = "FILE")]
-    tls_ca_file: Option<PathBuf>,
 }
 
 /// Moves the log.
@@ -46,20 +33,15 @@ pub async fn migrate_store(
     config: &Config,
     arguments: MigrateStoreArguments,
 ) -> Result<Exit, Failure> {
-    let MigrateStoreArguments { to, from, prefix, user_file, password_file, tls_ca_file } =
-        arguments;
-    let options = |address: &str| -> Result<KurrentOptions, Failure> {
-        let mut options = KurrentOptions::parse(address)
-            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-        options.prefix = prefix;
-        (options.user_file, options.password_file) = (user_file, password_file);
-        options.tls_ca_file = tls_ca_file.or(options.tls_ca_file);
-        Ok(options)
-    };
-    match (to, from) {
-        (Some(address), _) => into_cluster(config, options(&address)?).await,
-        (None, Some(address)) => into_directory(config, options(&address)?).await,
-        (None, None) => Err(Failure::new(Exit::Config, "name a cluster with --to or --from")),
+    let MigrateStoreArguments { to, from } = arguments;
+    let is_from = from.is_some();
+    let address = to.or(from).map(StoreAddress::from).unwrap_or_default();
+    let cluster = Config { store: address, ..config.clone() }.cluster()?;
+    let options = cluster.ok_or(ConfigError::Store)?;
+    if is_from {
+        into_directory(config, options).await
+    } else {
+        into_cluster(config, options).await
     }
 }
 

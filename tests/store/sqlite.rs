@@ -593,3 +593,39 @@ async fn any_tool_reads_the_log() {
         tool.query_row(question, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(answer, (2, "پیگیری شد".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_takes_the_events_of_its_log_at_their_positions_and_no_others() {
+    let (directory, written) = filled(30).await;
+    let source = open(directory.path()).unwrap();
+    let events = source.read_all(None, 1_000).await.unwrap();
+    let copied = tempdir().unwrap();
+    let copy = Arc::new(SqliteStore::open_copy(copied.path(), &small(), source.id()).unwrap());
+    assert_eq!(copy.id(), source.id());
+
+    let (mirror, all) = (copy.clone(), events.clone());
+    tokio::task::spawn_blocking(move || {
+        mirror.mirror(&all[..7]).unwrap();
+        mirror.mirror(&all[7..40]).unwrap();
+        // Again, with a gap, and with a gap in a stream alone.
+        assert!(matches!(mirror.mirror(&all[30..50]), Err(AppendError::NotWritten(_))));
+        assert!(matches!(mirror.mirror(&all[41..]), Err(AppendError::NotWritten(_))));
+        let mut gap = all[40].clone();
+        gap.revision += 1;
+        assert!(matches!(mirror.mirror(&[gap]), Err(AppendError::Conflict { .. })));
+        assert_eq!(mirror.head(), Some(Position(40)));
+        mirror.mirror(&all[40..]).unwrap();
+    })
+    .await
+    .unwrap();
+    let port: Arc<dyn EventStore> = copy.clone();
+    assert_eq!(ids(&log_of(&port).await), written);
+    assert_eq!(format!("{:?}", log_of(&port).await), format!("{events:?}"));
+    copy.check().unwrap();
+    drop((copy, port));
+
+    let error = SqliteStore::open_copy(copied.path(), &small(), Uuid::new_v4()).err().unwrap();
+    assert!(matches!(error, OpenError::AnotherLog { .. }), "{error}");
+    assert!(error.to_string().contains("name another data directory"), "{error}");
+    SqliteStore::open_copy(copied.path(), &small(), source.id()).unwrap();
+}

@@ -319,7 +319,23 @@ impl Connection {
         limit: Duration,
     ) -> Result<u64, Failure> {
         let state = after.map_or(StreamState::NoStream, StreamState::StreamRevision);
-        self.append_expecting(stream, state, events, limit).await
+        let (begun, mut pause) = (Instant::now(), PAUSE_MIN);
+        loop {
+            let left = limit.saturating_sub(begun.elapsed());
+            match self.append_expecting(stream, state, &events, left).await {
+                // A conflict with exactly what was expected is none. Taken for one, a batch that an earlier attempt has written would be
+                // decided again and stand twice.
+                Err(Failure::Conflict { actual }) if actual == after => {
+                    if begun.elapsed() + pause >= limit {
+                        let reason = "the server tells of a conflict with what was expected";
+                        return Err(Failure::Unknown(reason.to_owned()));
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Appends to wherever the stream ends. An attempt whose outcome is unknown may stand and be repeated: for events that are
@@ -330,14 +346,14 @@ impl Connection {
         events: Vec<Outgoing>,
         limit: Duration,
     ) -> Result<u64, Failure> {
-        self.append_expecting(stream, StreamState::Any, events, limit).await
+        self.append_expecting(stream, StreamState::Any, &events, limit).await
     }
 
     async fn append_expecting(
         &self,
         stream: &str,
         state: StreamState,
-        events: Vec<Outgoing>,
+        events: &[Outgoing],
         limit: Duration,
     ) -> Result<u64, Failure> {
         let events: Vec<EventData> =

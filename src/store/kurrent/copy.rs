@@ -115,6 +115,30 @@ pub(super) struct Mirror {
     pub(super) clock: Arc<dyn Clock>,
 }
 
+/// However the thread ends, nobody goes on waiting for it or takes it for alive.
+struct End {
+    arrivals: Arc<Arrivals>,
+    status: Arc<watch::Sender<Status>>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let reason = if thread::panicking() {
+            "the thread that keeps the copy has failed: see the log before, and start again"
+        } else {
+            "the program is stopping"
+        };
+        self.status.send_if_modified(|status| {
+            let is_first = !matches!(status, Status::Stopped { .. });
+            if is_first {
+                *status = Status::Stopped { reason: reason.to_owned() };
+            }
+            is_first
+        });
+        self.arrivals.close();
+    }
+}
+
 /// What a batch comes to.
 #[derive(Default)]
 struct Batch {
@@ -134,17 +158,17 @@ impl Mirror {
         mut feed: mpsc::Receiver<Delivered>,
     ) -> std::io::Result<JoinHandle<()>> {
         thread::Builder::new().name("replica-copy".into()).spawn(move || {
+            let end = End { arrivals: self.arrivals.clone(), status: self.status.clone() };
             let mut heads = Recent::new(HEADS);
             let mut items = Vec::with_capacity(BATCH_ITEMS_MAX);
             let mut foreign = BTreeSet::new();
             while feed.blocking_recv_many(&mut items, BATCH_ITEMS_MAX) > 0 {
                 if let Err(reason) = self.apply(&mut items, &feed, &mut heads, &mut foreign) {
                     tracing::error!(%reason, "the copy of the log stops");
-                    self.status.send_replace(Status::Stopped { reason });
+                    end.status.send_replace(Status::Stopped { reason });
                     break;
                 }
             }
-            self.arrivals.close();
         })
     }
 

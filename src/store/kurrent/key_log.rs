@@ -17,6 +17,7 @@ use super::{
     wire,
 };
 use crate::{
+    error::chain,
     store::READ_EVENTS_MAX,
     vault::{
         Tombstone, Vault,
@@ -199,17 +200,17 @@ impl KeyFollower for Vault {
     fn learn(&self, records: &[KeyRecord]) -> Result<(), String> {
         let mut keys = Vec::new();
         for record in records {
-            let read = KeyEvent::read(&record.type_name, record.version.into(), &record.data);
-            match read.map_err(|error| error.to_string())? {
+            let event = KeyEvent::read(&record.type_name, record.version.into(), &record.data);
+            match event.map_err(|error| chain(&error))? {
                 KeyEvent::Key(key) => keys.push(key),
                 KeyEvent::Erased(tombstone) => {
-                    self.learn_keys(&std::mem::take(&mut keys))
-                        .map_err(|error| error.to_string())?;
-                    self.learn_erasure(&tombstone).map_err(|error| error.to_string())?;
+                    self.learn_keys(&keys).map_err(|error| chain(&error))?;
+                    keys.clear();
+                    self.learn_erasure(&tombstone).map_err(|error| chain(&error))?;
                 }
             }
         }
-        self.learn_keys(&keys).map_err(|error| error.to_string())
+        self.learn_keys(&keys).map_err(|error| chain(&error))
     }
 
     fn confirm(&self, as_of: Instant) {
