@@ -226,9 +226,9 @@ impl App {
             tracing::info!(resumed, "erasures that were under way are done");
         }
         // What another replica erases is taken out of the copy, which is not appended to.
-        let eraser = Eraser { store: self.log.clone(), ..self.eraser() };
+        let here = Eraser { store: self.log.clone(), ..self.eraser() };
         if let Some(cluster) = &self.cluster {
-            cluster.start_forgetting(eraser);
+            cluster.start_forgetting(here, self.eraser());
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use parvandeh_domain::id::DataSubject;
+use parvandeh_domain::id::{CustomerId, DataSubject};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -24,6 +24,8 @@ use crate::vault::{Keyring, Vault};
 
 /// How long an erasure that could not be followed here rests until it is tried again.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How often erasures are looked for that were ordered and not carried out.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// For so long a replica that does not hear from the cluster goes on answering from what it has.
 const BEHIND_MAX: SignedDuration = SignedDuration::from_secs(30);
@@ -72,6 +74,9 @@ impl ReplicaWatch {
     pub fn unready(&self, now: Timestamp) -> Option<String> {
         if let Some(reason) = self.stopped() {
             return Some(format!("the copy of the cluster's log is not continued: {reason}"));
+        }
+        if !self.is_fresh() {
+            return Some("personal data cannot be shown: an erasure may have been missed, as nothing has been heard of the cluster for a minute".to_owned());
         }
         let behind = self.behind(now);
         (behind > BEHIND_MAX).then(|| {
@@ -162,8 +167,10 @@ impl Cluster {
     }
 
     /// Lets erasures that any replica carries out be followed here.
-    pub(super) fn start_forgetting(&self, eraser: Eraser) {
-        let forgetting = forget(self.vault.clone(), eraser, self.erasures.clone());
+    ///
+    /// `here` removes from the copy; `everywhere` carries out what a replica that is gone has left undone.
+    pub(super) fn start_forgetting(&self, here: Eraser, everywhere: Eraser) {
+        let forgetting = forget(self.vault.clone(), here, everywhere, self.erasures.clone());
         let mut started = self.forgetting.lock().unwrap_or_else(PoisonError::into_inner);
         started.get_or_insert_with(|| tokio::spawn(forgetting));
     }
@@ -179,22 +186,43 @@ impl Cluster {
     }
 }
 
-/// Takes away what is kept here of those who were erased, those of before the start first.
-async fn forget(vault: Arc<Vault>, eraser: Eraser, mut erasures: watch::Receiver<usize>) {
+/// Takes away what is kept here of those who were erased, those of before the start first; and carries out what a replica that is gone
+/// has left undone.
+async fn forget(
+    vault: Arc<Vault>,
+    here: Eraser,
+    everywhere: Eraser,
+    mut erasures: watch::Receiver<usize>,
+) {
     let mut done = 0;
+    let mut lately = Vec::new();
     loop {
         erasures.borrow_and_update();
         for tombstone in vault.tombstones().into_iter().skip(done) {
             if let DataSubject::Customer(id) = tombstone.subject {
-                while let Err(error) = eraser.forget(id).await {
-                    tracing::error!(customer_id = %id, error = %chain(&error), "what is kept of an erased customer is still here; trying again");
-                    tokio::time::sleep(REST_AFTER_FAILURE).await;
-                }
+                forget_one(&here, id).await;
+                lately.push(id);
             }
             done += 1;
         }
-        if erasures.changed().await.is_err() {
-            return;
+        tokio::select! {
+            changed = erasures.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK_AGAIN_AFTER) => {
+                // What another replica sealed before it had heard of the erasure has arrived by now.
+                for id in std::mem::take(&mut lately) {
+                    forget_one(&here, id).await;
+                }
+                if let Err(error) = everywhere.finish_ordered().await {
+                    tracing::error!(error = %chain(&error), "an erasure that was ordered is not carried out; trying again");
+                }
+            }
         }
+    }
+}
+
+async fn forget_one(here: &Eraser, id: CustomerId) {
+    while let Err(error) = here.forget(id).await {
+        tracing::error!(customer_id = %id, error = %chain(&error), "what is kept of an erased customer is still here; trying again");
+        tokio::time::sleep(REST_AFTER_FAILURE).await;
     }
 }

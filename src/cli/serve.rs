@@ -71,7 +71,10 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         };
         tracing::info!(?notice, "draining");
         // Asked twice, it goes at once.
-        drain::drain(&phase, &handle, notice, async { drop(signals.next().await) }).await;
+        drain::drain(&phase, &handle, notice, async {
+            let _asked_again = signals.next().await;
+        })
+        .await;
     });
     server.await?;
     if let Some(movement) = movement {
