@@ -301,6 +301,7 @@ fn dispatch(command: Command, mut config: Config) -> Result<Exit, Failure> {
 
 fn check_config(config: &Config) -> Result<Exit, Failure> {
     let authentication = config.authentication()?;
+    config.telemetry.check()?;
     println!("data directory  {}", config.data_directory.display());
     println!("keyring         {}", config.keyring_directory().display());
     println!("listen          {}", config.listen);

@@ -58,6 +58,20 @@ impl Default for TelemetryConfig {
     }
 }
 
+impl TelemetryConfig {
+    /// Whether it can be used.
+    ///
+    /// # Errors
+    /// When the sampling ratio is no part of a whole.
+    pub fn check(&self) -> Result<(), TelemetryError> {
+        if (0.0..=1.0).contains(&self.sampling_ratio) {
+            Ok(())
+        } else {
+            Err(TelemetryError::Ratio(self.sampling_ratio))
+        }
+    }
+}
+
 /// Why traces cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
