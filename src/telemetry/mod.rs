@@ -120,6 +120,7 @@ fn start(format: LogFormat, provider: Option<SdkTracerProvider>) -> Telemetry {
             .with_tracer(provider.tracer("parvandeh"))
             // Of the code behind a span nothing is told but its name.
             .with_location(false)
+            .with_target(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_filter(filter_fn(is_sent))
