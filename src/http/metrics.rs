@@ -111,13 +111,8 @@ struct LookedUp {
 
 impl Lookup {
     async fn look_up(&self) -> LookedUp {
-        let in_time = async |lag: std::pin::Pin<
-            Box<dyn Future<Output = Option<f64>> + Send + '_>,
-        >| { tokio::time::timeout(LOOK_UP_MAX, lag).await.ok().flatten() };
-        let (read_models_lag_seconds, sla_monitor_lag_seconds) = tokio::join!(
-            in_time(Box::pin(self.read_models_lag())),
-            in_time(Box::pin(self.sla_monitor_lag())),
-        );
+        let (read_models_lag_seconds, sla_monitor_lag_seconds) =
+            tokio::join!(in_time(self.read_models_lag()), in_time(self.sla_monitor_lag()));
         let sizes = LOG_FILES.map(|name| std::fs::metadata(self.directory.join(name)));
         let written_at = self.keyring.keys_written_at();
         LookedUp {
@@ -152,6 +147,11 @@ impl Lookup {
     fn seconds_since(&self, moment: Timestamp) -> f64 {
         self.clock.now().duration_since(moment).as_secs_f64().max(0.0)
     }
+}
+
+/// What is found within the time that a scrape has.
+async fn in_time(found: impl Future<Output = Option<f64>>) -> Option<f64> {
+    tokio::time::timeout(LOOK_UP_MAX, found).await.ok().flatten()
 }
 
 /// What stands at this moment.
