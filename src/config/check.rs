@@ -4,7 +4,7 @@
 //! key and with what to do. So the file is read leniently here: what cannot be used is noted and left out, and the rest is read again
 //! without it. Then what is configured is compared with the machine: files, directories, the address.
 //!
-//! To check a further setting, add a method to [`Examination`], and call it in [`examine`]. Secrets are never repeated.
+//! To check a further setting, add a method to `Examination`, and call it in [`examine`]. Secrets are never repeated.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
