@@ -26,3 +26,7 @@ bench:
 # Kill the whole system fifty times under 64 writers.
 crash:
     PARVANDEH_KILL_ROUNDS=50 cargo test --release --test integration durability -- --nocapture
+
+# Let everything fail for ten minutes under load: one process with its own log, and three replicas over a cluster.
+faults:
+    PARVANDEH_FAULT_SECONDS=600 cargo test --release --test integration faults:: -- --nocapture --test-threads 1
