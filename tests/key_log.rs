@@ -219,7 +219,7 @@ fn an_erasure_that_is_published_again_changes_nothing(log: &dyn KeyLog) {
     let told = log.publish_erasure(&tombstone(subject, &[])).unwrap();
     for again in [&told, &tombstone(subject, &[])] {
         assert_eq!(log.publish_erasure(again).unwrap(), *again);
-        assert_eq!(erasures(log, subject), [told.clone()]);
+        assert_eq!(erasures(log, subject), std::slice::from_ref(&told));
     }
 }
 
