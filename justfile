@@ -27,6 +27,7 @@ bench:
 crash:
     PARVANDEH_KILL_ROUNDS=50 cargo test --release --test integration durability -- --nocapture
 
-# Ten minutes of kills, full disks and clock steps under mixed load. The first needs the rights to mount, the last libfaketime.
+# Ten minutes of kills, full disks, clock steps and failing clusters under mixed load. A small disk needs the rights to mount, clock steps
+# libfaketime.
 faults:
-    PARVANDEH_FAULT_SECONDS=600 cargo test --test integration faults:: -- --nocapture
+    PARVANDEH_FAULT_SECONDS=600 cargo test --release --test integration faults:: -- --nocapture --test-threads 1

@@ -15,6 +15,7 @@ use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::graphql::global_id;
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
 use parvandeh::http::drain::Phase;
+use parvandeh::http::rate_limit::RateLimitConfig;
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
 use parvandeh::store::sqlite::SqliteStore;
@@ -56,6 +57,8 @@ fn main() {
             allowed_origins: Vec::new(),
             graphiql: false,
             introspection: false,
+            rate_limits: RateLimitConfig::none(),
+            disk_free_bytes_min: 0,
         };
         // A sender that is gone would end all streams; there are none.
         let (server, address) =

@@ -22,6 +22,7 @@ use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::graphql::cursor::{self, ListKey};
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
 use parvandeh::http::drain::Phase;
+use parvandeh::http::rate_limit::RateLimitConfig;
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
 use parvandeh::store::sqlite::SqliteStore;
@@ -523,6 +524,8 @@ fn serve() {
             allowed_origins: Vec::new(),
             graphiql: false,
             introspection: false,
+            rate_limits: RateLimitConfig::none(),
+            disk_free_bytes_min: 0,
         };
         let (draining, drained) = watch::channel(Phase::Serving);
         // A sender that is gone would end all streams.

@@ -428,6 +428,16 @@ pub fn due(
         .collect()
 }
 
+/// The earliest moment before `now` at which something was to be recorded, and is not yet; `None` when nothing is overdue.
+pub fn overdue_since(db: &Connection, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
+    db.prepare_cached(
+        "SELECT next_at FROM sla_clock WHERE next_at IS NOT NULL AND next_at < ? \
+         ORDER BY next_at LIMIT 1",
+    )?
+    .query_row([column::microseconds(now)], |row| column::time(row, 0))
+    .optional()
+}
+
 /// For the monitor: the earliest moment that is not before `now` at which something is to be recorded.
 pub fn next_due(db: &Connection, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
     db.prepare_cached(

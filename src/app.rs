@@ -36,6 +36,7 @@ use crate::subscription::read_models::ReadModels;
 use crate::subscription::stream_watch::StreamWatch;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 use cluster::Cluster;
+pub use cluster::ReplicaWatch;
 
 /// Why the system could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -225,11 +226,16 @@ impl App {
             tracing::info!(resumed, "erasures that were under way are done");
         }
         // What another replica erases is taken out of the copy, which is not appended to.
-        let eraser = Eraser { store: self.log.clone(), ..self.eraser() };
+        let here = Eraser { store: self.log.clone(), ..self.eraser() };
         if let Some(cluster) = &self.cluster {
-            cluster.start_forgetting(eraser);
+            cluster.start_forgetting(here, self.eraser());
         }
         Ok(())
+    }
+
+    /// How this replica stands to its cluster; `None` where the log is its own.
+    pub fn replica(&self) -> Option<ReplicaWatch> {
+        self.cluster.as_ref().map(Cluster::watch)
     }
 
     /// What carries erasures out over this system.
@@ -290,6 +296,11 @@ impl App {
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
         }
+    }
+
+    /// Where the keys of personal data are.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// The data directory.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
 use crate::http::drain::NOTICE;
+use crate::http::rate_limit::RateLimitConfig;
 use crate::store::kurrent::{KurrentOptions, OptionsError};
 use crate::telemetry::{LogFormat, TelemetryConfig};
 use crate::vault::Keyring;
@@ -39,6 +40,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Where traces go.
     pub telemetry: TelemetryConfig,
+    /// What callers may ask for.
+    pub limits: RateLimitConfig,
+    /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
+    pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
     pub drain_notice_seconds: u16,
 }
@@ -55,6 +60,8 @@ impl Default for Config {
             graphql: GraphQl::default(),
             log_format: LogFormat::Text,
             telemetry: TelemetryConfig::default(),
+            limits: RateLimitConfig::default(),
+            disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
     }

@@ -5,6 +5,7 @@
 //! told that id and nothing else (law 11). Domain refusals are not here: they are data (`userErrors`).
 
 use std::fmt;
+use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, PathSegment, Pos, ServerError, Value};
 
@@ -113,18 +114,28 @@ pub struct RequestError {
     pub locations: Vec<Pos>,
     /// Set on faults of ours only.
     pub trace_id: Option<TraceId>,
+    /// When it makes sense to try again, where that is known.
+    pub retry_after_seconds: Option<u64>,
 }
 
 impl RequestError {
     /// A refusal that concerns no particular field.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let (path, locations) = (Vec::new(), Vec::new());
-        Self { code, message: message.into(), path, locations, trace_id: None }
+        let message = message.into();
+        Self { code, message, path, locations, trace_id: None, retry_after_seconds: None }
     }
 
     /// An argument that cannot be used: `field` is its name, `problem` completes the sentence that begins with it.
     pub fn bad_input(field: &str, problem: &str) -> Self {
         Self::new(ErrorCode::BadUserInput, format!("{field} {problem}"))
+    }
+
+    /// A caller who has to wait so long, which is told in whole seconds.
+    pub fn rate_limited(message: impl Into<String>, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let error = Self::new(ErrorCode::RateLimited, message);
+        Self { retry_after_seconds: Some(seconds.max(1)), ..error }
     }
 
     /// A fault of ours: the caller learns the trace id and nothing more. The cause is for the caller of
@@ -143,6 +154,9 @@ impl From<RequestError> for ServerError {
         extensions.set("code", error.code.as_str());
         if let Some(trace_id) = error.trace_id {
             extensions.set("traceId", Value::String(trace_id.0));
+        }
+        if let Some(seconds) = error.retry_after_seconds {
+            extensions.set("retryAfterSeconds", seconds);
         }
         let mut server_error = ServerError::new(error.message, None).with_path(error.path);
         server_error.locations = error.locations;

@@ -6,7 +6,6 @@
 
 use std::fmt::Write;
 use std::sync::LazyLock;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -16,6 +15,9 @@ use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+/// 1 while requests may be sent here, as `/health/ready` says it.
+pub static READY: LazyLock<Gauge> = LazyLock::new(Gauge::default);
 
 /// Entries of the log that no read model of this program understands.
 pub static EVENTS_SKIPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
@@ -50,17 +52,26 @@ pub static SUBSCRIPTIONS: LazyLock<Family<TransportLabels, Gauge>> = LazyLock::n
 pub static BREACH_DELAY: LazyLock<Histogram> =
     LazyLock::new(|| Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0]));
 
+/// Requests whose token was missing or not valid.
+pub static AUTHENTICATION_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::default);
+
+/// Requests that were refused because their caller had asked for too much before.
+pub static RATE_LIMITED: LazyLock<Family<RateLimitLabels, Counter>> =
+    LazyLock::new(Family::default);
+
 /// Spans that the collector of traces has taken.
 pub static TRACE_SPANS_EXPORTED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 /// Batches of spans that the collector of traces has not taken; they are lost.
 pub static TRACE_EXPORT_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::default);
 
-/// A number of seconds, or of bytes, that goes up and down.
-pub type FloatGauge = Gauge<f64, AtomicU64>;
-
 /// Registers everything that is counted here.
 pub fn register(registry: &mut Registry) {
+    registry.register(
+        "ready",
+        "1 while requests may be sent here; /health/ready says why not",
+        READY.clone(),
+    );
     registry.register(
         "events_skipped",
         "Entries of the log that this program does not understand",
@@ -106,6 +117,16 @@ pub fn register(registry: &mut Registry) {
         "Time from a due moment to its breach standing in the log",
         Unit::Seconds,
         BREACH_DELAY.clone(),
+    );
+    registry.register(
+        "authentication_failures",
+        "Requests whose token was missing or not valid",
+        AUTHENTICATION_FAILURES.clone(),
+    );
+    registry.register(
+        "rate_limited",
+        "Requests that were refused because their caller had asked for too much before",
+        RATE_LIMITED.clone(),
     );
     registry.register(
         "trace_spans_exported",
@@ -232,6 +253,38 @@ impl QueryOutcome {
 impl EncodeLabelValue for QueryOutcome {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
         encoder.write_str(self.as_str())
+    }
+}
+
+/// The labels of [`RATE_LIMITED`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RateLimitLabels {
+    /// Whose budget was spent.
+    pub scope: RateLimitScope,
+}
+
+/// Whose budget it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RateLimitScope {
+    /// That of a principal.
+    Principal,
+    /// That of an address from which too many tokens were not valid.
+    Address,
+}
+
+impl RateLimitScope {
+    /// Counts one refusal.
+    pub fn count(self) {
+        RATE_LIMITED.get_or_create(&RateLimitLabels { scope: self }).inc();
+    }
+}
+
+impl EncodeLabelValue for RateLimitScope {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        encoder.write_str(match self {
+            Self::Principal => "principal",
+            Self::Address => "address",
+        })
     }
 }
 

@@ -4,18 +4,81 @@
 //! everything that is stored or derived holds events with sealed fields. They are opened where somebody who may read them is
 //! answered, and where a decision looks at them.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use bytes::Bytes;
 use parvandeh_domain::decider::Metadata;
 use parvandeh_domain::event::EventType;
 use parvandeh_domain::id::{DataSubject, EventId};
-use parvandeh_domain::pii;
+use parvandeh_domain::pii::{self, Seal};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use crate::store::{LoggedEvent, NewEvent};
 use crate::vault::{Opened, SealError, Vault, VaultError};
 
-/// The personal fields of an event by their names.
-pub type PersonalFields = Map<String, Value>;
+/// The personal fields of an event, as the JSON object that was sealed. It is wiped when dropped, and read as far as it is asked.
+#[derive(Clone)]
+pub struct PersonalFields(Zeroizing<Vec<u8>>);
+
+impl PersonalFields {
+    /// The text of a field; `None` when the event has no such field.
+    pub fn text(&self, field: &str) -> Option<String> {
+        // What was sealed was JSON; the cipher has made sure that it still is.
+        let json = str::from_utf8(&self.0).ok()?;
+        let mut reader = serde_json::Deserializer::from_str(json);
+        TextOf(field).deserialize(&mut reader).ok()?
+    }
+
+    /// All fields by their names.
+    pub fn all(&self) -> Map<String, Value> {
+        serde_json::from_slice(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for PersonalFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A field's name, borrowed where it is written without escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Takes the text of one field out of a JSON object, and passes over the others without keeping them.
+struct TextOf<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for TextOf<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextOf<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut text = None;
+        while let Some(Name(name)) = fields.next_key()? {
+            if name == self.0 {
+                text = fields.next_value()?;
+            } else {
+                fields.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(text)
+    }
+}
 
 /// An event that was decided and is not sealed yet.
 pub struct Draft {
@@ -79,12 +142,21 @@ pub fn open_to_derive(
     Ok(fields(vault.open_to_derive(envelope)?).map(|(_, fields)| fields))
 }
 
+/// [`open`], with everything checked that the event's seal says.
+///
+/// # Errors
+/// As [`open`], and when the envelope is not the one that the event records.
+pub fn open_sealed(
+    vault: &Vault,
+    envelope: &[u8],
+    seal: &Seal,
+) -> Result<Option<(DataSubject, PersonalFields)>, VaultError> {
+    Ok(fields(vault.open_sealed(envelope, seal)?))
+}
+
 fn fields(opened: Opened) -> Option<(DataSubject, PersonalFields)> {
     match opened {
-        // What was sealed was JSON; the cipher has made sure that it still is.
-        Opened::Known { subject, plaintext } => {
-            serde_json::from_slice(&plaintext).ok().map(|fields| (subject, fields))
-        }
+        Opened::Known { subject, plaintext } => Some((subject, PersonalFields(plaintext))),
         Opened::Erased => None,
     }
 }

@@ -89,6 +89,11 @@ fn everything_that_is_wrong_is_said_at_once_by_its_key_and_line() {
 datadir = "x"
 log_format = "xml"
 listen = "localhost"
+disk_free_mib_min = 1_000_000_000_000
+
+[limits]
+cost_burst = 1
+trusted_proxies = ["10.0.0.0/8", "proxy"]
 
 [graphql]
 allowed_origins = ["https://desk.example.org/", "https://good.example.org", "desk"]
@@ -117,9 +122,12 @@ leeway_seconds = -1
             "authentication.leeway_seconds",
             "data_directory",
             "datadir",
+            "disk_free_mib_min",
             "graphql.allowed_origins",
             "graphql.graphiql",
             "graphql.introspect",
+            "limits.cost_burst",
+            "limits.trusted_proxies",
             "listen",
             "log_format",
             "telemetry.otlp_endpoint",
@@ -131,10 +139,10 @@ leeway_seconds = -1
         "problem: datadir: is not known, expected one of `data_directory`,",
         "; parvandeh.toml, line 2\n",
         "problem: graphql.introspect: is not known",
-        "; parvandeh.toml, line 8\n",
+        "; parvandeh.toml, line 13\n",
         "problem: authentication.audience: is missing: give the `aud` that tokens must have\n",
         "problem: graphql.allowed_origins: `https://desk.example.org/` is no origin as browsers send it",
-        "The configuration cannot be used: 12 problems.\n",
+        "The configuration cannot be used: 15 problems.\n",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
     }
@@ -251,6 +259,66 @@ fn a_keyring_that_others_can_read_and_one_that_is_not_there_are_problems() {
 }
 
 #[test]
+fn a_cluster_needs_an_address_that_is_safe_files_that_can_be_read_and_a_keyring_that_is_there() {
+    let check = |store: &str, cluster: &str, exit| {
+        let place = Place::with(&format!(
+            "store = \"{store}\"\n{AUTHENTICATION}\n[kurrentdb]\n{cluster}\n"
+        ));
+        fs::write(place.path("user"), "parvandeh\n").unwrap();
+        fs::write(place.path("password"), "geheim\n").unwrap();
+        fs::set_permissions(place.path("password"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::create_dir_all(place.path("data/keyring")).unwrap();
+        let mut command = place.command();
+        command.env("PARVANDEH_VAULT_KEYS", "1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        let said = printed(command, exit);
+        assert!(!said.contains("geheim"), "{said}");
+        said
+    };
+    let address = "kurrentdb://one:2113,two?tls=true";
+    let said = check(address, "user_file = \"user\"\npassword_file = \"password\"", DONE);
+    assert!(
+        said.contains("store                         KurrentDB at one:2113,two:2113\n"),
+        "{said}"
+    );
+    assert!(said.contains("kurrentdb.prefix              parvandeh\n"), "{said}");
+    let said = check(
+        address,
+        "user_file = \"nobody\"\npassword_file = \"nothing\"\ntls_ca_file = \"nowhere\"",
+        CANNOT_BE_USED,
+    );
+    let files = ["kurrentdb.user_file", "kurrentdb.password_file", "kurrentdb.tls_ca_file"];
+    assert_eq!(problems(&said), files, "{said}");
+    for (store, cluster, key) in [
+        (address, "prefix = \"a.b\"", "kurrentdb.prefix"),
+        (address, "user_file = \"user\"", "kurrentdb"),
+        (address, "tls_ca_file = \"user\"", "kurrentdb.tls_ca_file"),
+        ("kurrentdb://one?tlsVerifyCert=false", "", "store"),
+        ("kurrentdb://user:geheim@one?tls=false", "", "store"),
+        ("mysql://user:geheim@one", "", "store"),
+        ("sqlite", "prefix = \"other\"", "kurrentdb"),
+    ] {
+        let said = check(store, cluster, CANNOT_BE_USED);
+        assert_eq!(problems(&said), [key], "{said}");
+    }
+
+    let place =
+        Place::with(&format!("store = \"{address}\"\nkeyring = \"ring\"\n{AUTHENTICATION}"));
+    let said = printed(place.command(), CANNOT_BE_USED);
+    assert!(
+        said.contains(
+            "problem: keyring: ring is not there: mount the keyring that all replicas share"
+        ),
+        "{said}"
+    );
+    fs::create_dir(place.path("ring")).unwrap();
+    let said = printed(place.command(), CANNOT_BE_USED);
+    assert!(
+        said.contains("problem: keyring: ring has no key-encryption key, and replicas draw none"),
+        "{said}"
+    );
+}
+
+#[test]
 fn an_address_in_use_is_worth_a_note_and_one_of_another_machine_is_a_problem() {
     let place = Place::with(AUTHENTICATION);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -272,8 +340,13 @@ fn an_address_in_use_is_worth_a_note_and_one_of_another_machine_is_a_problem() {
 #[test]
 fn the_configurations_that_are_published_have_only_keys_that_are_known() {
     let k8s = Path::new(env!("CARGO_MANIFEST_DIR")).join("k8s");
-    for file in ["overlays/embedded/parvandeh.toml"] {
-        let (_, problems) = check::read(Some(&k8s.join(file)));
+    for file in [
+        "overlays/embedded/parvandeh.toml",
+        "overlays/cluster/parvandeh.toml",
+        "compose/parvandeh.toml",
+    ] {
+        let (config, problems) = check::read(Some(&k8s.join(file)));
         assert_eq!(problems, [], "{file}");
+        assert_eq!(config.cluster().unwrap().is_some(), !file.contains("embedded"), "{file}");
     }
 }

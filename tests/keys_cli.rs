@@ -106,3 +106,40 @@ fn the_keyring_is_where_the_setting_says_and_keys_of_the_environment_are_its_own
     let refused = printed(own, FAILED);
     assert!(refused.contains("which only you can change"), "{refused}");
 }
+
+#[test]
+fn the_keyring_of_replicas_is_made_grows_and_is_rotated_over_the_cluster() {
+    let double = kurrentdb_double::Double::start(kurrentdb_double::Options::default()).unwrap();
+    let (data, keyring) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let run = |arguments: &[&str], exit| {
+        let mut command = parvandeh(data.path(), arguments);
+        command.arg("--keyring").arg(keyring.path());
+        command.args(["--store", &double.connection_string()]);
+        printed(command, exit)
+    };
+    run(&["keys", "create"], DONE);
+    let refused = run(&["keys", "create"], FAILED);
+    assert!(refused.contains("has keys already"), "{refused}");
+
+    // The first replica draws the vault's own two keys.
+    let rotated = run(&["keys", "rotate"], DONE);
+    assert!(
+        rotated.contains(
+            "Version 1 of the key-encryption key wraps all data keys now; 0 were wrapped anew."
+        ),
+        "{rotated}"
+    );
+    let added = run(&["keys", "add"], DONE);
+    assert!(added.contains("Version 2 of the key-encryption key is in"), "{added}");
+    let rotated = run(&["keys", "rotate"], DONE);
+    assert!(
+        rotated.contains(
+            "Version 2 of the key-encryption key wraps all data keys now; 2 were wrapped anew."
+        ),
+        "{rotated}"
+    );
+    for name in ["vault-blind-index", "vault-digest"] {
+        let stream = double.events_of(&format!("parvandeh.vault-key-{name}"));
+        assert_eq!(stream.len(), 2, "the first wrapping of {name} and the second");
+    }
+}

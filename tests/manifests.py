@@ -384,6 +384,8 @@ def grant_access(problem):
     if {authorization for _, authorization, _ in requests} != {"Basic YWRtaW46YQ=="}:
         problem("k8s/kurrentdb/access.sh does not log in as admin")
     acl = requests[1][2][0]["data"]["$userStreamAcl"]
+    if [r[2][0]["data"] for r in requests if "heartbeat" in r[0]] != [{"$maxCount": 1000}] * 2:
+        problem("k8s/kurrentdb/access.sh sets another retention of heartbeats")
     if acl["$mw"] != ["$admins"] or acl["$w"] != ["parvandeh"] or acl["$d"] != ["parvandeh"]:
         problem(f"k8s/kurrentdb/access.sh grants {acl}")
     if run(REPLICA_PASSWORD='x"y').returncode == 0 or len(requests) != len(paths):

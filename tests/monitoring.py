@@ -28,8 +28,8 @@ FOLDER = ROOT / "k8s/monitoring"
 OPERATIONS = ROOT / "docs/operations.md"
 # What others than this program export: Prometheus itself, the kubelet, kube-state-metrics, cert-manager.
 ELSEWHERE = {
-    "up", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", "kube_pod_status_ready",
-    "kube_horizontalpodautoscaler_spec_min_replicas", "certmanager_certificate_expiration_timestamp_seconds",
+    "up", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", "kube_secret_created",
+    "certmanager_certificate_expiration_timestamp_seconds",
 }
 # What the dashboard's own variables stand for.
 VARIABLES = {"$__rate_interval": "5m", "$__range": "1h", "$instance": ".*", "$job": "parvandeh"}
@@ -154,6 +154,8 @@ class Check:
             self.must(panel["datasource"]["uid"] == "${datasource}", f"{at}: names a data source of one Grafana")
             for target in panel.get("targets", []):
                 self.expression(at, target["expr"])
+        sources = {json.loads(source)["uid"] for source in re.findall(r'"datasource": (\{[^{}]*(?:\{[^{}]*\})?[^{}]*\})', json.dumps(dashboard))}
+        self.must(sources == {"${datasource}"}, f"dashboard: names data sources of one Grafana: {sorted(sources)}")
         variables = {variable["name"] for variable in dashboard["templating"]["list"]}
         self.must(variables == {"datasource", "job", "instance"}, f"dashboard: variables {sorted(variables)}")
         print(f"dashboard.json: {len(ids)} panels")

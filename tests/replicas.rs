@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::System;
+use crate::metrics::{declared, documented, scrape};
 
 /// A cluster, and the keyring that all replicas share.
 struct Cluster {
@@ -164,4 +165,27 @@ async fn what_falls_due_is_recorded_once_by_whoever_is_there() {
         moved.changed().await.unwrap();
     }
     one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_replica_tells_how_it_stands_to_its_cluster() {
+    let cluster = Cluster::start();
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, two) = (cluster.replica(here.path()).await, cluster.replica(there.path()).await);
+    let mut members = one.app.replica().unwrap().members_changes();
+    members.wait_for(|members| members.alive.len() == 2).await.unwrap();
+
+    let text = scrape(&one).await;
+    let declared = declared(&text);
+    for (name, kind) in documented() {
+        if name.starts_with("parvandeh_replica_") {
+            assert_eq!(declared.get(&name), Some(&kind), "{name}");
+        }
+    }
+    assert!(text.contains("parvandeh_replica_members 2"), "{text}");
+    assert!(text.contains("parvandeh_replica_stopped 0"), "{text}");
+    assert!(text.contains("parvandeh_replica_personal_data_readable 1"), "{text}");
+    assert!(text.contains("parvandeh_store_info{kind=\"kurrentdb\"} 1"), "{text}");
+    one.stop().await;
+    two.stop().await;
 }

@@ -1,5 +1,6 @@
 //! Recording in the access log.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,13 +20,14 @@ use crate::clock::Clock;
 use crate::command::policy;
 use crate::error::TraceId;
 use crate::principal::{Principal, Role};
+use crate::recent::Recent;
 use crate::store::append::append;
 use crate::store::{AppendError, EventStore, Expect, NewEvent, StreamId};
 
 /// For so long, reading again is not recorded again.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// How many readings are remembered. Those that are forgotten early are recorded once more.
-const REMEMBERED_MAX: u64 = 200_000;
+const REMEMBERED_MAX: usize = 200_000;
 /// The most events of one append: of the longest kind they come to about half of what an append may hold.
 const APPEND_EVENTS_MAX: usize = 10;
 /// The most characters of an operation's name that are kept.
@@ -49,18 +51,34 @@ pub struct Reading<'a> {
     pub trace_id: Option<&'a TraceId>,
 }
 
+/// What makes two readings the same. There is one for each person whose data an answer holds, so it is small and made without hashing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    /// The reader in their role, and the purpose: see [`reader`].
+    reader: Uuid,
+    what: What,
+}
+
+/// What was read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum What {
+    DataOf(DataSubject),
+    /// The part of the access log that a filter finds; its id follows from the filter.
+    AccessLog(Uuid),
+}
+
 /// Keeps the access log.
 pub struct AccessLog {
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
-    /// When a reading was recorded last, by what makes it the same: see [`key`].
-    recent: moka::sync::Cache<Uuid, Timestamp>,
+    /// When a reading was recorded last.
+    recent: Recent<Key, Timestamp>,
 }
 
 impl AccessLog {
     /// The access log of this log.
     pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, recent: moka::sync::Cache::new(REMEMBERED_MAX) }
+        Self { store, clock, recent: Recent::new(REMEMBERED_MAX) }
     }
 
     /// Records what was read, as far as the same was not recorded within the last ten minutes. Durable when this returns.
@@ -88,29 +106,10 @@ impl AccessLog {
         &self,
         reading: Reading<'_>,
         noted: Noted,
-        is_new: impl Fn(&Self, &Uuid, Timestamp) -> bool,
+        is_new: impl Fn(&Self, &Key, Timestamp) -> bool,
     ) -> Result<(), AccessLogError> {
         let now = self.clock.now();
-        let own = own_subject(reading.principal);
-        let subjects = noted.subjects.into_iter().filter(|subject| Some(*subject) != own);
-        let mut keys = Vec::new();
-        let mut is_new = |what: &str| {
-            let key = key(reading, what);
-            let is_new = is_new(self, &key, now);
-            if is_new {
-                keys.push(key);
-            }
-            is_new
-        };
-        let subjects: Vec<_> = subjects.filter(|who| is_new(&who.to_string())).collect();
-        let own_part = |filter: &AccessLogFilter| own.is_some() && filter.subject == own;
-        let parts = noted.access_log.into_iter().filter(|filter| !own_part(filter));
-        let parts: Vec<_> = parts
-            .filter(|filter| {
-                let text = serde_json::to_string(filter).expect("a filter is plain values");
-                is_new(&text)
-            })
-            .collect();
+        let Fresh { subjects, parts, keys } = fresh(reading, noted, |key| is_new(self, key, now));
         if keys.is_empty() {
             return Ok(());
         }
@@ -140,7 +139,7 @@ impl AccessLog {
         Ok(())
     }
 
-    fn is_remembered(&self, key: &Uuid, now: Timestamp) -> bool {
+    fn is_remembered(&self, key: &Key, now: Timestamp) -> bool {
         let recorded_at = self.recent.get(key);
         recorded_at.is_some_and(|at| at <= now && now.duration_since(at) < WINDOW)
     }
@@ -190,16 +189,51 @@ impl AccessLog {
     }
 }
 
+/// What is to be recorded of a reading.
+struct Fresh {
+    subjects: Vec<DataSubject>,
+    parts: Vec<AccessLogFilter>,
+    /// What is remembered once all of it is recorded.
+    keys: Vec<Key>,
+}
+
+/// What is new of that which was noted, and not the reader's own.
+fn fresh(reading: Reading<'_>, noted: Noted, is_new: impl Fn(&Key) -> bool) -> Fresh {
+    let own = own_subject(reading.principal);
+    // Whoever reads nothing but their own data is not looked up.
+    let reader = LazyCell::new(|| reader(reading));
+    let mut keys = Vec::new();
+    let mut is_fresh = |what| {
+        let key = Key { reader: *reader, what };
+        let is_new = is_new(&key);
+        if is_new {
+            keys.push(key);
+        }
+        is_new
+    };
+    let subjects = noted.subjects.into_iter().filter(|subject| Some(*subject) != own);
+    let subjects = subjects.filter(|subject| is_fresh(What::DataOf(*subject))).collect();
+    let own_part = |filter: &AccessLogFilter| own.is_some() && filter.subject == own;
+    let parts = noted.access_log.into_iter().filter(|filter| !own_part(filter));
+    let parts = parts
+        .filter(|filter| {
+            let text = serde_json::to_string(filter).expect("a filter is plain values");
+            is_fresh(What::AccessLog(derived(&[&text])))
+        })
+        .collect();
+    Fresh { subjects, parts, keys }
+}
+
 /// Whose data are the reader's own.
 fn own_subject(principal: &Principal) -> Option<DataSubject> {
     let id = principal.customer_id.filter(|_| principal.role == Role::Customer)?;
     Some(DataSubject::Customer(parvandeh_domain::id::CustomerId(id)))
 }
 
-/// What makes two readings the same: the reader in their role, the purpose, and what was read. One small id stands for all of it.
-fn key(reading: Reading<'_>, what: &str) -> Uuid {
+/// One small id for the reader in their role and their purpose.
+fn reader(reading: Reading<'_>) -> Uuid {
     let Principal { subject, role, .. } = reading.principal;
-    derived(&["reading", subject, role.as_str(), reading.purpose.as_str(), what])
+    derived(&["reading", subject, role.as_str(), reading.purpose.as_str()])
 }
 
 fn operation(reading: Reading<'_>) -> String {

@@ -3,8 +3,8 @@
 //! The log is read without a lock, and the read models in service are not touched, so this works beside a running server. Memory is
 //! bounded by a batch, however long the log is. What was built goes with the value that stands for it.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -91,26 +91,69 @@ impl Rebuilt {
     }
 }
 
-/// A directory for the time of the work, which nobody else may look into.
-struct Place(PathBuf);
+/// How the directories of this work are called.
+const PLACE_PREFIX: &str = "parvandeh-rebuild-";
+
+/// A directory for the time of the work, which nobody else may look into. It is locked, so that one which a killed process has left is
+/// known by being free.
+struct Place {
+    path: PathBuf,
+    _lock: File,
+}
 
 impl Place {
-    fn new() -> Result<Self, RebuildError> {
-        let path = std::env::temp_dir().join(format!("parvandeh-rebuild-{}", Uuid::new_v4()));
+    fn new_in(directory: &Path) -> Result<Self, RebuildError> {
+        remove_left_behind(directory);
+        loop {
+            let path = directory.join(format!("{PLACE_PREFIX}{}", Uuid::new_v4()));
+            match Self::create(&path) {
+                Ok(Some(place)) => return Ok(place),
+                // Another process took it for one left behind, before it was locked.
+                Ok(None) => {}
+                Err(source) => return Err(RebuildError::Place { path, source }),
+            }
+        }
+    }
+
+    /// Creates and locks a directory; `None` where it was taken away in between.
+    fn create(path: &Path) -> io::Result<Option<Self>> {
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        match builder.create(&path) {
-            Ok(()) => Ok(Self(path)),
-            Err(source) => Err(RebuildError::Place { path, source }),
+        builder.create(path)?;
+        let lock = match File::open(path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match lock.try_lock() {
+            Ok(()) if path.exists() => Ok(Some(Self { path: path.to_owned(), _lock: lock })),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// Deletes what killed processes have left. Whatever cannot be deleted, such as another user's, stays.
+fn remove_left_behind(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_place = entry.file_name().to_string_lossy().starts_with(PLACE_PREFIX)
+            && entry.file_type().is_ok_and(|file_type| file_type.is_dir());
+        if !is_place {
+            continue;
+        }
+        let path = entry.path();
+        let Ok(lock) = File::open(&path) else { continue };
+        if lock.try_lock().is_ok() && fs::remove_dir_all(&path).is_ok() {
+            tracing::info!(path = %path.display(), "deleted what a rebuild that was killed has left");
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "cannot delete what was built");
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot delete what was built");
         }
     }
 }
@@ -128,8 +171,8 @@ pub fn rebuild(
     if until > head {
         return Err(RebuildError::BeyondTheLog { head, until });
     }
-    let place = Place::new()?;
-    let mut generation = Generation::create(&place.0, log_id)?;
+    let place = Place::new_in(&std::env::temp_dir())?;
+    let mut generation = Generation::create(&place.path, log_id)?;
     let batch_size = extent.batch_size.clamp(1, BATCH_SIZE_MAX);
     let (mut position, mut pending) = (0, 0);
     let (mut events, mut unknown, mut last_recorded_at) = (0, 0, None);
@@ -169,4 +212,31 @@ pub fn rebuild(
     generation.commit()?;
     let file = generation.path().to_owned();
     Ok(Rebuilt { log_id, head, position, events, unknown, last_recorded_at, file, _place: place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_has_left_is_deleted_and_nothing_that_is_in_use_or_another_programs() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let left = at("parvandeh-rebuild-left");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("read-models.db"), "half").unwrap();
+        fs::create_dir(at("another")).unwrap();
+        fs::write(at("parvandeh-rebuild-file"), "a file").unwrap();
+        let in_use = Place::new_in(directory.path()).unwrap();
+        assert!(!left.exists());
+        fs::write(in_use.path.join("read-models.db"), "work").unwrap();
+
+        let next = Place::new_in(directory.path()).unwrap();
+
+        assert!(in_use.path.join("read-models.db").exists());
+        assert!(at("another").exists() && at("parvandeh-rebuild-file").exists());
+        let paths = [in_use.path.clone(), next.path.clone()];
+        drop((in_use, next));
+        assert!(paths.iter().all(|path| !path.exists()));
+    }
 }

@@ -85,6 +85,7 @@ impl From<FormatName> for Format {
 
 /// Exports the cases of a data directory.
 pub async fn export(config: Config, arguments: ExportArguments) -> Result<Exit, Failure> {
+    let is_personal = arguments.personal;
     let stopped = Arc::new(AtomicBool::new(false));
     let mut work = tokio::task::spawn_blocking({
         let stopped = stopped.clone();
@@ -115,6 +116,11 @@ pub async fn export(config: Config, arguments: ExportArguments) -> Result<Exit, 
         false => "",
     };
     eprintln!("Cases: {}; events: {}.{unknown}{cut}", summary.cases, summary.events);
+    if is_personal {
+        eprintln!(
+            "Personal data are in it. The access log does not tell of that, as this command writes nothing into the log; an export by the server is on record."
+        );
+    }
     Ok(Exit::Done)
 }
 

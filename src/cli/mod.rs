@@ -21,6 +21,7 @@ mod import;
 mod keys;
 mod maintenance;
 pub mod migrate;
+mod migrate_store;
 mod progress;
 mod proof;
 mod replay;
@@ -81,13 +82,16 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let in_use = |error: &OpenError| matches!(error, OpenError::Locked { .. });
         let any: &(dyn std::error::Error + 'static) = &error;
-        let locked = any.downcast_ref::<OpenError>().is_some_and(in_use)
-            || any
-                .downcast_ref::<StartError>()
-                .is_some_and(|error| matches!(error, StartError::Open(error) if in_use(error)))
-            || any
-                .downcast_ref::<VaultError>()
-                .is_some_and(|error| matches!(error, VaultError::InUse(_)));
+        let keyring_in_use = |error: &VaultError| matches!(error, VaultError::InUse(_));
+        let locked = match any.downcast_ref::<StartError>() {
+            Some(StartError::Open(error)) => in_use(error),
+            Some(StartError::Vault(error)) => keyring_in_use(error),
+            Some(_) => false,
+            None => {
+                any.downcast_ref::<OpenError>().is_some_and(in_use)
+                    || any.downcast_ref::<VaultError>().is_some_and(keyring_in_use)
+            }
+        };
         let exit = if locked {
             Exit::InUse
         } else if any.is::<crate::config::ConfigError>() || any.is::<TelemetryError>() {
@@ -198,6 +202,8 @@ enum Command {
     Rebuild,
     /// Bring a log of an earlier release to this one's form: personal data move into the vault.
     Migrate,
+    /// Move the log and its keys from the data directory into a cluster, or back. Nothing may serve from either meanwhile.
+    MigrateStore(migrate_store::MigrateStoreArguments),
     /// Copy the log and the keys of personal data into a new directory. Works beside a running server.
     Backup {
         /// The new directory.
@@ -302,11 +308,14 @@ fn dispatch(command: Command, mut config: Config, global: &Global) -> Result<Exi
         Command::Audit(command) => audit::audit(&config, &command),
         Command::Sla(command) => sla::sla(&config, &command),
         Command::Export(arguments) => runtime()?.block_on(export::export(config, arguments)),
-        Command::Keys(command) => keys::keys(&config, &command),
+        Command::Keys(command) => runtime()?.block_on(keys::keys(&config, &command)),
         Command::Proof(command) => proof::proof(&config, &command),
         Command::Verify(arguments) => verify::verify(&config, &arguments),
         Command::Rebuild => runtime()?.block_on(maintenance::rebuild(config)),
         Command::Migrate => migrate::migrate(&config),
+        Command::MigrateStore(arguments) => {
+            runtime()?.block_on(migrate_store::migrate_store(&config, arguments))
+        }
         Command::Backup { target } => maintenance::backup(&config, &target),
         Command::SubjectExport(arguments) => {
             runtime()?.block_on(subject_export::subject_export(&config, arguments))
@@ -314,5 +323,26 @@ fn dispatch(command: Command, mut config: Config, global: &Global) -> Result<Exi
         Command::Schema { check, directory } => schema::schema(&directory, check),
         Command::Token(arguments) => token::token(&config, &arguments),
         Command::Config(command) => Ok(config::config(global, &command)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_or_a_keyring_in_use_has_an_exit_code_of_its_own_wherever_it_is_found() {
+        let locked = || OpenError::Locked { directory: "data".into(), pid: None };
+        let failures = [
+            Failure::from(locked()),
+            Failure::from(StartError::Open(locked())),
+            Failure::from(VaultError::InUse("keyring".into())),
+            Failure::from(StartError::Vault(VaultError::InUse("keyring".into()))),
+        ];
+        for failure in failures {
+            assert_eq!(failure.exit as u8, 4, "{}", failure.message);
+        }
+        let other = Failure::from(StartError::Vault(VaultError::Stopped));
+        assert_eq!(other.exit as u8, 1);
     }
 }

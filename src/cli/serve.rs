@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
 use crate::http::drain::{self, Phase, STOP_MAX};
-use crate::http::server::{ServerConfig, server};
+use crate::http::server::{BYTES_PER_MIB, ServerConfig, server};
 
 /// Serves until a signal to stop comes.
 pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
@@ -46,7 +46,11 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         allowed_origins: config.graphql.allowed_origins.clone(),
         graphiql: demo || config.graphql.graphiql,
         introspection: demo || config.graphql.introspection,
+        rate_limits: config.limits.clone(),
+        disk_free_bytes_min: config.disk_free_mib_min.saturating_mul(BYTES_PER_MIB),
     };
+    // Before it says that it is ready: whoever hears that may ask it to stop.
+    let mut signals = Signals::listen()?;
     let (server, address) = server(&app, settings, phases)?;
     let handle = server.handle();
     tracing::info!(%address, events = total, "ready");
@@ -59,7 +63,6 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         None => None,
     };
 
-    let mut signals = Signals::listen()?;
     let notice = Duration::from_secs(config.drain_notice_seconds.into());
     tokio::spawn(async move {
         // Somebody at the keyboard has no balancer that would have to notice.
@@ -69,7 +72,10 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         };
         tracing::info!(?notice, "draining");
         // Asked twice, it goes at once.
-        drain::drain(&phase, &handle, notice, async { drop(signals.next().await) }).await;
+        let again = async {
+            signals.next().await;
+        };
+        drain::drain(&phase, &handle, notice, again).await;
     });
     server.await?;
     if let Some(movement) = movement {

@@ -4,12 +4,13 @@
 //! key and with what to do. So the file is read leniently here: what cannot be used is noted and left out, and the rest is read again
 //! without it. Then what is configured is compared with the machine: files, directories, the address.
 //!
-//! To check a further setting, add a method to [`Examination`], and call it in [`examine`]. Secrets are never repeated.
+//! To check a further setting, add a method to `Examination`, and call it in [`examine`]. Secrets are never repeated.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::TcpListener;
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,11 +20,14 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Authentication, Config, ConfigError};
 use crate::clock::SystemClock;
+use crate::disk::Disk;
 use crate::error::chain;
 use crate::http::authentication::{
     AuthenticationSetupError, Authenticator, KeysError, SigningAlgorithm,
 };
+use crate::http::server::BYTES_PER_MIB;
 use crate::proof::key::{self, KEY_VARIABLE, KeyError};
+use crate::store::kurrent::OptionsError;
 use crate::vault::{self, KeyStore};
 
 /// A file that has more is nonsense, and listing it all helps nobody.
@@ -132,10 +136,12 @@ fn place(path: &Path, text: &str, span: Option<Range<usize>>) -> String {
 pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
     let mut examination = Examination { report: Report { problems, ..Report::default() } };
     examination.data_directory(config);
-    examination.keyring(config);
+    let shared = examination.store(config);
+    examination.keyring(config, shared);
     examination.listen(config);
     examination.authentication(config);
     examination.graphql(config);
+    examination.limits(config);
     examination.log(config);
     examination.telemetry(config);
     examination.report
@@ -195,14 +201,88 @@ impl Examination {
     }
 
     fn data_directory(&mut self, config: &Config) {
-        self.used("data_directory", config.data_directory.display());
-        self.directory("data_directory", &config.data_directory);
+        let directory = &config.data_directory;
+        self.used("data_directory", directory.display());
+        self.directory("data_directory", directory);
+        let there = directory.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
+        if let Ok(disk) = Disk::of(there) {
+            let (free_mib, wanted_mib) =
+                (disk.free_bytes / BYTES_PER_MIB, config.disk_free_mib_min);
+            self.used("disk_free_mib_min", format!("{wanted_mib} ({free_mib} are free)"));
+            if free_mib < wanted_mib {
+                let message =
+                    format!("{free_mib} MiB are free, so a server will not be ready: make room");
+                self.problem("disk_free_mib_min", message);
+            }
+        }
     }
 
-    fn keyring(&mut self, config: &Config) {
+    /// Answers whether the log is a cluster's.
+    fn store(&mut self, config: &Config) -> bool {
+        let options = match config.cluster() {
+            Ok(None) => {
+                self.used("store", "sqlite");
+                return false;
+            }
+            Ok(Some(options)) => options,
+            Err(error) => {
+                let key =
+                    if matches!(error, ConfigError::UnusedCluster) { "kurrentdb" } else { "store" };
+                self.problem(key, error.to_string());
+                return !matches!(error, ConfigError::UnusedCluster);
+            }
+        };
+        self.used("store", format!("KurrentDB at {}", options.hosts()));
+        self.used("kurrentdb.prefix", &options.prefix);
+        let problems_before = self.report.problems.len();
+        for (key, path, secret) in [
+            ("kurrentdb.user_file", &options.user_file, false),
+            ("kurrentdb.password_file", &options.password_file, true),
+            ("kurrentdb.tls_ca_file", &options.tls_ca_file, false),
+        ] {
+            let Some(path) = path else { continue };
+            self.used(key, path.display());
+            match File::open(path).and_then(|file| file.metadata()) {
+                Err(error) => {
+                    self.problem(key, format!("{} cannot be read: {error}", path.display()))
+                }
+                Ok(metadata) if secret && metadata.permissions().mode() & 0o007 != 0 => {
+                    let message = format!(
+                        "{} can be read by everybody on this machine: run `chmod o= {0}`",
+                        path.display()
+                    );
+                    self.note(key, message);
+                }
+                Ok(_) => {}
+            }
+        }
+        if self.report.problems.len() == problems_before
+            && let Err(error) = options.check()
+        {
+            let key = match &error {
+                OptionsError::File { setting, .. } => format!("kurrentdb.{setting}"),
+                OptionsError::Prefix => "kurrentdb.prefix".to_owned(),
+                OptionsError::HalfCredentials => "kurrentdb".to_owned(),
+                _ => "store".to_owned(),
+            };
+            self.problem(&key, error.to_string());
+        }
+        true
+    }
+
+    /// Replicas only read the keyring, which is theirs together.
+    fn keyring(&mut self, config: &Config, shared: bool) {
         let directory = config.keyring_directory();
         self.used("keyring", directory.display());
-        if config.keyring.is_some() {
+        if shared {
+            if !directory.is_dir() {
+                let message = format!(
+                    "{} is not there: mount the keyring that all replicas share; `parvandeh keys create` makes one",
+                    directory.display()
+                );
+                return self.problem("keyring", message);
+            }
+        } else if config.keyring.is_some() {
             self.directory("keyring", &directory);
         } else if self.has_problem("data_directory") {
             // It stands there, and nothing more can be said of it.
@@ -224,6 +304,13 @@ impl Examination {
                          volume mounted?)",
                         directory.display(),
                         config.data_directory.display()
+                    );
+                    self.problem("keyring", message);
+                }
+                None if shared => {
+                    let message = format!(
+                        "{} has no key-encryption key, and replicas draw none: `parvandeh keys create` makes the keyring that they share",
+                        directory.display()
                     );
                     self.problem("keyring", message);
                 }
@@ -335,6 +422,28 @@ impl Examination {
                 );
                 self.problem("graphql.allowed_origins", message);
             }
+        }
+    }
+
+    fn limits(&mut self, config: &Config) {
+        let limits = &config.limits;
+        for (key, value) in [
+            ("limits.cost_per_second", limits.cost_per_second),
+            ("limits.failed_authentications_per_minute", limits.failed_authentications_per_minute),
+        ] {
+            let none = "no limit".to_owned();
+            self.used(key, if value == 0 { none } else { value.to_string() });
+        }
+        if limits.cost_per_second > 0 && limits.cost_burst < limits.cost_per_second {
+            let message = format!(
+                "{} is less than limits.cost_per_second allows in a second: give at least as much",
+                limits.cost_burst
+            );
+            self.problem("limits.cost_burst", message);
+        }
+        if limits.trusted_proxies.is_empty() && !config.listen.ip().is_loopback() {
+            let message = "nobody is believed about whom they ask for: behind a proxy all callers share its address, and its count of                            tokens that were not valid; name the proxy";
+            self.note("limits.trusted_proxies", message);
         }
     }
 

@@ -104,6 +104,18 @@ impl DomainEvent {
             Self::Access(_, event) => event.event_type(),
         }
     }
+
+    /// The event's own fields as JSON, in the latest shape.
+    pub fn to_json(&self) -> Vec<u8> {
+        match self {
+            Self::Case(_, event) => event.to_json(),
+            Self::Customer(_, event) => event.to_json(),
+            Self::Clock(_, event) => event.to_json(),
+            Self::Policy(_, event) => event.to_json(),
+            Self::Calendar(_, event) => event.to_json(),
+            Self::Access(_, event) => event.to_json(),
+        }
+    }
 }
 
 /// The JSON Schema of the latest version of every event type.

@@ -219,6 +219,34 @@ pub fn part(event_type: &str, json: &[u8]) -> serde_json::Result<Option<Parted>>
     Ok(Some(Parted { public: public.end(), personal: personal.end() }))
 }
 
+/// The names of an event type's personal fields, in the order of the alphabet.
+pub fn names(event_type: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> =
+        PERSONAL_FIELDS.get(event_type).into_iter().flatten().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The personal fields that an event of the latest version has, in its own order. Each with its JSON; `None` where it is sealed.
+///
+/// # Errors
+/// When `json` is not a JSON object.
+pub fn fields(
+    event_type: &str,
+    json: &[u8],
+) -> serde_json::Result<Vec<(&'static str, Option<String>)>> {
+    let Some(names) = PERSONAL_FIELDS.get(event_type).filter(|names| !names.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let all: Fields<'_> = serde_json::from_slice(json)?;
+    let fields = all.0.iter().filter(|(_, value)| value.get() != "null");
+    let fields = fields.filter_map(|(name, value)| {
+        let value = Some(value.get()).filter(|value| *value != MARK);
+        Some((names.get(name.as_ref())?.as_str(), value.map(str::to_owned)))
+    });
+    Ok(fields.collect())
+}
+
 /// Puts personal fields back in the places of their marks.
 ///
 /// # Errors
@@ -308,6 +336,17 @@ mod tests {
         assert_eq!(fields("CaseOpened"), ["description", "subject"]);
         assert_eq!(fields("CustomerRegistered"), ["name"]);
         assert_eq!(fields("CaseClosed"), [""; 0]);
+    }
+
+    #[test]
+    fn an_event_tells_which_personal_fields_it_has_and_those_values_that_are_not_sealed() {
+        assert_eq!(names("CaseOpened"), ["description", "subject"]);
+        let json = r#"{"subject":{"sealed":true},"kind":"complaint","description":"x"}"#;
+        let found = fields("CaseOpened", json.as_bytes()).unwrap();
+        assert_eq!(found, [("subject", None), ("description", Some(r#""x""#.to_owned()))]);
+        let absent = fields("CaseOpened", br#"{"subject":"a","description":null}"#).unwrap();
+        assert_eq!(absent, [("subject", Some(r#""a""#.to_owned()))]);
+        assert_eq!(fields("CaseClosed", b"{}").unwrap(), []);
     }
 
     #[test]

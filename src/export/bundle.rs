@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use parvandeh_projections::scope::CaseScope;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::index::{CaseIndex, Owner, owner_of};
 use super::personal::{self, Personal};
@@ -16,7 +16,6 @@ use crate::export::index::occurred_at;
 use crate::proof::bundle::{self, WriteError};
 use crate::proof::checkpoint::Folder;
 use crate::proof::tree::Tree;
-use crate::sealing::PersonalFields;
 use crate::store::sqlite::LogReader;
 use crate::store::{LoggedEvent, Position};
 
@@ -90,6 +89,9 @@ fn filter(header: &Header<'_>) -> Value {
     })
 }
 
+/// An event, and its opened personal fields where they are told.
+type Told = (LoggedEvent, Option<Map<String, Value>>);
+
 /// The events of the selection in the order of the log.
 struct Events<'a, 'b> {
     header: &'a Header<'a>,
@@ -104,12 +106,12 @@ struct Events<'a, 'b> {
 }
 
 impl Events<'_, '_> {
-    fn find(&mut self) -> Result<Option<(LoggedEvent, Option<PersonalFields>)>, ExportError> {
+    fn find(&mut self) -> Result<Option<Told>, ExportError> {
         loop {
             while let Some(logged) = self.page.next() {
                 if self.is_told(&logged)? {
                     let opened = personal::opened_fields(self.header.personal, &logged)?;
-                    return Ok(Some((logged, opened)));
+                    return Ok(Some((logged, opened.map(|fields| fields.all()))));
                 }
             }
             if self.after >= self.header.head {
@@ -149,7 +151,7 @@ impl Events<'_, '_> {
 }
 
 impl Iterator for Events<'_, '_> {
-    type Item = Result<(LoggedEvent, Option<PersonalFields>), ExportError>;
+    type Item = Result<Told, ExportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {

@@ -57,7 +57,7 @@ pub(super) fn write(
 fn personal_columns(personal: &Personal) -> &'static [&'static str] {
     match personal {
         Personal::LeftOut => &[],
-        Personal::Included { .. } => personal::FIELDS,
+        Personal::Included { .. } => &personal::COLUMNS,
     }
 }
 

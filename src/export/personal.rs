@@ -1,19 +1,20 @@
 //! Personal data in exports: left out, unless somebody states what they need them for.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use parvandeh_domain::case::CaseEvent;
-use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Metadata, Recorded};
+use parvandeh_domain::event::StoredEvent as _;
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_domain::pii::{Pii, Seal};
+use parvandeh_domain::pii::{self, Seal};
 use parvandeh_domain::sla::SlaEvent;
 
 use super::step::Value;
 use crate::access::Accesses;
-use crate::sealing::PersonalFields;
+use crate::sealing::{self, PersonalFields};
 use crate::store::LoggedEvent;
-use crate::vault::{Opened, Vault, VaultError};
+use crate::vault::{Vault, VaultError};
 
 /// Whether an export tells what is personal.
 #[derive(Clone)]
@@ -31,12 +32,21 @@ pub enum Personal {
     },
 }
 
-/// Every personal field that an event of a case or of its clocks may have, in the order of columns; at the end whether they were erased.
-pub(super) const FIELDS: &[&str] =
-    &["subject", "description", "body", "note", "reason", "summary", "told", ERASED];
+/// The first columns of a table that tells of personal fields, in their order.
+const FIRST_COLUMNS: &[&str] =
+    &["subject", "description", "body", "note", "reason", "summary", "told"];
 
 /// The mark of an event whose personal fields are empty because they were erased.
 const ERASED: &str = "erased";
+
+/// A column for every personal field that an event of a case or of its clocks may have; at the end whether they were erased. It
+/// follows from the types, so a field that is new has its column behind those that were there before.
+pub(super) static COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let types = CaseEvent::TYPES.iter().chain(SlaEvent::TYPES);
+    let all: BTreeSet<_> = types.flat_map(|event_type| pii::names(event_type.name)).collect();
+    let further = all.into_iter().filter(|name| !FIRST_COLUMNS.contains(name));
+    FIRST_COLUMNS.iter().copied().chain(further).chain([ERASED]).collect()
+});
 
 /// What an event says that is personal, as far as it may be told; empty texts and a mark where it was erased. This is the only place
 /// where an export opens personal data.
@@ -47,7 +57,9 @@ pub(super) fn told(
     if matches!(personal, Personal::LeftOut) {
         return Ok(Vec::new());
     }
-    let fields = fields(&recorded.event);
+    let event_type = recorded.event.event_type();
+    let fields = pii::fields(event_type.name, &recorded.event.to_json());
+    let fields = fields.expect("an event's fields are a JSON object");
     if fields.is_empty() {
         return Ok(Vec::new());
     }
@@ -58,12 +70,10 @@ pub(super) fn told(
     let mut is_erased = false;
     let mut told = Vec::new();
     for (name, value) in fields {
-        let text = match (value.reveal(), &opened) {
+        let text = match (value, &opened) {
             // A log of an earlier version, where nothing was sealed.
-            (Some(text), _) => text.clone(),
-            (None, Some(opened)) => {
-                opened.get(name).and_then(|text| text.as_str()).unwrap_or_default().to_owned()
-            }
+            (Some(json), _) => serde_json::from_str(&json).unwrap_or(json),
+            (None, Some(opened)) => opened.text(name).unwrap_or_default(),
             (None, None) => {
                 is_erased = true;
                 String::new()
@@ -97,104 +107,96 @@ fn opened(
     seal: &Seal,
 ) -> Result<Option<PersonalFields>, VaultError> {
     let Personal::Included { vault, accesses, .. } = personal else { return Ok(None) };
-    match vault.open_sealed(envelope, seal)? {
-        Opened::Known { subject, plaintext } => {
-            if let Some(accesses) = accesses {
-                accesses.note(subject);
-            }
-            // What was sealed was JSON; the cipher has made sure that it still is.
-            Ok(serde_json::from_slice(&plaintext).ok())
+    let opened = sealing::open_sealed(vault, envelope, seal)?;
+    Ok(opened.map(|(subject, fields)| {
+        if let Some(accesses) = accesses {
+            accesses.note(subject);
         }
-        Opened::Erased => Ok(None),
-    }
-}
-
-/// The personal fields of an event.
-fn fields(event: &DomainEvent) -> Vec<(&'static str, &Pii<String>)> {
-    let mut fields = Vec::new();
-    let mut field = |name, value| fields.extend(Option::map(value, |value| (name, value)));
-    match event {
-        DomainEvent::Case(_, event) => match event {
-            CaseEvent::Opened(opened) => {
-                field("subject", Some(&opened.subject));
-                field("description", opened.description.as_ref());
-            }
-            CaseEvent::Referred(referred) => field("reason", Some(&referred.reason)),
-            CaseEvent::InteractionRecorded(interaction) => field("body", Some(&interaction.body)),
-            CaseEvent::NoteAdded(note) => field("body", Some(&note.body)),
-            CaseEvent::Held(held) => field("note", held.note.as_ref()),
-            CaseEvent::Resolved(resolved) => field("summary", resolved.summary.as_ref()),
-            CaseEvent::Reopened(reopened) => field("reason", Some(&reopened.reason)),
-            CaseEvent::Merged(merged) => field("reason", Some(&merged.reason)),
-            CaseEvent::Unmerged(unmerged) => field("reason", Some(&unmerged.reason)),
-            CaseEvent::Classified(_)
-            | CaseEvent::Assigned(_)
-            | CaseEvent::StageEntered(_)
-            | CaseEvent::Resumed(_)
-            | CaseEvent::DueDateSet(_)
-            | CaseEvent::Closed(_)
-            | CaseEvent::ActivityRecorded(_) => {}
-        },
-        DomainEvent::Clock(_, event) => match event {
-            SlaEvent::Extended(extended) => {
-                field("reason", Some(&extended.reason));
-                field("told", Some(&extended.told));
-            }
-            SlaEvent::Waived(waived) => field("reason", Some(&waived.reason)),
-            SlaEvent::Warned(_)
-            | SlaEvent::WarningWithdrawn(_)
-            | SlaEvent::Breached(_)
-            | SlaEvent::Met(_)
-            | SlaEvent::CompletedLate(_)
-            | SlaEvent::Cancelled(_)
-            | SlaEvent::Restated(_) => {}
-        },
-        DomainEvent::Customer(_, event) => match event {
-            CustomerEvent::Registered(registered) => field("name", Some(&registered.name)),
-            CustomerEvent::ContactPointAdded(added) => field("value", Some(&added.value)),
-            CustomerEvent::DetailsChanged(changed) => field("name", changed.name.as_ref()),
-            CustomerEvent::ConsentGiven(_)
-            | CustomerEvent::ConsentWithdrawn(_)
-            | CustomerEvent::LegalHoldPlaced(_)
-            | CustomerEvent::LegalHoldReleased(_)
-            | CustomerEvent::ErasureOrdered(_)
-            | CustomerEvent::Erased(_) => {}
-        },
-        DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => {}
-    }
-    fields
+        fields
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
-    use parvandeh_domain::pii;
+    use parvandeh_domain::id::{CustomerId, DataSubject, EventId};
+    use parvandeh_domain::log;
+    use parvandeh_domain::pii::Envelope;
+    use serde_json::json;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::sealing::Draft;
+    use crate::vault::Keyring;
+
+    /// The fixture of an event type's latest version, with all its personal fields.
+    fn latest(name: &str) -> (u16, serde_json::Value) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/events").join(name);
+        let version = fs::read_dir(&folder).unwrap().count() as u16;
+        let json = fs::read(folder.join(format!("v{version}.json"))).unwrap();
+        let mut event: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        for field in pii::names(name) {
+            event[field] = json!(format!("the {field}"));
+        }
+        (version, event)
+    }
 
     #[test]
-    fn every_field_that_is_sealed_is_one_of_those_told() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/events");
+    fn every_field_that_is_personal_by_its_type_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let keyring = Keyring::at(directory.path().join("keyring"));
+        let vault = Arc::new(Vault::open(directory.path(), keyring).unwrap());
+        let purpose = "audit".to_owned();
+        let included = Personal::Included { purpose, vault: vault.clone(), accesses: None };
         let mut found = 0;
-        for folder in fs::read_dir(directory).unwrap() {
-            let folder = folder.unwrap();
-            let name = folder.file_name().into_string().unwrap();
-            let latest = fs::read_dir(folder.path()).unwrap().count() as u16;
-            let json = fs::read(folder.path().join(format!("v{latest}.json"))).unwrap();
-            let streams = ["case", "customer", "clock"]
-                .map(|category| format!("{category}-{}", uuid::Uuid::nil()));
-            let decode = |stream: &String| DomainEvent::decode(stream, &name, latest, &json).ok();
-            let Some(event) = streams.iter().find_map(decode) else { continue };
-            let sealed =
-                pii::part(&name, &json).unwrap().map_or_else(PersonalFields::new, |parted| {
-                    serde_json::from_str(&parted.personal).unwrap()
-                });
-            let told: BTreeSet<_> =
-                fields(&event).into_iter().map(|(name, _)| name.to_owned()).collect();
-            assert_eq!(told, sealed.keys().cloned().collect(), "{name}");
+        for (event_type, _) in log::schemas() {
+            let names = pii::names(event_type.name);
+            if names.is_empty() {
+                continue;
+            }
+            let (version, json) = latest(event_type.name);
+            let meta = json!({
+                "occurred_at": "2026-03-21T08:00:00Z", "recorded_at": "2026-03-21T08:00:00Z",
+                "actor": { "kind": "system", "id": "test" },
+                "causation_id": Uuid::nil(), "correlation_id": Uuid::nil(),
+            });
+            let draft = Draft {
+                id: EventId(Uuid::nil()),
+                event_type,
+                meta: serde_json::from_value(meta).unwrap(),
+                json: json.to_string().into_bytes(),
+                subject: Some(DataSubject::Customer(CustomerId(Uuid::nil()))),
+            };
+            let sealed = draft.seal(&vault).unwrap();
+            let streams = ["case", "customer", "clock", "policy", "calendar"]
+                .map(|category| format!("{category}-{}", Uuid::nil()));
+            let event = streams.iter().find_map(|stream| {
+                DomainEvent::decode(stream, event_type.name, version, &sealed.data).ok()
+            });
+            let recorded = Recorded {
+                id: EventId(Uuid::nil()),
+                revision: 0,
+                position: 1,
+                meta: serde_json::from_slice(&sealed.metadata).unwrap(),
+                event: event.unwrap(),
+                envelope: sealed.envelope.map(|bytes| Envelope(bytes.to_vec().into())),
+                blind_index: None,
+            };
+
+            let told = told(&included, &recorded).unwrap();
+            for name in &names {
+                let value = told.iter().find(|(told, _)| told == name).map(|(_, value)| value);
+                let Some(Value::Owned(text)) = value else {
+                    panic!("{name} of {} is not told", event_type.name);
+                };
+                assert_eq!(*text, format!("the {name}"), "{}", event_type.name);
+                let has_column = COLUMNS.contains(name);
+                let is_customers = matches!(recorded.event, DomainEvent::Customer(..));
+                assert!(has_column || is_customers, "{name} of {}", event_type.name);
+            }
+            assert_eq!(told.len(), names.len(), "{}", event_type.name);
             found += told.len();
         }
         assert!(found > 9, "the fixtures were found");

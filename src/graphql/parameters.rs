@@ -12,7 +12,7 @@ use crate::access::Purpose;
 use crate::error::{ErrorCode, RequestError};
 
 /// One GraphQL request, not yet parsed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Parameters {
     /// The text of the document.
     pub query: String,

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use async_graphql::Context;
 use parvandeh_domain::access::AccessLogFilter;
 use parvandeh_domain::pii::Envelope;
-use serde_json::Value;
 
 use super::context::{failure, services};
 use crate::access::Accesses;
@@ -74,7 +73,7 @@ impl Personal {
 
     /// The text of a field; `None` when there is none or it was erased.
     pub fn text(&self, ctx: &Context<'_>, field: &str) -> async_graphql::Result<Option<String>> {
-        Ok(self.opened(ctx)?.and_then(|fields| text(fields, field)))
+        Ok(self.opened(ctx)?.and_then(|fields| fields.text(field)))
     }
 
     /// Whether the fields were erased. To ask this is not to read them.
@@ -86,9 +85,4 @@ impl Personal {
             None => Ok(true),
         }
     }
-}
-
-/// The text of a field.
-pub fn text(fields: &PersonalFields, field: &str) -> Option<String> {
-    fields.get(field).and_then(Value::as_str).map(str::to_owned)
 }

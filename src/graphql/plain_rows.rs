@@ -22,8 +22,9 @@ use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
 
 use super::global_id::{self, NodeType};
-use super::personal::{self, Opener};
+use super::personal::Opener;
 use super::scalar::DateTime;
+use crate::sealing::PersonalFields;
 use crate::vault::VaultError;
 
 const TYPENAME: &str = "__typename";
@@ -58,7 +59,12 @@ pub enum PlainKind {
 }
 
 impl PlainKind {
-    fn read(self, row: &Row<'_>, index: usize, opener: &Opener) -> rusqlite::Result<Value> {
+    fn read<'a>(
+        self,
+        row: &'a Row<'_>,
+        index: usize,
+        envelopes: &mut Envelopes<'a>,
+    ) -> rusqlite::Result<Value> {
         let cell = row.get_ref(index)?;
         if cell == ValueRef::Null {
             return Ok(match self {
@@ -76,12 +82,38 @@ impl PlainKind {
             Self::Time => Value::String(DateTime(column::time(row, index)?).0.to_string()),
             Self::Integer => Value::Number(cell.as_i64()?.into()),
             Self::Personal(field) => {
-                let opened = opener.open(cell.as_blob()?).map_err(failed)?;
-                let text = opened.and_then(|fields| personal::text(&fields, field));
+                let opened = envelopes.open(cell.as_blob()?).map_err(failed)?;
+                let text = opened.and_then(|fields| fields.text(field));
                 text.map_or(Value::Null, Value::String)
             }
-            Self::Erased => Value::Boolean(opener.is_erased(cell.as_blob()?).map_err(failed)?),
+            Self::Erased => Value::Boolean(envelopes.is_erased(cell.as_blob()?).map_err(failed)?),
         })
+    }
+}
+
+/// The envelopes of one row. Several columns may show what is in the same one, so the last is kept open.
+struct Envelopes<'a> {
+    opener: &'a Opener,
+    last: Option<(&'a [u8], Option<PersonalFields>)>,
+}
+
+impl<'a> Envelopes<'a> {
+    fn open(&mut self, envelope: &'a [u8]) -> Result<Option<&PersonalFields>, VaultError> {
+        if !self.is_open(envelope) {
+            self.last = Some((envelope, self.opener.open(envelope)?));
+        }
+        Ok(self.last.as_ref().and_then(|(_, fields)| fields.as_ref()))
+    }
+
+    fn is_erased(&self, envelope: &[u8]) -> Result<bool, VaultError> {
+        match &self.last {
+            Some((_, fields)) if self.is_open(envelope) => Ok(fields.is_none()),
+            _ => self.opener.is_erased(envelope),
+        }
+    }
+
+    fn is_open(&self, envelope: &[u8]) -> bool {
+        self.last.as_ref().is_some_and(|(last, _)| *last == envelope)
     }
 }
 
@@ -178,6 +210,7 @@ impl PlainSelection {
 
     /// Reads a row whose columns begin at `first`.
     pub fn read(&self, row: &Row<'_>, first: usize) -> rusqlite::Result<PlainRow> {
+        let mut envelopes = Envelopes { opener: &self.opener, last: None };
         let answers = self.places.iter().map(|place| {
             if place.blank.is_empty() {
                 // All fields were skipped; so the executor answers too.
@@ -186,7 +219,7 @@ impl PlainSelection {
             let mut answer = place.blank.clone();
             for (value, column) in answer.values_mut().zip(&place.columns) {
                 if let Some(index) = *column {
-                    *value = self.columns[index].kind.read(row, first + index, &self.opener)?;
+                    *value = self.columns[index].kind.read(row, first + index, &mut envelopes)?;
                 }
             }
             Ok((place.position, Value::Object(answer)))

@@ -227,6 +227,18 @@ impl Authenticator {
     /// # Errors
     /// The first rule that the token breaks. Nothing about a failure is remembered.
     pub async fn verify(&self, token: &str) -> Result<Arc<Principal>, AuthenticationError> {
+        self.verify_if(token, || Ok(())).await
+    }
+
+    /// The same; a token that was not verified a moment ago is looked at only if it `may` be.
+    ///
+    /// # Errors
+    /// Those of [`Authenticator::verify`], and those of `may`.
+    pub async fn verify_if(
+        &self,
+        token: &str,
+        may: impl FnOnce() -> Result<(), AuthenticationError>,
+    ) -> Result<Arc<Principal>, AuthenticationError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(AuthenticationError::Malformed);
         }
@@ -238,6 +250,7 @@ impl Authenticator {
             self.verified.invalidate(&digest);
             return Err(AuthenticationError::Expired);
         }
+        may()?;
         let principal = Arc::new(self.verify_afresh(token).await?);
         self.verified.insert(digest, principal.clone());
         Ok(principal)

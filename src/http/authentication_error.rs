@@ -1,6 +1,7 @@
 //! Why a caller is not authenticated: a stable reason for us, a careful message for them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// Why a caller is not authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +42,12 @@ pub enum AuthenticationError {
     /// A claim that must be there is not.
     #[error("the token lacks the claim `{0}`")]
     MissingClaim(Cow<'static, str>),
+    /// The address has failed so often that unknown tokens from there are not looked at for a while.
+    #[error("too many tokens from this address were not valid")]
+    TooManyFailures {
+        /// How long.
+        wait: Duration,
+    },
     /// A claim is of the wrong form.
     #[error("the token's claim `{0}` is not usable")]
     InvalidClaim(&'static str),
@@ -61,6 +68,7 @@ impl AuthenticationError {
             Self::NotYetValid => "not_yet_valid",
             Self::WrongIssuer => "wrong_issuer",
             Self::WrongAudience => "wrong_audience",
+            Self::TooManyFailures { .. } => "too_many_failures",
             Self::MissingClaim(claim) => return format!("missing_claim_{claim}").into(),
             Self::InvalidClaim(claim) => return format!("invalid_claim_{claim}").into(),
         })
@@ -80,6 +88,10 @@ impl AuthenticationError {
             }
             Self::MissingClaim(claim) => format!("The token lacks the claim `{claim}`."),
             Self::InvalidClaim(claim) => format!("The token's claim `{claim}` is not usable."),
+            Self::TooManyFailures { .. } => {
+                "Too many requests from your address came without a valid token. Wait a little."
+                    .to_owned()
+            }
             Self::WrongAudience => "The token is for another audience.".to_owned(),
             _ => "The token is not valid.".to_owned(),
         }

@@ -18,6 +18,9 @@ use crate::http::media::MediaType;
 use crate::http::status::status;
 use crate::metrics::QueryOutcome;
 
+/// When to try again where nothing better is known.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
 /// The end of one request.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -144,6 +147,9 @@ pub fn unauthenticated(error: &AuthenticationError, trace_id: &TraceId) -> Reque
         return RequestError::internal(trace_id.clone());
     }
     tracing::debug!(%trace_id, reason = %error.reason(), "a caller was not authenticated");
+    if let AuthenticationError::TooManyFailures { wait } = error {
+        return RequestError::rate_limited(error.public_message(), *wait);
+    }
     RequestError::new(ErrorCode::Unauthenticated, error.public_message())
 }
 
@@ -160,7 +166,7 @@ pub fn respond(answer: &Answer, media_type: MediaType) -> HttpResponse {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
         Some(ErrorCode::RateLimited) => {
-            response.insert_header((RETRY_AFTER, "5"));
+            response.insert_header((RETRY_AFTER, retry_after(answer)));
         }
         Some(ErrorCode::ReplicaBehind) => {
             response.insert_header((RETRY_AFTER, "1"));
@@ -171,6 +177,16 @@ pub fn respond(answer: &Answer, media_type: MediaType) -> HttpResponse {
         response.insert_header((read_after::HEADER, shown));
     }
     response.body(answer.to_json())
+}
+
+/// When to try again, in seconds: what the refusal says, or soon.
+fn retry_after(answer: &Answer) -> u64 {
+    let Answer::Refused(errors) = answer else { return RETRY_AFTER_SECONDS };
+    let said = errors.first().and_then(|error| error.extensions.as_ref()?.get("retryAfterSeconds"));
+    match said {
+        Some(Value::Number(seconds)) => seconds.as_u64().unwrap_or(RETRY_AFTER_SECONDS),
+        _ => RETRY_AFTER_SECONDS,
+    }
 }
 
 /// A refusal of the method, with the methods that would do.

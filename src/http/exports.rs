@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::drain::{Phase, closing};
-use super::errors::{method_not_allowed, respond, unauthenticated};
+use super::errors::{method_not_allowed, respond};
 use super::media::MediaType;
 use super::origin::cors;
 use super::purpose;
@@ -95,9 +95,9 @@ async fn get<E: Executor>(
     exports: web::Data<Exports>,
 ) -> HttpResponse {
     let trace_id = trace_id(&request);
-    let principal = match transport.authenticate(request.headers()).await {
+    let principal = match transport.enter(&request, &trace_id).await {
         Ok(principal) => principal,
-        Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
+        Err(error) => return respond(&error.into(), REFUSALS),
     };
     let order = match Order::of(&name, &request, &principal) {
         Ok(order) => order,

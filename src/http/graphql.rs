@@ -77,7 +77,8 @@ async fn run<E: Executor>(
     if accepts.json.is_none() && !accepts.events {
         return respond(&not_acceptable(), media_type);
     }
-    let principal = match transport.authenticate(headers).await {
+    let address = transport.rate_limits.address(request);
+    let principal = match transport.authenticate(headers, address).await {
         Ok(principal) => principal,
         Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), media_type),
     };
@@ -96,7 +97,9 @@ async fn run<E: Executor>(
     let admitted = match transport.admit(parameters, &principal, &trace_id) {
         Ok(admitted) => admitted,
         // A caller that takes events alone learns of refusals by an event; see `sse`.
-        Err(errors) if accepts.json.is_none() => return sse::refuse(&errors.into()),
+        Err(errors) if accepts.json.is_none() && !is_rate_limited(&errors) => {
+            return sse::refuse(&errors.into());
+        }
         Err(errors) => return respond(&errors.into(), media_type),
     };
     if queries_only && admitted.kind == OperationType::Mutation {
@@ -118,6 +121,11 @@ async fn run<E: Executor>(
             leave_small_answers_uncompressed(headers, respond(&answer, media_type))
         }
     }
+}
+
+/// Whoever asks for too much learns it by the status, whatever they accept.
+fn is_rate_limited(errors: &[RequestError]) -> bool {
+    errors.iter().any(|error| error.code == ErrorCode::RateLimited)
 }
 
 /// The compression middleware leaves alone what declares an encoding.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
+
+use super::metrics::Metrics;
+use crate::metrics::READY;
 
 /// Names everything that speaks against sending requests here, for example "the read models are 1,200
 /// events behind". Called at every `/health/ready`, so it must be quick.
@@ -17,16 +18,16 @@ pub type Readiness = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 struct Health {
     readiness: Readiness,
-    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
 }
 
 /// Mounts `/health/live`, `/health/ready` and `/metrics`. They need no token: keep them off the public
 /// address.
-pub fn configure(app: &mut web::ServiceConfig, readiness: Readiness, registry: Arc<Registry>) {
-    app.app_data(web::Data::new(Health { readiness, registry }))
+pub fn configure(app: &mut web::ServiceConfig, readiness: Readiness, metrics: Arc<Metrics>) {
+    app.app_data(web::Data::new(Health { readiness, metrics }))
         .route("/health/live", web::get().to(live))
         .route("/health/ready", web::get().to(ready))
-        .route("/metrics", web::get().to(metrics));
+        .route("/metrics", web::get().to(scrape));
 }
 
 async fn live() -> HttpResponse {
@@ -44,10 +45,10 @@ async fn ready(health: web::Data<Health>) -> HttpResponse {
     response.insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
-async fn metrics(health: web::Data<Health>) -> HttpResponse {
-    let mut text = String::new();
-    match encode(&mut text, &health.registry) {
-        Ok(()) => HttpResponse::Ok()
+async fn scrape(health: web::Data<Health>) -> HttpResponse {
+    READY.set(i64::from((health.readiness)().is_empty()));
+    match health.metrics.text().await {
+        Ok(text) => HttpResponse::Ok()
             .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
             .body(text),
         Err(error) => {

@@ -16,6 +16,8 @@ pub mod origin;
 mod position;
 mod proof;
 mod purpose;
+pub mod rate_limit;
+mod replica_metrics;
 mod reports;
 pub mod server;
 mod sse;

@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::Executor;
 
 use crate::error::{ErrorCode, RequestError, TraceId};
-use crate::http::errors::{method_not_allowed, respond, unauthenticated};
+use crate::http::errors::{method_not_allowed, respond};
 use crate::http::media::MediaType;
 use crate::http::trace::trace_id;
 use crate::http::transport::Transport;
@@ -56,9 +56,9 @@ async fn get<E: Executor>(
     proof: web::Data<Proof>,
 ) -> HttpResponse {
     let trace_id = trace_id(&request);
-    let principal = match transport.authenticate(request.headers()).await {
+    let principal = match transport.enter(&request, &trace_id).await {
         Ok(principal) => principal,
-        Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
+        Err(error) => return respond(&error.into(), REFUSALS),
     };
     if !READERS.contains(principal.role) {
         let message = "The proof is for auditors and administrators.";

@@ -8,6 +8,7 @@
 mod definition;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -22,7 +23,7 @@ use crate::access::Purpose;
 use crate::csv;
 use crate::error::{ErrorCode, RequestError, TraceId};
 use crate::graphql::parameters::Parameters;
-use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
+use crate::http::errors::{Answer, method_not_allowed, respond};
 use crate::http::media::MediaType;
 use crate::http::purpose;
 use crate::http::trace::trace_id;
@@ -39,9 +40,9 @@ pub(super) async fn get<E: Executor>(
     transport: web::Data<Transport<E>>,
 ) -> HttpResponse {
     let trace_id = trace_id(&request);
-    let principal = match transport.authenticate(request.headers()).await {
+    let principal = match transport.enter(&request, &trace_id).await {
         Ok(principal) => principal,
-        Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
+        Err(error) => return respond(&error.into(), REFUSALS),
     };
     let purpose = match purpose::of_headers(request.headers()) {
         Ok(purpose) => purpose,
@@ -108,6 +109,7 @@ impl<E: Executor> Source<E> {
     /// The page after a cursor, or why there is none.
     async fn page(&self, after: Option<String>) -> Result<Page, Answer> {
         let mut variables = self.variables.clone();
+        let is_later = after.is_some();
         if let Some(after) = after {
             variables.insert("after".to_owned(), after.into());
         }
@@ -117,10 +119,20 @@ impl<E: Executor> Source<E> {
             variables: Variables::from_json(Value::Object(variables)),
             purpose: self.purpose.clone(),
         };
-        let admitted = self
-            .transport
-            .admit(parameters, &self.principal, &self.trace_id)
-            .map_err(Answer::from)?;
+        let admit = |parameters| self.transport.admit(parameters, &self.principal, &self.trace_id);
+        let admitted = loop {
+            match admit(parameters.clone()) {
+                // A report that was begun goes on as fast as the caller may read.
+                Err(errors) if is_later => match errors[..] {
+                    [RequestError { retry_after_seconds: Some(seconds), .. }] => {
+                        tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    }
+                    _ => break Err(errors),
+                },
+                admitted => break admitted,
+            }
+        };
+        let admitted = admitted.map_err(Answer::from)?;
         match self.transport.execute(admitted, &self.trace_id).await {
             Answer::Executed(response) if response.errors.is_empty() => {
                 let data = response.data.into_json();

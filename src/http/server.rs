@@ -10,17 +10,23 @@ use tokio::sync::watch;
 
 use super::authentication::{AuthenticationConfig, AuthenticationSetupError, Authenticator};
 use super::drain::{self, Phase};
+use super::metrics::Metrics;
 use super::origin::Origins;
+use super::rate_limit::RateLimitConfig;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, listener, metrics, proof, subject_export, trace, transport};
+use super::{exports, health, listener, proof, subject_export, trace, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
+use crate::disk::Disk;
 use crate::graphql::admission::{Admission, AdmissionLimits};
 use crate::graphql::{authorisation, sdl};
 use crate::principal::{Role, Roles};
 
 /// More events than this between log and read models, and the process is not ready.
 const LAG_EVENTS_MAX: u64 = 10_000;
+
+/// Bytes in a MiB.
+pub const BYTES_PER_MIB: u64 = 1024 * 1024;
 
 /// How the server is set up.
 #[derive(Clone, Debug)]
@@ -35,6 +41,10 @@ pub struct ServerConfig {
     pub graphiql: bool,
     /// Whether any role may ask for the schema; else only admins.
     pub introspection: bool,
+    /// What callers may ask for.
+    pub rate_limits: RateLimitConfig,
+    /// With less room than this on the disk of the data directory the process is not ready.
+    pub disk_free_bytes_min: u64,
 }
 
 /// Why the server could not be started.
@@ -76,12 +86,12 @@ pub fn server(
             limits: Limits::default(),
             origins: Origins(config.allowed_origins),
             graphiql: config.graphiql,
+            rate_limits: config.rate_limits,
         },
         phase.clone(),
     );
-    let registry =
-        Arc::new(metrics::registry(app.store.clone(), app.read_models.clone(), app.proof.clone()));
-    let readiness = readiness(app, phase.clone());
+    let metrics = Arc::new(Metrics::of(app));
+    let readiness = readiness(app, phase.clone(), config.disk_free_bytes_min);
     let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
     let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
@@ -89,8 +99,8 @@ pub fn server(
     let listener =
         listener::listen(config.listen, transport.limits().silence_max).map_err(listen_error)?;
     let server = HttpServer::new(move || {
-        let (transport, readiness, registry) =
-            (transport.clone(), readiness.clone(), registry.clone());
+        let (transport, readiness, metrics) =
+            (transport.clone(), readiness.clone(), metrics.clone());
         let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
         HttpApp::new()
             .app_data(phase.clone())
@@ -101,7 +111,7 @@ pub fn server(
                 subject_export::configure(service, transport.clone(), exporter);
                 transport::configure(service, transport);
                 exports(service);
-                health::configure(service, readiness, registry);
+                health::configure(service, readiness, metrics);
             })
     })
     .listen(listener)
@@ -112,12 +122,29 @@ pub fn server(
     Ok((server.run(), address))
 }
 
-fn readiness(app: &App, phase: watch::Receiver<Phase>) -> health::Readiness {
+fn readiness(
+    app: &App,
+    phase: watch::Receiver<Phase>,
+    disk_free_bytes_min: u64,
+) -> health::Readiness {
+    let directory = app.directory().to_owned();
     let (log, read_models, proof) = (app.log.clone(), app.read_models.clone(), app.proof.clone());
+    let (replica, clock) = (app.replica(), app.clock.clone());
     Arc::new(move || {
         let mut reasons = Vec::new();
         if *phase.borrow() >= Phase::Leaving {
             reasons.push("draining: the process was told to stop".to_owned());
+        }
+        if let Ok(disk) = Disk::of(&directory)
+            && disk.free_bytes < disk_free_bytes_min
+        {
+            let left = disk.free_bytes / BYTES_PER_MIB;
+            reasons.push(format!(
+                "the disk of the data directory is almost full: {left} MiB are left"
+            ));
+        }
+        if let Some(reason) = replica.as_ref().and_then(|replica| replica.unready(clock.now())) {
+            reasons.push(reason);
         }
         if let Some(reason) = log.stopped() {
             reasons.push(format!("the log takes no appends: {reason}"));

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use crate::access::Purpose;
 use crate::error::{ErrorCode, RequestError, TraceId, chain};
 use crate::graphql::global_id::{self, NodeType};
-use crate::http::errors::{method_not_allowed, respond, unauthenticated};
+use crate::http::errors::{method_not_allowed, respond};
 use crate::http::media::MediaType;
 use crate::http::origin::cors;
 use crate::http::purpose;
@@ -73,9 +73,9 @@ async fn get<E: Executor>(
     exporter: web::Data<SubjectExporter>,
 ) -> HttpResponse {
     let trace_id = trace_id(&request);
-    let principal = match transport.authenticate(request.headers()).await {
+    let principal = match transport.enter(&request, &trace_id).await {
         Ok(principal) => principal,
-        Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), REFUSALS),
+        Err(error) => return respond(&error.into(), REFUSALS),
     };
     let Ok(permit) = transport.connections.clone().try_acquire_owned() else {
         let message = "Too many connections are open. Try again in a few seconds.";

@@ -40,7 +40,7 @@ pub async fn trace(
     if let Some(route) = response.request().match_pattern() {
         span.record("route", route);
     }
-    span.record("status", response.status().as_u16());
+    span.record("status", i64::from(response.status().as_u16()));
     let duration_ms = begun_at.elapsed().as_secs_f64() * 1_000.0;
     span.in_scope(|| tracing::debug!(duration_ms, "answered"));
     Ok(response)

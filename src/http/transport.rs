@@ -1,11 +1,12 @@
 //! What the transports share: the executor, what guards it, and the numbers that bound it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request};
 use jiff::Timestamp;
@@ -19,9 +20,11 @@ use crate::graphql::admission::{Admission, Admitted};
 use crate::graphql::parameters::Parameters;
 use crate::http::authentication::{AuthenticationError, Authenticator, bearer_token};
 use crate::http::drain::Phase;
-use crate::http::errors::{Answer, settle};
+use crate::http::errors::{Answer, settle, unauthenticated};
 use crate::http::origin::{Origins, cors};
+use crate::http::rate_limit::{REQUEST_COST, RateLimitConfig, RateLimits};
 use crate::http::{graphiql, graphql, reports};
+use crate::metrics::AUTHENTICATION_FAILURES;
 use crate::principal::Principal;
 
 /// The numbers that bound the transports.
@@ -67,6 +70,8 @@ pub struct TransportConfig {
     pub origins: Origins,
     /// Whether `/graphiql` is served.
     pub graphiql: bool,
+    /// What callers may ask for.
+    pub rate_limits: RateLimitConfig,
 }
 
 /// Handed to resolvers as request data: events up to and including this cursor are known to the caller.
@@ -87,6 +92,7 @@ pub struct Transport<E> {
     pub(super) config: Arc<TransportConfig>,
     pub(super) connections: Arc<Semaphore>,
     pub(super) phase: watch::Receiver<Phase>,
+    pub(super) rate_limits: Arc<RateLimits>,
 }
 
 impl<E: Executor> Transport<E> {
@@ -106,6 +112,7 @@ impl<E: Executor> Transport<E> {
             authenticator: Arc::new(authenticator),
             clock,
             connections: Arc::new(Semaphore::new(config.limits.connections_max)),
+            rate_limits: Arc::new(RateLimits::new(config.rate_limits.clone())),
             config: Arc::new(config),
             phase,
         }
@@ -118,23 +125,68 @@ impl<E: Executor> Transport<E> {
     pub(super) async fn authenticate(
         &self,
         headers: &HeaderMap,
+        address: Option<IpAddr>,
     ) -> Result<Arc<Principal>, AuthenticationError> {
-        let token = bearer_token(headers)?.ok_or(AuthenticationError::MissingToken)?;
-        self.authenticator.verify(token).await
+        let token =
+            bearer_token(headers).and_then(|token| token.ok_or(AuthenticationError::MissingToken));
+        self.verify(token, address).await
     }
 
-    pub(super) async fn verify(&self, token: &str) -> Result<Arc<Principal>, AuthenticationError> {
-        self.authenticator.verify(token).await
+    /// The principal of a token that came from this address. What fails is counted there.
+    pub(super) async fn verify(
+        &self,
+        token: Result<&str, AuthenticationError>,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Principal>, AuthenticationError> {
+        let may = || match self.rate_limits.wait_of(address) {
+            Some(wait) => Err(AuthenticationError::TooManyFailures { wait }),
+            None => Ok(()),
+        };
+        let verified = match token {
+            Ok(token) => self.authenticator.verify_if(token, may).await,
+            Err(error) => may().and(Err(error)),
+        };
+        match &verified {
+            Ok(_)
+            | Err(
+                AuthenticationError::TooManyFailures { .. } | AuthenticationError::KeysUnavailable,
+            ) => {}
+            Err(_) => {
+                AUTHENTICATION_FAILURES.inc();
+                self.rate_limits.failed(address);
+            }
+        }
+        verified
     }
 
-    /// Decides whether the request may be executed, and gives it what resolvers need.
+    /// Who sends a request that is not GraphQL, having paid for it.
+    pub(super) async fn enter(
+        &self,
+        request: &HttpRequest,
+        trace_id: &TraceId,
+    ) -> Result<Arc<Principal>, RequestError> {
+        let address = self.rate_limits.address(request);
+        let principal = self
+            .authenticate(request.headers(), address)
+            .await
+            .map_err(|error| unauthenticated(&error, trace_id))?;
+        self.rate_limits.charge(&principal.subject, REQUEST_COST)?;
+        Ok(principal)
+    }
+
+    /// Decides whether the request may be executed, takes what it costs from the caller's budget, and gives it what resolvers need.
     pub(super) fn admit(
         &self,
         parameters: Parameters,
         principal: &Arc<Principal>,
         trace_id: &TraceId,
     ) -> Result<Admitted, Vec<RequestError>> {
-        let admitted = self.admission.admit(parameters, principal.role)?;
+        let admitted = self.admission.admit(parameters, principal.role);
+        // Also what is refused was read.
+        let complexity = admitted.as_ref().map_or(0, |admitted| admitted.complexity);
+        let charged = self.rate_limits.charge(&principal.subject, REQUEST_COST + complexity);
+        charged.map_err(|error| vec![error])?;
+        let admitted = admitted?;
         let request = admitted.request.data(principal.clone()).data(trace_id.clone());
         Ok(Admitted { request, ..admitted })
     }

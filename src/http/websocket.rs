@@ -9,6 +9,7 @@
 //! upgrade request's own `Authorization` header, which browsers cannot set.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -83,6 +84,7 @@ pub(super) fn open<E: Executor>(
         transport: transport.clone(),
         session,
         headers: request.headers().clone(),
+        address: transport.rate_limits.address(request),
         trace_id: trace_id(request),
         initialised: false,
         principal: None,
@@ -113,6 +115,8 @@ struct Connection<E> {
     session: Session,
     /// Of the upgrade request.
     headers: HeaderMap,
+    /// Where the upgrade request came from.
+    address: Option<IpAddr>,
     trace_id: TraceId,
     initialised: bool,
     principal: Option<Arc<Principal>>,
@@ -226,17 +230,14 @@ impl<E: Executor> Connection<E> {
             return Flow::Break(close(4429, "Too many initialisation requests"));
         }
         let verified = match &token {
-            Some(token) => match bearer(token) {
-                Ok(token) => self.transport.verify(token).await,
-                Err(error) => Err(error),
-            },
+            Some(token) => self.transport.verify(bearer(token), self.address).await,
             None if matches!(bearer_token(&self.headers), Ok(None)) => {
                 return Flow::Break(close(
                     4403,
                     "No token: send {\"authorization\": \"Bearer ...\"} with connection_init",
                 ));
             }
-            None => self.transport.authenticate(&self.headers).await,
+            None => self.transport.authenticate(&self.headers, self.address).await,
         };
         match verified {
             Ok(principal) => {

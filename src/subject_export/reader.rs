@@ -47,8 +47,7 @@ struct Opened(Option<PersonalFields>);
 
 impl Opened {
     fn text(&self, field: &str) -> Option<String> {
-        let value = self.0.as_ref()?.get(field)?;
-        value.as_str().map(str::to_owned)
+        self.0.as_ref()?.text(field)
     }
 
     fn is_erased(&self) -> bool {

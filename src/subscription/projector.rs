@@ -168,7 +168,7 @@ fn blind_index(vault: &Vault, event: &Recorded<DomainEvent>) -> Option<BlindInde
     let DomainEvent::Customer(_, customer_event) = &event.event else { return None };
     let text = |field| {
         let fields = sealing::open_to_derive(vault, &event.envelope.as_ref()?.0).ok()??;
-        fields.get(field)?.as_str().map(str::to_owned)
+        fields.text(field)
     };
     match customer_event {
         CustomerEvent::ContactPointAdded(added) => {

@@ -314,6 +314,7 @@ impl ReadModels {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, QueryError> {
+        let _read = debug_span!("read").entered();
         let serving = self.current().ok_or(QueryError::Stopping)?;
         let db = serving.take()?;
         let answer = query(&db);

@@ -36,9 +36,7 @@ const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 pub(super) fn provider(
     config: &TelemetryConfig,
 ) -> Result<Option<SdkTracerProvider>, TelemetryError> {
-    if !(0.0..=1.0).contains(&config.sampling_ratio) {
-        return Err(TelemetryError::Ratio(config.sampling_ratio));
-    }
+    config.check()?;
     let Some(endpoint) = endpoint(config, |name| std::env::var(name).ok()) else { return Ok(None) };
     let exporter = SpanExporter::builder()
         .with_http()

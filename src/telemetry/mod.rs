@@ -58,6 +58,20 @@ impl Default for TelemetryConfig {
     }
 }
 
+impl TelemetryConfig {
+    /// Whether it can be used.
+    ///
+    /// # Errors
+    /// When the sampling ratio is no part of a whole.
+    pub fn check(&self) -> Result<(), TelemetryError> {
+        if (0.0..=1.0).contains(&self.sampling_ratio) {
+            Ok(())
+        } else {
+            Err(TelemetryError::Ratio(self.sampling_ratio))
+        }
+    }
+}
+
 /// Why traces cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -106,6 +120,7 @@ fn start(format: LogFormat, provider: Option<SdkTracerProvider>) -> Telemetry {
             .with_tracer(provider.tracer("parvandeh"))
             // Of the code behind a span nothing is told but its name.
             .with_location(false)
+            .with_target(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_filter(filter_fn(is_sent))

@@ -17,6 +17,7 @@ use parvandeh_domain::id::DataSubject;
 use parvandeh_domain::pii::Seal;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 use zeroize::Zeroizing;
 
 /// The algorithm's name as events store it.
@@ -155,6 +156,8 @@ pub(super) struct DataKey {
     pub(super) id: Uuid,
     pub(super) subject: DataSubject,
     commitment: String,
+    /// The first line of what ciphertexts are bound to.
+    subject_line: String,
     aead: RwLock<Option<LessSafeKey>>,
 }
 
@@ -163,7 +166,13 @@ impl DataKey {
         let commitment =
             hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, bytes), COMMITMENT_LABEL).as_ref().into();
         let commitment: Vec<u8> = commitment;
-        Self { id, subject, commitment: hex(&commitment), aead: RwLock::new(Some(aead(bytes))) }
+        Self {
+            id,
+            subject,
+            commitment: hex(&commitment),
+            subject_line: format!("{subject}\n"),
+            aead: RwLock::new(Some(aead(bytes))),
+        }
     }
 
     /// Seals an event's personal data; `None` once the key is forgotten.
@@ -221,7 +230,9 @@ impl DataKey {
 
     /// What the ciphertext is bound to without holding it. Lines cannot be confused: no part has a line break.
     fn associated(&self, event_id: Uuid) -> String {
-        format!("{}\n{event_id}\n{ALGORITHM}", self.subject)
+        let mut id = [0; Hyphenated::LENGTH];
+        let event_id = &*event_id.hyphenated().encode_lower(&mut id);
+        [&self.subject_line, event_id, "\n", ALGORITHM].concat()
     }
 }
 

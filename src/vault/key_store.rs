@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::VaultError;
 use super::key_provider::WrappedKey;
+use super::{VaultError, tombstones};
 
 const FILE: &str = "keys.db";
 /// Marks the file as ours: "PRVK".
@@ -235,7 +235,8 @@ impl KeyStore {
     }
 }
 
-/// Copies `keys.db` of a data directory into another directory, which must not have one. Works beside a running server.
+/// Copies `keys.db` of a data directory into another directory, which must not have one. Works beside a running server. Of a replica, its
+/// record of erasures is copied too: without it the copy is not whole.
 ///
 /// A copy keeps keys that are erased later: keep it apart from backups of the log, and for a short time.
 pub fn backup(data_directory: &Path, target: &Path) -> Result<(), VaultError> {
@@ -262,7 +263,9 @@ pub fn backup(data_directory: &Path, target: &Path) -> Result<(), VaultError> {
     };
     copy().inspect_err(|_| {
         let _ = fs::remove_file(&unfinished);
-    })
+    })?;
+    // After the keys: whoever was erased in between is named here, and the key that was copied dies when the copy is opened.
+    Ok(tombstones::copy(data_directory, target)?)
 }
 
 fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {

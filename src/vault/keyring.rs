@@ -9,10 +9,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-use super::key_provider::VARIABLE;
+use super::key_provider::{FILE, VARIABLE};
 
 /// A secret file is larger than any that is in order.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -119,6 +120,15 @@ impl Keyring {
     /// The directory.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// When the file of key-encryption keys was written last: a rotation writes it. `None` where it is not there, or the keys come from the
+    /// environment.
+    pub fn keys_written_at(&self) -> Option<SystemTime> {
+        if self.vault_keys.is_some() {
+            return None;
+        }
+        fs::metadata(self.directory.join(FILE)).and_then(|file| file.modified()).ok()
     }
 
     /// The text of `vault.keys` where it does not come from the file.

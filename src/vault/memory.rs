@@ -5,26 +5,26 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use moka::sync::Cache;
 use parvandeh_domain::id::DataSubject;
 use uuid::Uuid;
 
 use super::cipher::DataKey;
 use super::tombstones::{Tombstone, Tombstones};
+use crate::recent::Recent;
 
 /// Keys in memory, at about one kilobyte each.
-const KEYS_MAX: u64 = 16_384;
+const KEYS_MAX: usize = 16_384;
 
 pub(super) struct Memory {
     tombstones: RwLock<Tombstones>,
-    by_id: Cache<Uuid, Arc<DataKey>>,
+    by_id: Recent<Uuid, Arc<DataKey>>,
     /// The key that a subject's data are sealed with.
-    newest: Cache<DataSubject, Uuid>,
+    newest: Recent<DataSubject, Uuid>,
 }
 
 impl Memory {
     pub(super) fn new(tombstones: Tombstones) -> Self {
-        let (by_id, newest) = (Cache::new(KEYS_MAX), Cache::new(KEYS_MAX));
+        let (by_id, newest) = (Recent::new(KEYS_MAX), Recent::new(KEYS_MAX));
         Self { tombstones: RwLock::new(tombstones), by_id, newest }
     }
 
@@ -73,7 +73,7 @@ impl Memory {
 
     /// Keeps a key; answers the one that is kept where there was one already, so that there is one copy of each.
     pub(super) fn keep(&self, key: DataKey) -> Arc<DataKey> {
-        self.by_id.entry(key.id).or_insert(Arc::new(key)).into_value()
+        self.by_id.get_or_insert(key.id, Arc::new(key))
     }
 
     pub(super) fn keep_newest(&self, subject: DataSubject, key: Uuid) {
@@ -82,7 +82,7 @@ impl Memory {
 
     /// Wipes keys of a subject, whoever is using them.
     pub(super) fn forget(&self, subject: DataSubject, keys: &[Uuid]) {
-        self.newest.invalidate(&subject);
+        self.newest.remove(&subject);
         for id in keys {
             if let Some(key) = self.by_id.remove(id) {
                 key.forget();

@@ -25,6 +25,7 @@ mod memory;
 pub mod memory_key_log;
 mod replica;
 mod rotation;
+mod stand_alone;
 #[cfg(test)]
 mod tests;
 mod tombstones;
@@ -49,6 +50,7 @@ pub use key_writer::ErasedKeys;
 pub use keyring::{Keyring, KeyringError};
 pub use replica::Migrated;
 pub use rotation::Rotated;
+pub use stand_alone::stand_alone;
 pub use tombstones::Tombstone;
 
 use cipher::{DataKey, Envelope, random_key};

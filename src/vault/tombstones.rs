@@ -98,6 +98,23 @@ impl Tombstones {
     }
 }
 
+/// Copies the file of a replica's data directory, where there is one, for a backup. Its last line may be cut short, as after a crash.
+pub(super) fn copy(data_directory: &Path, target: &Path) -> Result<(), KeyringError> {
+    let (source, path) = (data_directory.join(FILE), target.join(FILE));
+    let copy = || {
+        let mut file = match File::open(&source) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let mut options = OpenOptions::new();
+        let mut copy = options.write(true).create_new(true).mode(0o600).open(&path)?;
+        io::copy(&mut file, &mut copy)?;
+        copy.sync_all()?;
+        File::open(target)?.sync_all()
+    };
+    copy().map_err(|source| KeyringError::File { path: path.clone(), source })
+}
+
 /// The open and locked file.
 pub(super) struct TombstoneFile {
     path: PathBuf,

@@ -23,8 +23,8 @@ use crate::harness::random::Random;
 
 const REPLICAS: usize = 3;
 const NODES: u16 = 3;
-const WORKERS: u64 = 12;
-const COMMANDS_PER_SECOND: u64 = 60;
+const WORKERS: u64 = 24;
+const COMMANDS_PER_SECOND: u64 = 150;
 /// How long the replicas may take in the end to find each other and all that is written.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Everything promised is due within this time, so after so long without an event nothing more comes by itself.
@@ -118,7 +118,7 @@ async fn three_replicas_lose_nothing_through_kills_pauses_elections_and_broken_c
         tokio::time::sleep(Duration::from_millis(20)).await;
         run.go_on();
         if Instant::now() >= next {
-            next += Duration::from_millis(200 + run.random.below(1_600));
+            next += Duration::from_millis(300 + run.random.below(3_000));
             // All kinds at first, then by chance.
             let event = match EVENTS.get(events.len()) {
                 Some(event) => *event,
@@ -140,10 +140,11 @@ async fn three_replicas_lose_nothing_through_kills_pauses_elections_and_broken_c
     let ledger = load.finish().await;
     let first = run.replicas[0].server.data.clone();
     verdict::settle(&first, &ledger, &mut subscribers, PATIENCE).await;
-    let written = run.quiet().await;
+    // Who reads personal data is written down, so that there is more in the log afterwards.
     for replica in &run.replicas {
         check_personal_data(&replica.server.base, &signer, &ledger).await;
     }
+    let written = run.quiet().await;
     let mut all_followed = Vec::new();
     for subscriber in subscribers {
         all_followed.push(subscriber.finish().await);

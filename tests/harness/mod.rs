@@ -16,6 +16,7 @@ use parvandeh::app::App;
 use parvandeh::clock::{Clock, SystemClock};
 use parvandeh::http::authentication::{AuthenticationConfig, Secret, issue_demo_token};
 use parvandeh::http::drain::Phase;
+use parvandeh::http::rate_limit::RateLimitConfig;
 use parvandeh::http::server::{ServerConfig, server};
 use parvandeh::principal::{Principal, Role};
 use parvandeh::vault::Keyring;
@@ -85,6 +86,8 @@ impl System {
             allowed_origins: Vec::new(),
             graphiql: true,
             introspection: true,
+            rate_limits: RateLimitConfig::none(),
+            disk_free_bytes_min: 0,
         };
         let (server, address) = server(&app, config, receiver).unwrap();
         let handle = server.handle();

@@ -3,4 +3,4 @@
 mod contract;
 pub mod kurrent;
 mod sqlite;
-mod support;
+pub mod support;

@@ -346,23 +346,28 @@ async fn a_log_cut_by_a_few_pages_before_what_the_wal_holds_is_refused() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("log.db");
     let size_bytes = || fs::metadata(&path).unwrap().len();
-    let large = SqliteOptions { wal_size_bytes: 32 * 1024 * 1024, ..small() };
-    let store = SqliteStore::open_with(directory.path(), &large).unwrap();
+    // Half of this WAL is never full here, so nothing is moved out of it unless we do it.
+    let large = SqliteOptions { wal_size_bytes: 64 * 1024 * 1024, ..small() };
     let data = format!(r#"{{"text":"{}"}}"#, "x".repeat(100_000));
-    for _ in 0..30 {
-        let before = size_bytes();
-        for _ in 0..120 {
+    let fill = async |appends| {
+        let store = SqliteStore::open_with(directory.path(), &large).unwrap();
+        for _ in 0..appends {
             let events = vec![NewEvent { data: data.clone().into(), ..event() }];
             store.append(&stream("case-1"), Expect::Any, events).await.unwrap();
         }
-        if before > 1_000_000 && size_bytes() == before {
-            break; // The last 12 MB are in the WAL alone.
-        }
-    }
-    drop(store);
-    let size_bytes = size_bytes();
-    assert!(size_bytes > 1_000_000);
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(size_bytes - 8 * 8_192).unwrap();
+    };
+    fill(20).await;
+    checkpoint(&path);
+    let size_bytes_moved = size_bytes();
+    assert!(size_bytes_moved > 1_000_000);
+    fill(120).await;
+    assert_eq!(size_bytes(), size_bytes_moved, "the last 12 MB are in the WAL alone");
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(size_bytes_moved - 8 * 8_192)
+        .unwrap();
     let (error, message) = refusal(directory.path());
     assert!(matches!(error, OpenError::Corrupt(_)), "{message}");
 }
@@ -587,4 +592,40 @@ async fn any_tool_reads_the_log() {
     let answer: (i64, String) =
         tool.query_row(question, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(answer, (2, "پیگیری شد".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_takes_the_events_of_its_log_at_their_positions_and_no_others() {
+    let (directory, written) = filled(30).await;
+    let source = open(directory.path()).unwrap();
+    let events = source.read_all(None, 1_000).await.unwrap();
+    let copied = tempdir().unwrap();
+    let copy = Arc::new(SqliteStore::open_copy(copied.path(), &small(), source.id()).unwrap());
+    assert_eq!(copy.id(), source.id());
+
+    let (mirror, all) = (copy.clone(), events.clone());
+    tokio::task::spawn_blocking(move || {
+        mirror.mirror(&all[..7]).unwrap();
+        mirror.mirror(&all[7..40]).unwrap();
+        // Again, with a gap, and with a gap in a stream alone.
+        assert!(matches!(mirror.mirror(&all[30..50]), Err(AppendError::NotWritten(_))));
+        assert!(matches!(mirror.mirror(&all[41..]), Err(AppendError::NotWritten(_))));
+        let mut gap = all[40].clone();
+        gap.revision += 1;
+        assert!(matches!(mirror.mirror(&[gap]), Err(AppendError::Conflict { .. })));
+        assert_eq!(mirror.head(), Some(Position(40)));
+        mirror.mirror(&all[40..]).unwrap();
+    })
+    .await
+    .unwrap();
+    let port: Arc<dyn EventStore> = copy.clone();
+    assert_eq!(ids(&log_of(&port).await), written);
+    assert_eq!(format!("{:?}", log_of(&port).await), format!("{events:?}"));
+    copy.check().unwrap();
+    drop((copy, port));
+
+    let error = SqliteStore::open_copy(copied.path(), &small(), Uuid::new_v4()).err().unwrap();
+    assert!(matches!(error, OpenError::AnotherLog { .. }), "{error}");
+    assert!(error.to_string().contains("name another data directory"), "{error}");
+    SqliteStore::open_copy(copied.path(), &small(), source.id()).unwrap();
 }

@@ -75,10 +75,13 @@ fn first_difference(good: &Dump, bad: &Dump) -> Option<(u64, u64)> {
         let count = serde_json::from_str::<Vec<serde_json::Value>>(&row.3).unwrap().len() as u64;
         (row.0 as u64, row.0 as u64 + count - 1)
     });
-    let differs =
-        |(index, envelope): &(usize, &(i64, Vec<u8>))| bad.envelopes.get(*index) != Some(*envelope);
-    let envelope = good.envelopes.iter().enumerate().find(differs);
-    let envelope = envelope.map(|(_, (position, _))| (*position as u64, *position as u64));
+    // Also a position at which there was nothing to stand: a bit of a row's number moves its envelope there.
+    let only_in = |one: &Dump, other: &Dump| {
+        let only = one.envelopes.iter().filter(|envelope| !other.envelopes.contains(envelope));
+        only.map(|(position, _)| *position as u64).min()
+    };
+    let envelope = only_in(good, bad).into_iter().chain(only_in(bad, good)).min();
+    let envelope = envelope.map(|position| (position, position));
     match (row, envelope) {
         (Some(row), Some(envelope)) => Some(if row.0 <= envelope.0 { row } else { envelope }),
         (row, envelope) => row.or(envelope),

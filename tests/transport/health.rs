@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::{App, test};
 use parvandeh::http::health::configure;
+use parvandeh::http::metrics::Metrics;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -15,9 +16,9 @@ async fn what_is_not_ready_says_why_and_stays_alive() {
     let appended = Counter::<u64>::default();
     registry.register("appended_events", "Events appended", appended.clone());
     appended.inc_by(3);
-    let (asked, registry) = (reasons.clone(), Arc::new(registry));
+    let (asked, metrics) = (reasons.clone(), Arc::new(Metrics::from(registry)));
     let readiness = Arc::new(move || asked.lock().unwrap().clone());
-    let app = App::new().configure(|app| configure(app, readiness, registry));
+    let app = App::new().configure(|app| configure(app, readiness, metrics));
     let app = test::init_service(app).await;
     let ask = async |path: &str| {
         let response = test::call_service(&app, test::TestRequest::get().uri(path).to_request());

@@ -6,6 +6,7 @@ mod authentication;
 mod health;
 mod http;
 mod jwks;
+mod rate_limit;
 mod sse;
 mod toy;
 mod websocket;

@@ -22,6 +22,7 @@ use parvandeh::http::authentication::{
 };
 use parvandeh::http::drain::Phase;
 use parvandeh::http::origin::Origins;
+use parvandeh::http::rate_limit::RateLimitConfig;
 use parvandeh::http::trace::trace;
 use parvandeh::http::transport::{Limits, ResumeAfter, Transport, TransportConfig, configure};
 use parvandeh::principal::{Principal, Role, Roles};
@@ -245,6 +246,7 @@ pub struct Setup {
     pub introspection: Roles,
     pub clock: Arc<dyn Clock>,
     pub port: u16,
+    pub rate_limits: RateLimitConfig,
 }
 
 /// A server and the handles that a test needs.
@@ -267,7 +269,12 @@ pub fn serve(setup: Setup) -> Server {
         Authenticator::new(config, setup.clock.clone()).expect("the demo configuration is sound");
     let (phase, receiver) = watch::channel(Phase::Serving);
     let origins = Origins(vec!["https://desk.example.org".to_owned()]);
-    let config = TransportConfig { limits: setup.limits, origins, graphiql: true };
+    let config = TransportConfig {
+        limits: setup.limits,
+        origins,
+        graphiql: true,
+        rate_limits: setup.rate_limits,
+    };
     let transport = Transport::new(schema, admission, authenticator, setup.clock, config, receiver);
     let server = HttpServer::new(move || {
         let transport = transport.clone();
@@ -291,8 +298,18 @@ pub fn server() -> (Server, Arc<ManualClock>) {
 #[allow(dead_code)]
 pub fn server_with(limits: Limits) -> (Server, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::starting_at(start_of_tests()));
-    let setup = Setup { limits, introspection: Roles::ALL, clock: clock.clone(), port: 0 };
+    let rate_limits = RateLimitConfig::none();
+    let setup =
+        Setup { limits, introspection: Roles::ALL, clock: clock.clone(), port: 0, rate_limits };
     (serve(setup), clock)
+}
+
+/// A server whose callers may ask for no more than this.
+#[allow(dead_code)]
+pub fn server_with_rate_limits(rate_limits: RateLimitConfig) -> Server {
+    let clock = Arc::new(ManualClock::starting_at(start_of_tests()));
+    let limits = Limits::default();
+    serve(Setup { limits, introspection: Roles::ALL, clock, port: 0, rate_limits })
 }
 
 pub fn principal(role: Role, now: Timestamp) -> Principal {

@@ -17,7 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::toy::{Server, server, server_with, token, wait_until};
 
-struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(super) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {
     async fn connect(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
@@ -35,7 +35,7 @@ impl Client {
     }
 
     /// Open and acknowledged.
-    async fn ready(server: &Server) -> Self {
+    pub(super) async fn ready(server: &Server) -> Self {
         let mut client = Self::open(server).await;
         client.send(init(&token(Role::Agent))).await;
         assert_eq!(client.next().await, json!({"type": "connection_ack"}));
@@ -46,13 +46,13 @@ impl Client {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    async fn subscribe(&mut self, id: &str, query: &str) {
+    pub(super) async fn subscribe(&mut self, id: &str, query: &str) {
         let payload = json!({ "query": query });
         self.send(json!({"type": "subscribe", "id": id, "payload": payload})).await;
     }
 
     /// The next message that is not a ping.
-    async fn next(&mut self) -> Value {
+    pub(super) async fn next(&mut self) -> Value {
         loop {
             match self.0.next().await.expect("the connection is open").unwrap() {
                 Message::Text(text) => {

@@ -319,7 +319,23 @@ impl Connection {
         limit: Duration,
     ) -> Result<u64, Failure> {
         let state = after.map_or(StreamState::NoStream, StreamState::StreamRevision);
-        self.append_expecting(stream, state, events, limit).await
+        let (begun, mut pause) = (Instant::now(), PAUSE_MIN);
+        loop {
+            let left = limit.saturating_sub(begun.elapsed());
+            match self.append_expecting(stream, state, &events, left).await {
+                // A conflict with exactly what was expected is none. Taken for one, a batch that an earlier attempt has written would be
+                // decided again and stand twice.
+                Err(Failure::Conflict { actual }) if actual == after => {
+                    if begun.elapsed() + pause >= limit {
+                        let reason = "the server tells of a conflict with what was expected";
+                        return Err(Failure::Unknown(reason.to_owned()));
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Appends to wherever the stream ends. An attempt whose outcome is unknown may stand and be repeated: for events that are
@@ -330,14 +346,14 @@ impl Connection {
         events: Vec<Outgoing>,
         limit: Duration,
     ) -> Result<u64, Failure> {
-        self.append_expecting(stream, StreamState::Any, events, limit).await
+        self.append_expecting(stream, StreamState::Any, &events, limit).await
     }
 
     async fn append_expecting(
         &self,
         stream: &str,
         state: StreamState,
-        events: Vec<Outgoing>,
+        events: &[Outgoing],
         limit: Duration,
     ) -> Result<u64, Failure> {
         let events: Vec<EventData> =
@@ -491,26 +507,34 @@ impl Connection {
         .await
     }
 
-    /// Lets the server keep only so many of a stream's latest events.
-    pub(super) async fn set_max_count(
+    /// Lets the server keep only so many of a stream's latest events, unless somebody has said already what it should keep.
+    pub(super) async fn limit_count(
         &self,
         stream: &str,
         count: u64,
         limit: Duration,
     ) -> Result<(), Failure> {
+        if self.last(&format!("$${stream}"), limit).await?.is_some() {
+            return Ok(());
+        }
         let options = AppendToStreamOptions::default().requires_leader(true);
+        let options = options.stream_state(StreamState::NoStream);
         let options = match self.credentials() {
             Some(credentials) => options.authenticated(credentials),
             None => options,
         };
-        self.call(limit, |client| {
+        let set = self.call(limit, |client| {
             let (stream, options) = (stream.to_owned(), options.clone());
             async move {
                 let metadata = StreamMetadataBuilder::new().max_count(count).build();
                 client.set_stream_metadata(stream, &options, &metadata).await.map(drop)
             }
-        })
-        .await
+        });
+        match set.await {
+            // Another replica was quicker.
+            Err(Failure::Conflict { .. }) => Ok(()),
+            set => set,
+        }
     }
 
     fn credentials(&self) -> Option<Credentials> {

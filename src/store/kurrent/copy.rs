@@ -115,6 +115,30 @@ pub(super) struct Mirror {
     pub(super) clock: Arc<dyn Clock>,
 }
 
+/// However the thread ends, nobody goes on waiting for it or takes it for alive.
+struct End {
+    arrivals: Arc<Arrivals>,
+    status: Arc<watch::Sender<Status>>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let reason = if thread::panicking() {
+            "the thread that keeps the copy has failed: see the log before, and start again"
+        } else {
+            "the program is stopping"
+        };
+        self.status.send_if_modified(|status| {
+            let is_first = !matches!(status, Status::Stopped { .. });
+            if is_first {
+                *status = Status::Stopped { reason: reason.to_owned() };
+            }
+            is_first
+        });
+        self.arrivals.close();
+    }
+}
+
 /// What a batch comes to.
 #[derive(Default)]
 struct Batch {
@@ -134,17 +158,17 @@ impl Mirror {
         mut feed: mpsc::Receiver<Delivered>,
     ) -> std::io::Result<JoinHandle<()>> {
         thread::Builder::new().name("replica-copy".into()).spawn(move || {
+            let end = End { arrivals: self.arrivals.clone(), status: self.status.clone() };
             let mut heads = Recent::new(HEADS);
             let mut items = Vec::with_capacity(BATCH_ITEMS_MAX);
             let mut foreign = BTreeSet::new();
             while feed.blocking_recv_many(&mut items, BATCH_ITEMS_MAX) > 0 {
                 if let Err(reason) = self.apply(&mut items, &feed, &mut heads, &mut foreign) {
                     tracing::error!(%reason, "the copy of the log stops");
-                    self.status.send_replace(Status::Stopped { reason });
+                    end.status.send_replace(Status::Stopped { reason });
                     break;
                 }
             }
-            self.arrivals.close();
         })
     }
 
@@ -194,7 +218,10 @@ impl Mirror {
         heads: &mut Recent<StreamId, u64>,
         foreign: &mut BTreeSet<String>,
     ) -> Result<(), String> {
-        let Some(name) = event.stream.strip_prefix(&self.prefix) else { return Ok(()) };
+        let Some(name) = event.stream.strip_prefix(&self.prefix) else {
+            self.watch_retention(event);
+            return Ok(());
+        };
         if event.place.is_known() {
             batch.passed = batch.passed.max(Some(event.place));
         }
@@ -273,6 +300,30 @@ impl Mirror {
         };
         batch.events.push(decoded.into_logged(event, stream, Position(before + 1)));
         Ok(())
+    }
+
+    /// Says it when somebody lets the server forget events of the log: this copy keeps them, a new one would not get them.
+    fn watch_retention(&self, event: &Recorded) {
+        #[derive(serde::Deserialize)]
+        struct Retention {
+            #[serde(rename = "$maxCount")]
+            count: Option<serde::de::IgnoredAny>,
+            #[serde(rename = "$maxAge")]
+            age: Option<serde::de::IgnoredAny>,
+            #[serde(rename = "$tb")]
+            truncated_before: Option<serde::de::IgnoredAny>,
+        }
+        let owner =
+            event.stream.strip_prefix("$$").and_then(|name| name.strip_prefix(&self.prefix));
+        let Some(stream) = owner.filter(|stream| !is_reserved(stream)) else { return };
+        let Ok(said) = serde_json::from_slice::<Retention>(&event.data) else { return };
+        if said.count.is_some() || said.age.is_some() || said.truncated_before.is_some() {
+            tracing::error!(
+                stream,
+                "somebody lets the server forget events of this stream ($maxCount, $maxAge, $tb): no new replica can be made until that \
+                 is undone, and what is scavenged before is lost there; back up a replica now"
+            );
+        }
     }
 
     /// An event that the copy has already must be the same one.

@@ -133,6 +133,8 @@ impl Feed {
             None => StreamPosition::Start,
         };
         let filter = SubscriptionFilter::on_stream_name().add_prefix(&self.prefix);
+        // Where it is said what the server keeps of these streams.
+        let filter = filter.add_prefix(format!("$${}", self.prefix));
         let options = SubscribeToAllOptions::default().position(start).filter(filter);
         let options = options.requires_leader(true);
         let options = match &self.access.credentials {

@@ -3,19 +3,24 @@
 //! Calls block on the connection; they run on threads that may. Each repeats itself after a conflict, and may be repeated by its caller:
 //! the ids of its events follow from what they say.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parvandeh_domain::id::derived;
 use tokio::runtime::Handle;
 
 use super::{
+    KeyFollower, KeyRecord,
     connection::{Connection, Failure, Outgoing, Recorded},
     wire,
 };
 use crate::{
+    error::chain,
     store::READ_EVENTS_MAX,
     vault::{
-        Tombstone,
+        Tombstone, Vault,
         key_log::{
             ERASURES_STREAM, KeyEvent, KeyLog, KeyLogError, Published, PublishedKey, Republished,
             SHAPE_VERSION, key_stream,
@@ -189,4 +194,26 @@ fn error(failure: Failure) -> KeyLogError {
 
 fn too_many(stream: &str) -> KeyLogError {
     KeyLogError::Unavailable(format!("too many others write to {stream} at the same time"))
+}
+
+impl KeyFollower for Vault {
+    fn learn(&self, records: &[KeyRecord]) -> Result<(), String> {
+        let mut keys = Vec::new();
+        for record in records {
+            let event = KeyEvent::read(&record.type_name, record.version.into(), &record.data);
+            match event.map_err(|error| chain(&error))? {
+                KeyEvent::Key(key) => keys.push(key),
+                KeyEvent::Erased(tombstone) => {
+                    self.learn_keys(&keys).map_err(|error| chain(&error))?;
+                    keys.clear();
+                    self.learn_erasure(&tombstone).map_err(|error| chain(&error))?;
+                }
+            }
+        }
+        self.learn_keys(&keys).map_err(|error| chain(&error))
+    }
+
+    fn confirm(&self, as_of: Instant) {
+        self.confirm_fresh(as_of);
+    }
 }

@@ -121,7 +121,7 @@ impl Heart {
     ) {
         let limit = self.roll.silence;
         let beating = async {
-            if let Err(error) = self.connection.set_max_count(&self.stream, KEPT, limit).await {
+            if let Err(error) = self.connection.limit_count(&self.stream, KEPT, limit).await {
                 tracing::warn!(%error, "old heartbeats stay on the server: their retention cannot be set");
             }
             let mut beats = true;

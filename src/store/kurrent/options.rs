@@ -223,6 +223,14 @@ impl KurrentOptions {
         self.hosts.join(",")
     }
 
+    /// Checks that everything fits together, and that the files can be used, without asking the cluster anything.
+    ///
+    /// # Errors
+    /// What is wrong first.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        self.access().map(drop)
+    }
+
     /// Reads the files and checks that everything fits together.
     pub(super) fn access(&self) -> Result<Access, OptionsError> {
         let prefix = self.prefix.as_bytes();

@@ -2,6 +2,7 @@
 
 mod faults;
 mod keys;
+mod migration;
 mod options;
 mod replicas;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::super::Sealed;
+use super::super::super::{Sealed, add_key_encryption_key};
 use super::*;
 
 const REPLICAS: usize = 3;
