@@ -66,13 +66,10 @@ impl Target for Arc<KurrentStore> {
 
 impl Target for Client {
     async fn append(&self, stream: StreamId, event: NewEvent) {
-        let metadata = format!(
-            r#"{{"version":1,"metadata":{}}}"#,
-            String::from_utf8_lossy(&event.metadata)
-        );
-        let data = EventData::binary(event.type_name, event.data)
-            .id(event.id)
-            .metadata(metadata.into());
+        let metadata =
+            format!(r#"{{"version":1,"metadata":{}}}"#, String::from_utf8_lossy(&event.metadata));
+        let data =
+            EventData::binary(event.type_name, event.data).id(event.id).metadata(metadata.into());
         let options = AppendToStreamOptions::default().stream_state(StreamState::NoStream);
         let appended = self.append_to_stream(format!("bare.{stream}"), &options, data).await;
         appended.expect("an append");
@@ -114,7 +111,11 @@ fn measure(runtime: &Runtime, target: &impl Target, writers: usize, appends: usi
 
 fn medians(rounds: &[Measured]) -> Measured {
     let of = |part: fn(&Measured) -> f64| median(rounds.iter().map(part));
-    Measured { rate: of(|round| round.rate), p50_ms: of(|round| round.p50_ms), p99_ms: of(|round| round.p99_ms) }
+    Measured {
+        rate: of(|round| round.rate),
+        p50_ms: of(|round| round.p50_ms),
+        p99_ms: of(|round| round.p99_ms),
+    }
 }
 
 fn main() {
@@ -149,7 +150,13 @@ fn main() {
         let (ours, theirs) = (medians(&ours), medians(&theirs));
         println!(
             "{writers:>7} {:>9.0} ({:>5.2}, {:>5.2}) {:>15.0} ({:>5.2}, {:>5.2}) {:>7.2}",
-            ours.rate, ours.p50_ms, ours.p99_ms, theirs.rate, theirs.p50_ms, theirs.p99_ms, ours.rate / theirs.rate
+            ours.rate,
+            ours.p50_ms,
+            ours.p99_ms,
+            theirs.rate,
+            theirs.p50_ms,
+            theirs.p99_ms,
+            ours.rate / theirs.rate
         );
     }
     runtime.block_on(store.stop());
