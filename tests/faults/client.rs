@@ -100,6 +100,11 @@ impl Api {
         }
     }
 
+    /// Says what was seen elsewhere: nothing older is taken for an answer.
+    pub fn has_seen(&self, position: u64) {
+        self.seen.fetch_max(position, Ordering::Relaxed);
+    }
+
     /// One of the addresses.
     pub fn base(&self, random: &mut Random) -> &str {
         random.one_of::<String>(&self.bases)

@@ -140,9 +140,10 @@ async fn three_replicas_lose_nothing_through_kills_pauses_elections_and_broken_c
     let ledger = load.finish().await;
     let first = run.replicas[0].server.data.clone();
     verdict::settle(&first, &ledger, &mut subscribers, PATIENCE).await;
+    let seen = verdict::logged(&first).len() as u64;
     // Who reads personal data is written down, so that there is more in the log afterwards.
     for replica in &run.replicas {
-        check_personal_data(&replica.server.base, &signer, &ledger).await;
+        check_personal_data(&replica.server.base, &signer, &ledger, seen).await;
     }
     let written = run.quiet().await;
     let mut all_followed = Vec::new();
@@ -370,9 +371,11 @@ fn check_same(one: &[LoggedEvent], other: &[LoggedEvent]) {
     assert_eq!(one.len(), other.len(), "the copies are equally long");
 }
 
-/// Checks that a replica can read the personal data that any replica has sealed.
-async fn check_personal_data(base: &str, signer: &Signer, ledger: &Ledger) {
+/// Checks that a replica can read the personal data that any replica has sealed. All of them stand before `seen`, which a replica on a
+/// busy machine may come to a moment later.
+async fn check_personal_data(base: &str, signer: &Signer, ledger: &Ledger, seen: u64) {
     let api = Api::new(vec![base.to_owned()], signer);
+    api.has_seen(seen);
     let mut random = Random::of(0);
     let query = "query($id: ID!) { customer(id: $id) { name } }";
     for (id, name) in ledger.customers.iter().rev().take(CUSTOMERS_ASKED_MAX) {
