@@ -17,7 +17,7 @@ use serde_json::json;
 use super::client::{Api, Signer};
 use super::load::{Ledger, Load};
 use super::process::Server;
-use super::subscribers::{Feed, Subscriber, Transport};
+use super::subscribers::Subscriber;
 use super::{choices, duration, verdict};
 use crate::harness::random::Random;
 
@@ -98,18 +98,7 @@ async fn three_replicas_lose_nothing_through_kills_pauses_elections_and_broken_c
     let bases = run.replicas.iter().map(|replica| replica.server.base.clone()).collect();
     let api = Arc::new(Api::new(bases, &signer));
     let load = Load::start(&api, &mut run.random, WORKERS, COMMANDS_PER_SECOND).await;
-    let mut subscribers = Vec::new();
-    for (feed, transport) in [
-        (Feed::Breaches, Transport::WebSocket),
-        (Feed::Breaches, Transport::Sse),
-        (Feed::Facts, Transport::WebSocket),
-        (Feed::Facts, Transport::Sse),
-        (Feed::Case(load.hot[0].clone()), Transport::WebSocket),
-        (Feed::Case(load.hot[1].clone()), Transport::Sse),
-    ] {
-        let random = Random::of(run.random.number());
-        subscribers.push(Subscriber::start(&api, feed, transport, random));
-    }
+    let mut subscribers = Subscriber::of_every_feed(&api, &load.hot, &mut run.random);
 
     let start = Instant::now();
     let mut events = Vec::new();

@@ -15,7 +15,7 @@ use super::clock::SteppedClock;
 use super::disk::Disk;
 use super::load::Load;
 use super::process::Server;
-use super::subscribers::{Feed, Subscriber, Transport};
+use super::subscribers::Subscriber;
 use super::{choices, duration, verdict};
 use crate::harness::System;
 use crate::harness::random::Random;
@@ -47,18 +47,7 @@ async fn one_process_loses_nothing_through_kills_a_full_disk_and_clock_steps() {
 
     let api = Arc::new(Api::new(vec![server.base.clone()], &signer));
     let load = Load::start(&api, &mut random, WORKERS, COMMANDS_PER_SECOND).await;
-    let mut subscribers = Vec::new();
-    for (feed, transport) in [
-        (Feed::Breaches, Transport::WebSocket),
-        (Feed::Breaches, Transport::Sse),
-        (Feed::Facts, Transport::WebSocket),
-        (Feed::Facts, Transport::Sse),
-        (Feed::Case(load.hot[0].clone()), Transport::WebSocket),
-        (Feed::Case(load.hot[1].clone()), Transport::WebSocket),
-    ] {
-        let random = Random::of(random.number());
-        subscribers.push(Subscriber::start(&api, feed, transport, random));
-    }
+    let mut subscribers = Subscriber::of_every_feed(&api, &load.hot, &mut random);
 
     let mut run = Run { random, server, disk, clock, api, ahead: SignedDuration::ZERO };
     let start = Instant::now();

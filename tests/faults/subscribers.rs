@@ -59,6 +59,20 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
+    /// One of each feed over each transport; those of a case follow two cases that are busy.
+    pub fn of_every_feed(api: &Arc<Api>, busy: &[String], random: &mut Random) -> Vec<Self> {
+        [
+            (Feed::Breaches, Transport::WebSocket),
+            (Feed::Breaches, Transport::Sse),
+            (Feed::Facts, Transport::WebSocket),
+            (Feed::Facts, Transport::Sse),
+            (Feed::Case(busy[0].clone()), Transport::WebSocket),
+            (Feed::Case(busy[1].clone()), Transport::Sse),
+        ]
+        .map(|(feed, transport)| Self::start(api, feed, transport, Random::of(random.number())))
+        .into()
+    }
+
     /// Begins to follow.
     pub fn start(api: &Arc<Api>, feed: Feed, transport: Transport, random: Random) -> Self {
         let (sender, received) = watch::channel(0);
