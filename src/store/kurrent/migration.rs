@@ -13,7 +13,8 @@ use super::{
     connection::{Connection, Failure, Outgoing, Place, Recorded},
     copy, identity,
     key_log::KurrentKeyLog,
-    unreachable_error, wire,
+    opening::unreachable_error,
+    wire,
 };
 use crate::{
     proof::{leaf::Leaves, merkle::Frontier, merkle::Hash},
