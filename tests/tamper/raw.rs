@@ -71,9 +71,14 @@ fn dump(path: &Path) -> Option<Dump> {
 /// The first position that a difference concerns: of the log and of the vault.
 fn first_difference(good: &Dump, bad: &Dump) -> Option<(u64, u64)> {
     let row = good.rows.iter().enumerate().find(|(index, row)| bad.rows.get(*index) != Some(*row));
-    let row = row.map(|(_, row)| {
+    let row = row.map(|(index, row)| {
         let count = serde_json::from_str::<Vec<serde_json::Value>>(&row.3).unwrap().len() as u64;
-        (row.0 as u64, row.0 as u64 + count - 1)
+        let first = match (index.checked_sub(1), bad.rows.get(index)) {
+            // Its number may have become that of an event inside the append before it, which is taken twice then.
+            (Some(before), Some(moved)) if good.rows[before].0 < moved.0 => row.0.min(moved.0),
+            _ => row.0,
+        };
+        (first as u64, row.0 as u64 + count - 1)
     });
     // Also a position at which there was nothing to stand: a bit of a row's number moves its envelope there.
     let only_in = |one: &Dump, other: &Dump| {

@@ -129,7 +129,8 @@ fn read(log: &LogReader, end: u64, pages: &SyncSender<AuditedPage>) {
         page.rows.retain(|row| !beyond(row));
         let last_event = page.rows.iter().filter_map(|row| row.events.last()).next_back();
         let to = match last_event {
-            _ if ended => end.min(i64::MAX.cast_unsigned()).cast_signed(),
+            // Past damage nobody knows which envelopes are named.
+            _ if ended && page.failure.is_none() => end.min(i64::MAX.cast_unsigned()).cast_signed(),
             Some(event) => event.position.0.cast_signed(),
             None => enveloped,
         };
@@ -207,11 +208,10 @@ impl<'a> Comparison<'a> {
                 self.found.end = None;
                 match error {
                     ReadError::Corrupt { position, reason } => {
-                        report.at(
-                            Part::Log,
-                            position.0,
-                            format!("the log's file is damaged: {reason}"),
-                        );
+                        let problem = format!("the log's file is damaged: {reason}");
+                        // A row that says a wrong number must not move the place at which the log stops being readable.
+                        let position = self.next.map_or(position.0, |next| position.0.min(next));
+                        report.at(Part::Log, position, problem);
                     }
                     error => report.general(Part::Log, error.to_string()),
                 }

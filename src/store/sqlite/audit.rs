@@ -45,8 +45,13 @@ impl LogReader {
     /// At most `limit` rows whose position is greater than `after`. None, without a failure, means that the log ends there.
     pub fn audit(&self, after: i64, limit: u32) -> AuditedPage {
         let mut page = AuditedPage { rows: Vec::new(), envelopes: Vec::new(), failure: None };
-        let reached = |page: &AuditedPage| {
-            page.rows.last().map_or(after, |row| row.position).max(0).cast_unsigned()
+        // The position behind what was read: the first that may be damaged.
+        let next = |page: &AuditedPage| {
+            let next = match page.rows.last() {
+                Some(row) => row.position.saturating_add(row.events.len().max(1) as i64),
+                None => after.saturating_add(1),
+            };
+            next.max(1).cast_unsigned()
         };
         let outcome = (|| {
             let mut statement = self.log.prepare_cached(SELECT_ROWS)?;
@@ -57,8 +62,7 @@ impl LogReader {
                 // In a damaged file the tree of rows may lead in a circle.
                 if row.position <= previous {
                     let reason = "the rows do not stand in the order of their positions";
-                    let position = previous.max(0).cast_unsigned() + 1;
-                    page.failure = Some(log::corrupt(position, reason));
+                    page.failure = Some(log::corrupt(next(&page), reason));
                     break;
                 }
                 previous = row.position;
@@ -67,7 +71,7 @@ impl LogReader {
             Ok(())
         })();
         if let Err(error) = outcome {
-            page.failure = Some(log::failed(reached(&page) + 1, error));
+            page.failure = Some(log::failed(next(&page), error));
         }
         page
     }
