@@ -19,7 +19,7 @@ use kurrentdb::{
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{client_thread::ClientThread, options::Access, wire};
+use super::{client_thread::ClientThread, nodelay::Nodelay, options::Access, wire};
 
 /// Waits between attempts: the first, and the most.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -179,6 +179,7 @@ pub(super) struct Connection {
     attempt_timeout: Duration,
     current: tokio::sync::Mutex<Current>,
     reachable: Mutex<Reachable>,
+    nodelay: Nodelay,
 }
 
 /// The present generation.
@@ -198,7 +199,7 @@ enum Reachable {
 impl Connection {
     pub(super) fn new(access: Access, attempt_timeout: Duration) -> Self {
         let (current, reachable) = (tokio::sync::Mutex::default(), Mutex::new(Reachable::Yes));
-        Self { access, attempt_timeout, current, reachable }
+        Self { access, attempt_timeout, current, reachable, nodelay: Nodelay::default() }
     }
 
     pub(super) fn access(&self) -> &Access {
@@ -240,9 +241,13 @@ impl Connection {
         F: Future<Output = kurrentdb::Result<T>> + Send + 'static,
     {
         let client = self.generation().await?;
+        let begun = Instant::now();
         let mut task = AbortOnDrop(client.spawn(call));
         let outcome = match timeout(limit.min(self.attempt_timeout), &mut task.0).await {
-            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Ok(answer))) => {
+                self.nodelay.answered_after(begun.elapsed());
+                Ok(answer)
+            }
             Ok(Ok(Err(error))) => {
                 if breaks_client(&error) {
                     self.retire(&client).await;

@@ -19,6 +19,7 @@ mod identity;
 mod key_log;
 mod members;
 pub mod migration;
+mod nodelay;
 mod opening;
 mod options;
 mod wire;
