@@ -125,6 +125,11 @@ fn main() {
     let directory = directory();
     let double = Double::start(Options::default()).expect("a double");
     let address = double.connection_string();
+    let settings = address.parse().expect("an address");
+    let client = runtime.block_on(async { Client::new(settings) }).expect("a client");
+    let alone = measure(&runtime, &client, 1, 100);
+    println!("the bare client as it comes, one writer: p50 {:.2} ms", alone.p50_ms);
+    // When the store finds its calls slow, it sets TCP_NODELAY on all sockets of the process: from here on the client's are set too.
     let store = runtime.block_on(async {
         let options = KurrentOptions::parse(&address).expect("an address");
         let store = KurrentStore::connect(directory.path(), options, Arc::new(SystemClock));
@@ -133,8 +138,6 @@ fn main() {
         store.caught_up(|_| {}).await.expect("the copy");
         store
     });
-    let settings = address.parse().expect("an address");
-    let client = runtime.block_on(async { Client::new(settings) }).expect("a client");
     measure(&runtime, &store, 16, appends / 4);
     measure(&runtime, &client, 16, appends / 4);
 
