@@ -228,7 +228,7 @@ async fn events_that_come_again_are_recognised() {
 async fn whatever_goes_wrong_every_replica_has_the_same_log() {
     let (double, left) = cluster().await;
     let right = impatient(&double).await;
-    for fault in [
+    let faults = [
         Fault::CommittedButAborted,
         Fault::CommittedButUnavailable,
         Fault::CommittedButCut,
@@ -240,8 +240,9 @@ async fn whatever_goes_wrong_every_replica_has_the_same_log() {
         Fault::SubscriptionEndsWithError,
         Fault::SubscriptionRewinds,
         Fault::EventRepeats,
-    ] {
-        double.faults().set_on(fault, "parvandeh.case-", 0.03);
+    ];
+    for fault in faults {
+        double.faults().set_on(fault, "parvandeh.case-", 0.01);
     }
     let mut writers = JoinSet::new();
     for writer in 0..8 {
@@ -272,6 +273,8 @@ async fn whatever_goes_wrong_every_replica_has_the_same_log() {
         });
     }
     let mut written: Vec<_> = writers.join_all().await.into_iter().flatten().collect();
+    let fired: Vec<_> = faults.iter().map(|fault| double.faults().fired(*fault)).collect();
+    assert!(fired.iter().sum::<u64>() > 10, "{fired:?}");
     double.faults().clear();
     until_live(&left).await;
     until_live(&right).await;
