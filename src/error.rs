@@ -30,6 +30,8 @@ pub enum ErrorCode {
     RateLimited,
     /// This replica has not come as far as the caller was elsewhere.
     ReplicaBehind,
+    /// This replica has had no word from the cluster for too long to show or take personal data.
+    ReplicaCutOff,
     /// The server is simulating service levels for somebody already.
     SimulationRunning,
     /// The body is larger than allowed.
@@ -50,7 +52,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in order of declaration.
-    pub const ALL: [ErrorCode; 17] = [
+    pub const ALL: [ErrorCode; 18] = [
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
         ErrorCode::BadUserInput,
@@ -60,6 +62,7 @@ impl ErrorCode {
         ErrorCode::Conflict,
         ErrorCode::RateLimited,
         ErrorCode::ReplicaBehind,
+        ErrorCode::ReplicaCutOff,
         ErrorCode::SimulationRunning,
         ErrorCode::PayloadTooLarge,
         ErrorCode::UnsupportedMediaType,
@@ -82,6 +85,7 @@ impl ErrorCode {
             ErrorCode::Conflict => "CONFLICT",
             ErrorCode::RateLimited => "RATE_LIMITED",
             ErrorCode::ReplicaBehind => "REPLICA_BEHIND",
+            ErrorCode::ReplicaCutOff => "REPLICA_CUT_OFF",
             ErrorCode::SimulationRunning => "SIMULATION_RUNNING",
             ErrorCode::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             ErrorCode::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",

@@ -13,14 +13,14 @@ use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::policy;
-use crate::error::RequestError;
+use crate::error::{ErrorCode, RequestError};
 use crate::principal::Principal;
 use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::fact_ring::FactRing;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::subscription::stream_watch::StreamWatch;
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultError};
 
 /// The parts of the program that resolvers use. One for the whole schema.
 pub struct Services {
@@ -88,8 +88,15 @@ pub fn query_now<T>(
     services(ctx).read_models.query_now(query).map_err(|error: QueryError| failure(&error))
 }
 
-/// A failure of ours. The transport logs it, once, and gives the caller a trace id in its place.
+/// A failure of ours. The transport logs it, once, and gives the caller a trace id in its place. One that another replica would not have is
+/// told instead: there is something that the caller can do.
 pub fn failure(error: &(dyn std::error::Error + 'static)) -> async_graphql::Error {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    if causes.any(|cause| matches!(cause.downcast_ref(), Some(VaultError::CutOff))) {
+        let message = "this replica has had no word from the cluster for too long to show or take personal data; \
+                       ask another one, or try again";
+        return refused(RequestError::new(ErrorCode::ReplicaCutOff, message));
+    }
     async_graphql::Error::new(crate::error::chain(error))
 }
 
@@ -97,4 +104,23 @@ pub fn failure(error: &(dyn std::error::Error + 'static)) -> async_graphql::Erro
 pub fn refused(error: RequestError) -> async_graphql::Error {
     async_graphql::Error::new(error.message.clone())
         .extend_with(|_, extensions| extensions.set("code", error.code.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use parvandeh_domain::case::CaseRefusal;
+
+    use super::*;
+    use crate::command::handler::CommandError;
+
+    #[test]
+    fn a_replica_that_was_cut_off_says_so_and_other_failures_tell_nothing() {
+        let code = |error: VaultError| {
+            let error = CommandError::<CaseRefusal>::Vault(error);
+            let extensions = failure(&error).extensions;
+            extensions.and_then(|extensions| extensions.get("code").cloned())
+        };
+        assert_eq!(code(VaultError::CutOff), Some("REPLICA_CUT_OFF".into()));
+        assert_eq!(code(VaultError::NoSubject("CaseOpened")), None);
+    }
 }

@@ -31,7 +31,7 @@ pub fn status(refused: Option<ErrorCode>, media_type: MediaType) -> StatusCode {
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::RateLimited | ErrorCode::SimulationRunning => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::ReplicaBehind => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::ReplicaBehind | ErrorCode::ReplicaCutOff => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
     }
