@@ -12,22 +12,26 @@ use std::{
 
 use bytes::Bytes;
 use kurrentdb::{
-    AppendToStreamOptions, Client, Credentials, CurrentRevision, Error, EventData, Position,
-    ReadAllOptions, ReadStreamOptions, RecordedEvent, StreamMetadataBuilder, StreamPosition,
-    StreamState, SubscriptionFilter, TombstoneStreamOptions,
+    AppendToStreamOptions, Client, Credentials, EventData, Position, ReadAllOptions,
+    ReadStreamOptions, RecordedEvent, StreamMetadataBuilder, StreamPosition, StreamState,
+    SubscriptionFilter, TombstoneStreamOptions,
 };
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{client_thread::ClientThread, nodelay::Nodelay, options::Access, wire};
+use super::{
+    client_thread::ClientThread,
+    failure::{self, Failure},
+    nodelay::Nodelay,
+    options::Access,
+    wire,
+};
 
 /// Waits between attempts: the first, and the most.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// A client lives at least so long before another is made.
 const GENERATION_MIN: Duration = Duration::from_millis(250);
-/// Most characters of the client's or the server's words that are passed on.
-const REASON_CHARACTERS_MAX: usize = 300;
 
 /// An event on its way to the server, in our form.
 #[derive(Clone, Debug)]
@@ -89,90 +93,6 @@ impl From<&RecordedEvent> for Recorded {
     }
 }
 
-/// Why a call failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Failure {
-    /// The stream is not where it was expected to be.
-    #[error("the stream has moved")]
-    Conflict { actual: Option<u64> },
-    /// There is no such stream.
-    #[error("there is no such stream")]
-    NotFound,
-    /// The stream was deleted for good.
-    #[error("the stream was deleted for good")]
-    Deleted,
-    /// The user may not do that.
-    #[error("the server does not allow it: check the user and the rights of the store")]
-    Denied,
-    /// The server says no to this call, and will say it again.
-    #[error("the server refuses: {0}")]
-    Refused(String),
-    /// Nothing has reached the server.
-    #[error("the cluster cannot be reached: {0}")]
-    Unsent(String),
-    /// It may have been carried out.
-    #[error("no answer: {0}")]
-    Unknown(String),
-}
-
-impl Failure {
-    fn of(error: Error) -> Self {
-        match error {
-            Error::WrongExpectedVersion { current: CurrentRevision::Current(revision), .. } => {
-                Self::Conflict { actual: Some(revision) }
-            }
-            Error::WrongExpectedVersion { current: CurrentRevision::NoStream, .. } => {
-                Self::Conflict { actual: None }
-            }
-            Error::ResourceNotFound => Self::NotFound,
-            Error::ResourceDeleted => Self::Deleted,
-            Error::AccessDenied => Self::Denied,
-            Error::NotLeaderException(_) => Self::Unsent("the node is not the leader".to_owned()),
-            Error::ConnectionClosed => Self::Unsent("the connection is closed".to_owned()),
-            Error::GrpcConnectionError(error) => Self::Unsent(cut(&error.to_string())),
-            Error::InitializationError(error) => Self::Unsent(cut(&error)),
-            Error::UnsupportedFeature => Self::Refused("it does not know the call".to_owned()),
-            Error::Grpc { code, message } => {
-                let reason = cut(&format!("{code}: {message}"));
-                match i32::from(code) {
-                    INVALID_ARGUMENT | FAILED_PRECONDITION | OUT_OF_RANGE => Self::Refused(reason),
-                    _ => Self::Unknown(reason),
-                }
-            }
-            error => Self::Unknown(cut(&error.to_string())),
-        }
-    }
-}
-
-/// gRPC's numbers for answers.
-const INVALID_ARGUMENT: i32 = 3;
-const FAILED_PRECONDITION: i32 = 9;
-const ABORTED: i32 = 10;
-const OUT_OF_RANGE: i32 = 11;
-
-/// Whether the client may be of no more use after this error.
-fn breaks_client(error: &Error) -> bool {
-    match error {
-        Error::WrongExpectedVersion { .. }
-        | Error::ResourceNotFound
-        | Error::ResourceDeleted
-        | Error::ResourceAlreadyExists
-        | Error::AccessDenied
-        | Error::UnsupportedFeature => false,
-        // The client goes to the leader by itself.
-        Error::NotLeaderException(_) => false,
-        Error::Grpc { code, .. } => {
-            let harmless = [INVALID_ARGUMENT, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE];
-            !harmless.contains(&i32::from(*code))
-        }
-        _ => true,
-    }
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(REASON_CHARACTERS_MAX).collect()
-}
-
 /// See the module.
 pub(super) struct Connection {
     access: Access,
@@ -217,7 +137,7 @@ impl Connection {
             sleep(GENERATION_MIN.saturating_sub(made_at.elapsed())).await;
         }
         let made = ClientThread::start("kurrentdb-client", &self.access).await;
-        let made = Arc::new(made.map_err(|error| Failure::Unsent(cut(&error)))?);
+        let made = Arc::new(made.map_err(|error| Failure::Unsent(failure::cut(&error)))?);
         *current = Current { client: Some(made.clone()), made_at: Some(Instant::now()) };
         Ok(made)
     }
@@ -249,7 +169,7 @@ impl Connection {
                 Ok(answer)
             }
             Ok(Ok(Err(error))) => {
-                if breaks_client(&error) {
+                if failure::breaks_client(&error) {
                     self.retire(&client).await;
                 }
                 Err(Failure::of(error))

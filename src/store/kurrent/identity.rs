@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::connection::{Connection, Failure, Outgoing};
+use super::connection::{Connection, Outgoing};
+use super::failure::Failure;
 
 /// Where the log's identity is.
 pub(super) const STREAM: &str = "log-identity";

@@ -13,7 +13,8 @@ use tokio::runtime::Handle;
 
 use super::{
     KeyFollower, KeyRecord,
-    connection::{Connection, Failure, Outgoing, Recorded},
+    connection::{Connection, Outgoing, Recorded},
+    failure::Failure,
     wire,
 };
 use crate::{

@@ -10,8 +10,10 @@ use uuid::Uuid;
 
 use super::{
     ConnectError, KurrentOptions, SENT_SIZE_BYTES_MAX,
-    connection::{Connection, Failure, Outgoing, Place, Recorded},
-    copy, identity,
+    connection::{Connection, Outgoing, Place, Recorded},
+    copy,
+    failure::Failure,
+    identity,
     key_log::KurrentKeyLog,
     opening::unreachable_error,
     wire,

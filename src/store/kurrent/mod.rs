@@ -14,6 +14,7 @@ mod arrivals;
 mod client_thread;
 mod connection;
 mod copy;
+mod failure;
 mod feed;
 mod identity;
 mod key_log;
@@ -38,8 +39,9 @@ use uuid::Uuid;
 
 use self::{
     arrivals::Arrivals,
-    connection::{Connection, Failure, Outgoing, Place},
+    connection::{Connection, Outgoing, Place},
     copy::Mirror,
+    failure::Failure,
     key_log::KurrentKeyLog,
     members::{Heart, Roll},
     opening::Opening,

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::connection::{Connection, Failure, Place};
+use super::connection::{Connection, Place};
+use super::failure::Failure;
 use super::identity;
 use super::options::{KurrentOptions, OptionsError};
 use crate::store::sqlite::{OpenError, SqliteStore};
