@@ -2,6 +2,7 @@
 
 mod access_log;
 mod as_of;
+mod attachments;
 mod audit;
 mod authorisation;
 mod bad_input;
@@ -41,4 +42,5 @@ mod subject_export;
 mod tamper;
 mod telemetry;
 mod transport;
+mod unknown_outcome;
 mod validation_once;

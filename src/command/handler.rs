@@ -249,7 +249,7 @@ impl CommandHandler {
         D::State: Send + Sync,
     {
         let mut turn = None;
-        for _ in 0..=CONFLICT_RETRIES_MAX {
+        'attempts: for _ in 0..=CONFLICT_RETRIES_MAX {
             let folded = self.load::<D>(stream).await?;
             if !permit(&folded.state) {
                 return Err(CommandError::NotFound);
@@ -266,12 +266,20 @@ impl CommandHandler {
                     }
                     continue;
                 }
-                if expected.is_some() && expected != folded.revision {
-                    return Err(CommandError::RevisionMismatch { actual: folded.revision });
-                }
                 let subject = metadata.subject;
                 let first = batch.len();
-                decide::<D>(&mut after, metadata, command.clone(), recorded_at, &mut batch)?;
+                let decided = if expected.is_some() && expected != folded.revision {
+                    Err(CommandError::RevisionMismatch { actual: folded.revision })
+                } else {
+                    decide::<D>(&mut after, metadata, command.clone(), recorded_at, &mut batch)
+                };
+                if let Err(refusal) = decided {
+                    if metadata.digest.is_some() && self.has_moved(stream, folded.revision).await? {
+                        self.folded.invalidate(stream);
+                        continue 'attempts;
+                    }
+                    return Err(refusal);
+                }
                 // An opening decides whose case it is: so the state after the command is asked.
                 let subject = subject
                     .or_else(|| D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?));
@@ -315,6 +323,13 @@ impl CommandHandler {
             }
         }
         Err(CommandError::Contended)
+    }
+
+    /// Whether something was appended to a stream after a revision. A command that its client can send again is asked this before it is
+    /// refused: an earlier attempt may be on its way still, or its outcome unknown, and what was refused must not stand in the log later.
+    async fn has_moved(&self, stream: &StreamId, revision: Option<u64>) -> Result<bool, ReadError> {
+        self.store.sync().await?;
+        Ok(!self.store.read_stream(stream, revision, 1).await?.is_empty())
     }
 
     /// Seals a batch. Where a key has to be fetched or made, that is done on a thread that may wait for a disk.

@@ -6,12 +6,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
     AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, READ_EVENTS_MAX,
-    ReadError, Standing, StreamId, answer_retry, recent::Recent, validate,
+    READ_SIZE_BYTES_MAX, ReadError, Standing, StreamId, answer_retry, recent::Recent, validate,
 };
 
 /// A store that lives as long as the process.
@@ -130,7 +131,13 @@ impl EventStore for MemoryStore {
     ) -> Result<Vec<LoggedEvent>, ReadError> {
         let start = after.map_or(0, |position| usize::try_from(position.0).unwrap_or(usize::MAX));
         let limit = limit.min(READ_EVENTS_MAX);
-        Ok(self.log().events.iter().skip(start).take(limit).cloned().collect())
+        let mut size_bytes = 0;
+        let fits = |event: &&LoggedEvent| {
+            let begins = size_bytes < READ_SIZE_BYTES_MAX;
+            size_bytes += event.envelope.as_ref().map_or(0, Bytes::len);
+            begins
+        };
+        Ok(self.log().events.iter().skip(start).take(limit).take_while(fits).cloned().collect())
     }
 
     async fn remove_envelopes(&self, events: Vec<Position>) -> Result<usize, AppendError> {

@@ -32,6 +32,8 @@ pub const APPEND_EVENTS_MAX: usize = 1_000;
 pub const APPEND_SIZE_BYTES_MAX: usize = 768 * 1024;
 /// Most events in one page, whatever `limit` asks for.
 pub const READ_EVENTS_MAX: usize = 10_000;
+/// A page of the log ends with the event that brings its envelopes to so many bytes: attachments are large.
+pub const READ_SIZE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A log of events in streams.
 #[async_trait]
@@ -58,8 +60,8 @@ pub trait EventStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<LoggedEvent>, ReadError>;
 
-    /// The log's events after `after`, in order. Fewer than `limit` (of at most
-    /// [`READ_EVENTS_MAX`]) means that the log ended there at that moment.
+    /// The log's events after `after`, in order: at most `limit` (of at most [`READ_EVENTS_MAX`]), and no more than
+    /// [`READ_SIZE_BYTES_MAX`] allows. None means that the log ended there at that moment.
     async fn read_all(
         &self,
         after: Option<Position>,
@@ -73,11 +75,12 @@ pub trait EventStore: Send + Sync {
     /// Position of the last event that can be read here, `None` while there is none.
     fn head(&self) -> Option<Position>;
 
-    /// Waits until whatever anybody was told is written, before this call, can be read here; answers the head as it stands then. At
-    /// once where the log has no other writers.
+    /// Waits until whatever anybody was told is written, before this call, can be read here, and whatever this process has asked to be
+    /// appended is decided; answers the head as it stands then.
     ///
     /// # Errors
-    /// When the engine cannot say how far the log goes, or this process does not get there in time.
+    /// When the engine cannot say how far the log goes, as after an append whose outcome is unknown, or this process does not get there
+    /// in time.
     async fn sync(&self) -> Result<Option<Position>, ReadError> {
         Ok(self.head())
     }

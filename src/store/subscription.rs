@@ -71,7 +71,7 @@ pub fn subscribe(
                         return;
                     }
                 };
-                let is_last = page.len() < PAGE_EVENTS;
+                let is_last = page.is_empty();
                 for event in page {
                     reached = Some(event.position);
                     if filter.admits(&event) {

@@ -76,6 +76,7 @@ contract! {
     a_stream_is_read_in_pages_after_a_revision
     a_page_may_begin_and_end_inside_an_append
     the_log_is_read_in_pages_after_a_position
+    a_page_of_the_log_ends_early_where_envelopes_are_large
     what_was_written_is_read_back_in_full
     persian_text_comes_back_as_it_was
     an_append_of_the_largest_size_is_accepted
@@ -361,16 +362,44 @@ async fn the_log_is_read_in_pages_after_a_position(store: Store) {
         loop {
             let page = store.read_all(after, limit).await.unwrap();
             after = page.last().map_or(after, |event| Some(event.position));
-            let ended = page.len() < limit;
-            paged.extend(ids(&page));
-            if ended {
+            assert!(page.len() <= limit);
+            if page.is_empty() {
                 break;
             }
+            paged.extend(ids(&page));
         }
         assert_eq!(paged, ids(&whole), "limit {limit}");
     }
     assert!(store.read_all(store.head(), 10).await.unwrap().is_empty());
     assert!(store.read_all(Some(Position(u64::MAX)), 10).await.unwrap().is_empty());
+}
+
+async fn a_page_of_the_log_ends_early_where_envelopes_are_large(store: Store) {
+    const ENVELOPE_BYTES: usize = 500 * 1024;
+    for number in 0..60 {
+        let large = NewEvent {
+            // What a sealed event says of itself.
+            metadata: r#"{"personal":{}}"#.into(),
+            envelope: Some(vec![number; ENVELOPE_BYTES].into()),
+            ..event()
+        };
+        store
+            .append(&stream(&format!("case-{number}")), Expect::NoStream, vec![large])
+            .await
+            .unwrap();
+    }
+    let (mut read, mut after) = (0, None);
+    loop {
+        let page = store.read_all(after, 1_000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.position);
+        assert!(page.len() * ENVELOPE_BYTES < 20 * 1024 * 1024, "{} events at once", page.len());
+        for event in page {
+            assert!(event.envelope.unwrap().iter().all(|byte| usize::from(*byte) == read));
+            read += 1;
+        }
+    }
+    assert_eq!(read, 60);
 }
 
 async fn what_was_written_is_read_back_in_full(store: Store) {

@@ -19,6 +19,8 @@ use kurrentdb::{
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use crate::store::READ_SIZE_BYTES_MAX;
+
 use super::{
     client_thread::ClientThread,
     failure::{self, Failure},
@@ -372,7 +374,7 @@ impl Connection {
         .await
     }
 
-    /// Events of the streams that begin so, after a place, at most `count`.
+    /// Events of the streams that begin so, after a place, at most `count`, and fewer where they are large; none at the end.
     pub(super) async fn read_all(
         &self,
         prefix: &str,
@@ -399,9 +401,13 @@ impl Connection {
             async move {
                 let mut events = Vec::new();
                 let mut read = client.read_all(&options).await?;
-                while let Some(event) = read.next().await? {
+                let mut size_bytes = 0;
+                while size_bytes < READ_SIZE_BYTES_MAX
+                    && let Some(event) = read.next().await?
+                {
                     let event = Recorded::from(event.get_original_event());
                     if after.is_none_or(|after| event.place > after) {
+                        size_bytes += event.custom_metadata.len();
                         events.push(event);
                     }
                 }

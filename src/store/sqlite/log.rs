@@ -20,7 +20,9 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::store::{AppendError, Content, LoggedEvent, Position, ReadError, StreamId, validate};
+use crate::store::{
+    AppendError, Content, LoggedEvent, Position, READ_SIZE_BYTES_MAX, ReadError, StreamId, validate,
+};
 
 /// Version of the log file's shape, kept in `user_version`.
 pub(super) const SCHEMA_VERSION: i64 = 2;
@@ -393,8 +395,41 @@ pub(super) fn read(
     type_names: &TypeNames,
 ) -> Result<Vec<LoggedEvent>, ReadError> {
     let mut events = read_bare(log, after, limit, type_names)?;
-    attach_envelopes(log, &mut events)?;
+    let (mut read, mut size_bytes) = (0, 0);
+    while read < events.len() && size_bytes < READ_SIZE_BYTES_MAX {
+        let step = ENVELOPES_PER_STEP.min(events.len() - read);
+        let events = &mut events[read..read + step];
+        attach_envelopes(log, events)?;
+        size_bytes += envelopes_size_bytes(events);
+        read += step;
+    }
+    events.truncate(read);
     Ok(events)
+}
+
+/// Events whose envelopes are read before their size is looked at.
+const ENVELOPES_PER_STEP: usize = 16;
+
+/// How many bytes the envelopes of some events have together.
+fn envelopes_size_bytes(events: &[LoggedEvent]) -> usize {
+    events.iter().filter_map(|event| event.envelope.as_ref()).map(Bytes::len).sum()
+}
+
+/// Gives the last of some events their envelopes, as many as come to about so many bytes; the others are dropped.
+pub(super) fn attach_last_envelopes(
+    log: &Connection,
+    events: &mut Vec<LoggedEvent>,
+    size_bytes_max: usize,
+) -> Result<(), ReadError> {
+    let (mut first, mut size_bytes) = (events.len(), 0);
+    while first > 0 && size_bytes < size_bytes_max {
+        let end = first;
+        first = end.saturating_sub(ENVELOPES_PER_STEP);
+        attach_envelopes(log, &mut events[first..end])?;
+        size_bytes += envelopes_size_bytes(&events[first..end]);
+    }
+    events.drain(..first);
+    Ok(())
 }
 
 /// [`read`] without the envelopes.

@@ -241,7 +241,7 @@ fn latest(
         }
         Ok::<_, ReadError>(true)
     })?;
-    log::attach_envelopes(log, &mut latest)?;
+    log::attach_last_envelopes(log, &mut latest, published::SIZE_BYTES_MAX / 2)?;
     Ok(latest)
 }
 
@@ -302,6 +302,20 @@ impl EventStore for SqliteStore {
         let work = Work::Remove(Removal { events, answer });
         queue.send(work).await.map_err(|_| self.stopped_error())?;
         answered.await.unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    async fn sync(&self) -> Result<Option<Position>, ReadError> {
+        let (answer, answered) = oneshot::channel();
+        let queue = self.queue.as_ref().filter(|_| self.stopped().is_none());
+        let sent = match queue {
+            Some(queue) => queue.send(Work::Sync(answer)).await.is_ok(),
+            None => false,
+        };
+        if sent && answered.await.is_ok() {
+            return Ok(self.head());
+        }
+        // An append whose outcome is unknown may stand when the log is opened again.
+        Err(ReadError::Unavailable(self.stopped_error().to_string()))
     }
 
     async fn read_stream(

@@ -35,6 +35,8 @@ pub(super) enum Work {
     Append(Request),
     /// To remove envelopes.
     Remove(Removal),
+    /// To say that all that was asked for before is done; dropped where that cannot be said.
+    Sync(oneshot::Sender<()>),
 }
 
 /// Envelopes to be removed.
@@ -114,17 +116,23 @@ pub(super) fn start(
         let mut work = Vec::with_capacity(BATCH_APPENDS_MAX);
         let mut batch = Vec::with_capacity(BATCH_APPENDS_MAX);
         while queue.blocking_recv_many(&mut work, BATCH_APPENDS_MAX) > 0 {
-            let mut removals = Vec::new();
+            let (mut removals, mut syncs) = (Vec::new(), Vec::new());
             for work in work.drain(..) {
                 match work {
                     Work::Append(request) => batch.push(request),
                     Work::Remove(removal) => removals.push(removal),
+                    Work::Sync(answer) => syncs.push(answer),
                 }
             }
             writer.process(&mut batch);
             // After the appends that were asked for before: an envelope that is to go may be among them.
             for removal in removals {
                 writer.remove(removal);
+            }
+            if writer.health.stopped().is_none() {
+                for answer in syncs {
+                    let _ = answer.send(());
+                }
             }
         }
     })
