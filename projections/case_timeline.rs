@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use parvandeh_domain::attachment::{AttachmentAdded, AttachmentEvent};
 use parvandeh_domain::case::{CaseEvent, Channel, Direction};
 use parvandeh_domain::decider::{ActorKind, Recorded};
 use parvandeh_domain::event::StoredEvent;
-use parvandeh_domain::id::{CaseId, CustomerId};
+use parvandeh_domain::id::{AttachmentId, CaseId, CustomerId};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::pii::Envelope;
 use parvandeh_domain::sla::SlaEvent;
@@ -90,6 +91,22 @@ impl TimelineEntry {
             entry.changes.push(Change { field: "told".to_owned(), value: None });
         }
         Some(entry)
+    }
+
+    /// How an attachment reads on the timeline of its case.
+    pub fn of_attachment(
+        id: AttachmentId,
+        added: &AttachmentAdded,
+        recorded: &Recorded<DomainEvent>,
+    ) -> Self {
+        let mut entry = Self::blank(added.case_id, recorded.event.event_type().name, recorded);
+        entry.internal = added.direction == Direction::Internal;
+        entry.direction = Some(added.direction);
+        entry.text_field = Some("name");
+        entry.changed("attachment", Some(id));
+        entry.changed("media_type", Some(&added.media_type));
+        entry.changed("size_bytes", Some(added.size_bytes));
+        entry
     }
 
     fn blank(case_id: CaseId, event_type: &str, recorded: &Recorded<DomainEvent>) -> Self {
@@ -234,6 +251,9 @@ impl ReadModel for CaseTimeline {
                 let entry = TimelineEntry::of_clock(*id, fact, event);
                 let Some(entry) = entry else { return Ok(()) };
                 entry
+            }
+            DomainEvent::Attachment(id, AttachmentEvent::Added(added)) => {
+                TimelineEntry::of_attachment(*id, added, event)
             }
             _ => return Ok(()),
         };
@@ -392,5 +412,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
 
 /// A field's name as it stands in the code.
 fn text_field(stored: &str) -> Option<&'static str> {
-    ["subject", "reason", "body", "note", "summary"].into_iter().find(|name| *name == stored)
+    ["subject", "reason", "body", "note", "summary", "name"]
+        .into_iter()
+        .find(|name| *name == stored)
 }

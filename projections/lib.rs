@@ -8,6 +8,7 @@
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
 pub mod access_log;
+pub mod attachments;
 pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
@@ -60,6 +61,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("case_summary", || Box::new(case_summary::CaseSummary::default())),
     ("case_merges", || Box::new(case_merges::CaseMerges::default())),
     ("case_timeline", || Box::new(case_timeline::CaseTimeline::default())),
+    ("attachments", || Box::new(attachments::Attachments::default())),
     ("customer_search", || Box::new(customer_search::CustomerSearch::default())),
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),

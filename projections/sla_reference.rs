@@ -219,6 +219,7 @@ impl ReadModel for SlaReference {
             DomainEvent::Case(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
+            | DomainEvent::Attachment(..)
             | DomainEvent::Access(..) => {}
         }
         Ok(())
@@ -252,6 +253,7 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             DomainEvent::Case(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
+            | DomainEvent::Attachment(..)
             | DomainEvent::Access(..) => {}
         }
     }

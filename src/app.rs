@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::access::AccessLog;
+use crate::attachments::Attachments;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
@@ -295,6 +296,19 @@ impl App {
             access_log: self.access_log.clone(),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
+        }
+    }
+
+    /// What takes in files and gives them out.
+    pub fn attachments(&self) -> Attachments {
+        let idempotency = Idempotency::new(self.read_models.clone(), self.vault.clone());
+        Attachments {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            access_log: self.access_log.clone(),
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            idempotency: Arc::new(idempotency),
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod app;
+pub mod attachments;
 pub mod audit;
 pub mod certificate;
 pub mod cli;

@@ -73,6 +73,7 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
+        | DomainEvent::Attachment(..)
         | DomainEvent::Access(..) => None,
     }
 }
@@ -109,6 +110,7 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Clock(_, fact) => format!("clock event {revision}: {}", fact.subject().clock),
         DomainEvent::Policy(id, _) => format!("policy {id} version {}", revision + 1),
         DomainEvent::Calendar(id, _) => format!("calendar {id} version {}", revision + 1),
+        DomainEvent::Attachment(id, _) => format!("attachment {id}, event {revision}"),
         DomainEvent::Access(day, _) => format!("access log of {day}, event {revision}"),
     }
 }

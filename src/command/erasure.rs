@@ -22,7 +22,7 @@ use parvandeh_domain::customer::command::{ConfirmErasure, OrderErasure};
 use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, ErasureGround};
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, CustomerId, DataSubject, derived};
-use parvandeh_projections::{case_summary, customer_profile};
+use parvandeh_projections::{attachments, case_summary, customer_profile};
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use crate::clock::Clock;
@@ -95,10 +95,14 @@ impl Eraser {
         // from now on, whoever appends it sees the tombstone.
         self.catch_up().await?;
         let mut streams = vec![stream("customer", id)];
-        let cases =
-            self.read_models.query(move |db| case_summary::cases_of_customer(db, id)).await?;
-        for case_id in cases {
+        let cases = self.read_models.query(move |db| {
+            let cases = case_summary::cases_of_customer(db, id)?.into_iter();
+            cases.map(|id| Ok((id, attachments::uploads_of_case(db, id)?))).collect()
+        });
+        let cases: Vec<(_, Vec<_>)> = cases.await?;
+        for (case_id, uploads) in cases {
             streams.extend([stream("case", case_id), stream("clock", case_id)]);
+            streams.extend(uploads.into_iter().map(|id| stream("attachment", id)));
         }
         let mut envelope_count = 0;
         for stream in streams {

@@ -44,6 +44,10 @@ uuid_id!(
     CustomerId
 );
 uuid_id!(
+    /// Identifies one attachment of a case.
+    AttachmentId
+);
+uuid_id!(
     /// Identifies one command. A client's idempotency key becomes the command id, so that a retry is the same command.
     CommandId
 );

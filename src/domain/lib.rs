@@ -5,6 +5,7 @@
 //! folder a concept.
 
 pub mod access;
+pub mod attachment;
 pub mod calendar;
 pub mod case;
 pub mod customer;

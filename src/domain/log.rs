@@ -6,11 +6,12 @@
 use uuid::Uuid;
 
 use crate::access::{AccessDay, AccessEvent};
+use crate::attachment::AttachmentEvent;
 use crate::calendar::CalendarEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
-use crate::id::{CalendarId, CaseId, CustomerId, PolicyId};
+use crate::id::{AttachmentId, CalendarId, CaseId, CustomerId, PolicyId};
 use crate::policy::PolicyEvent;
 use crate::sla::SlaEvent;
 
@@ -23,6 +24,7 @@ use crate::sla::SlaEvent;
 pub enum DomainEvent {
     Case(CaseId, CaseEvent),
     Customer(CustomerId, CustomerEvent),
+    Attachment(AttachmentId, AttachmentEvent),
     Clock(CaseId, SlaEvent),
     Policy(PolicyId, PolicyEvent),
     Calendar(CalendarId, CalendarEvent),
@@ -56,6 +58,10 @@ impl DomainEvent {
             "customer" => {
                 Self::Customer(CustomerId(uuid()?), CustomerEvent::from_json(name, version, json)?)
             }
+            "attachment" => Self::Attachment(
+                AttachmentId(uuid()?),
+                AttachmentEvent::from_json(name, version, json)?,
+            ),
             "clock" => Self::Clock(CaseId(uuid()?), SlaEvent::from_json(name, version, json)?),
             "policy" => Self::Policy(
                 PolicyId::new(id).map_err(|_| unknown())?,
@@ -78,6 +84,7 @@ impl DomainEvent {
         match self {
             Self::Case(id, _) => format!("case-{id}"),
             Self::Customer(id, _) => format!("customer-{id}"),
+            Self::Attachment(id, _) => format!("attachment-{id}"),
             Self::Clock(id, _) => format!("clock-{id}"),
             Self::Policy(id, _) => format!("policy-{id}"),
             Self::Calendar(id, _) => format!("calendar-{id}"),
@@ -98,6 +105,7 @@ impl DomainEvent {
         match self {
             Self::Case(_, event) => event.event_type(),
             Self::Customer(_, event) => event.event_type(),
+            Self::Attachment(_, event) => event.event_type(),
             Self::Clock(_, event) => event.event_type(),
             Self::Policy(_, event) => event.event_type(),
             Self::Calendar(_, event) => event.event_type(),
@@ -110,6 +118,7 @@ impl DomainEvent {
         match self {
             Self::Case(_, event) => event.to_json(),
             Self::Customer(_, event) => event.to_json(),
+            Self::Attachment(_, event) => event.to_json(),
             Self::Clock(_, event) => event.to_json(),
             Self::Policy(_, event) => event.to_json(),
             Self::Calendar(_, event) => event.to_json(),
@@ -122,6 +131,7 @@ impl DomainEvent {
 pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     let mut all = CaseEvent::schemas();
     all.extend(CustomerEvent::schemas());
+    all.extend(AttachmentEvent::schemas());
     all.extend(SlaEvent::schemas());
     all.extend(PolicyEvent::schemas());
     all.extend(CalendarEvent::schemas());

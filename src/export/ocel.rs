@@ -138,6 +138,7 @@ impl Writer<'_> {
             DomainEvent::Customer(..)
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
+            | DomainEvent::Attachment(..)
             | DomainEvent::Access(..) => {}
         }
         Ok(related)

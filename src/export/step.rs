@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use parvandeh_domain::access::AccessEvent;
+use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::customer::CustomerEvent;
@@ -229,6 +230,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::ErasureOrdered(_) => "Customer erasure ordered",
             CustomerEvent::Erased(_) => "Customer erased",
         },
+        DomainEvent::Attachment(_, AttachmentEvent::PartStored(_)) => "Attachment part stored",
+        DomainEvent::Attachment(_, AttachmentEvent::Added(_)) => "Attachment added",
         DomainEvent::Policy(_, PolicyEvent::Published(_)) => "Policy published",
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
         DomainEvent::Access(_, AccessEvent::PersonalDataRead(_)) => "Personal data read",
@@ -242,7 +245,10 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Case(_, event) => of_case(event),
         DomainEvent::Clock(_, event) => of_clock(event),
         DomainEvent::Customer(_, event) => of_customer(event),
-        DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => Vec::new(),
+        DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Attachment(..)
+        | DomainEvent::Access(..) => Vec::new(),
     }
 }
 

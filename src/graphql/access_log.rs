@@ -108,11 +108,13 @@ pub struct AccessLogFilterInput {
 
 impl AccessLogFilterInput {
     fn into_filter(self) -> Result<AccessLogFilter, RequestError> {
-        let subject = self.subject.map(|id| {
-            Ok(match global_id::decode_any("subject", &id)? {
-                (NodeType::Customer, id) => DataSubject::Customer(CustomerId(id)),
-                (NodeType::Case, id) => DataSubject::Case(CaseId(id)),
-            })
+        let subject = self.subject.map(|id| match global_id::decode_any("subject", &id)? {
+            (NodeType::Customer, id) => Ok(DataSubject::Customer(CustomerId(id))),
+            (NodeType::Case, id) => Ok(DataSubject::Case(CaseId(id))),
+            (NodeType::Attachment, _) => {
+                let problem = "is the id of an attachment, not of a customer or a case";
+                Err(RequestError::bad_input("subject", problem))
+            }
         });
         // The filter goes into the log, so it is no more than a filter can be.
         let reader = self.reader.map(|reader| {

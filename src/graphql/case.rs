@@ -9,6 +9,7 @@ use rusqlite::Row;
 use uuid::Uuid;
 
 use super::as_of;
+use super::attachment::{self, Attachment};
 use super::context::{case_scope, principal, query, query_now, refused};
 use super::cursor::{Cursor, ListKey};
 use super::customer::Customer;
@@ -189,6 +190,11 @@ impl Case {
     ) -> async_graphql::Result<TimelineConnection> {
         let page = PageArguments { first, after, last, before };
         timeline::of_case(ctx, self.uuid, self.as_of, filter.unwrap_or_default(), page).await
+    }
+
+    /// The files that stand with it, in the order in which they came; at most 100.
+    async fn attachments(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Attachment>> {
+        attachment::of_case(ctx, self.uuid, self.as_of).await
     }
 
     /// The case step by step: what it and its clocks were after each event, and what the event has changed.

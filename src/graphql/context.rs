@@ -91,13 +91,20 @@ pub fn query_now<T>(
 /// A failure of ours. The transport logs it, once, and gives the caller a trace id in its place. One that another replica would not have is
 /// told instead: there is something that the caller can do.
 pub fn failure(error: &(dyn std::error::Error + 'static)) -> async_graphql::Error {
+    match failure_code(error) {
+        Some(refusal) => refused(refusal),
+        None => async_graphql::Error::new(crate::error::chain(error)),
+    }
+}
+
+/// What the caller is told of a failure that another replica would not have; `None` for all others.
+pub fn failure_code(error: &(dyn std::error::Error + 'static)) -> Option<RequestError> {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    if causes.any(|cause| matches!(cause.downcast_ref(), Some(VaultError::CutOff))) {
+    causes.any(|cause| matches!(cause.downcast_ref(), Some(VaultError::CutOff))).then(|| {
         let message = "this replica has had no word from the cluster for too long to show or take personal data; \
                        ask another one, or try again";
-        return refused(RequestError::new(ErrorCode::ReplicaCutOff, message));
-    }
-    async_graphql::Error::new(crate::error::chain(error))
+        RequestError::new(ErrorCode::ReplicaCutOff, message)
+    })
 }
 
 /// A request that was refused, as a field's error.

@@ -14,15 +14,18 @@ pub enum NodeType {
     Case,
     /// A customer.
     Customer,
+    /// A file that stands with a case.
+    Attachment,
 }
 
 impl NodeType {
-    const ALL: [Self; 2] = [Self::Case, Self::Customer];
+    const ALL: [Self; 3] = [Self::Case, Self::Customer, Self::Attachment];
 
     fn name(self) -> &'static str {
         match self {
             Self::Case => "Case",
             Self::Customer => "Customer",
+            Self::Attachment => "Attachment",
         }
     }
 }

@@ -7,11 +7,12 @@
 mod access_log;
 pub mod admission;
 mod as_of;
+mod attachment;
 pub mod authorisation;
 mod case;
 mod case_events;
 mod case_mutations;
-mod context;
+pub(crate) mod context;
 pub mod cursor;
 mod customer;
 mod customer_mutations;

@@ -5,6 +5,7 @@ use futures_util::Stream;
 use serde_json::Value;
 
 use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
+use super::attachment::{self, Attachment};
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
@@ -40,6 +41,8 @@ pub enum Node {
     Case(Box<Case>),
     /// A customer.
     Customer(Box<Customer>),
+    /// A file that stands with a case.
+    Attachment(Box<Attachment>),
 }
 
 /// What can be asked.
@@ -249,6 +252,9 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
         }
         (NodeType::Customer, id) => {
             Ok(customer::find(ctx, id).await?.map(|found| Node::Customer(Box::new(found))))
+        }
+        (NodeType::Attachment, id) => {
+            Ok(attachment::find(ctx, id).await?.map(|found| Node::Attachment(Box::new(found))))
         }
     }
 }

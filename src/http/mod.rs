@@ -1,5 +1,6 @@
-//! HTTP: transports of GraphQL, reports as CSV, exports, the proof's tiles, authentication, health and metrics, draining.
+//! HTTP: transports of GraphQL, reports as CSV, attachments, exports, the proof's tiles, authentication, health and metrics, draining.
 
+mod attachments;
 pub mod authentication;
 mod authentication_error;
 pub mod drain;

@@ -14,7 +14,7 @@ use super::metrics::Metrics;
 use super::origin::Origins;
 use super::rate_limit::RateLimitConfig;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{exports, health, listener, proof, subject_export, trace, transport};
+use super::{attachments, exports, health, listener, proof, subject_export, trace, transport};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::disk::Disk;
@@ -94,7 +94,7 @@ pub fn server(
     let readiness = readiness(app, phase.clone(), config.disk_free_bytes_min);
     let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
-    let (proof, exporter) = (app.proof.clone(), app.subject_exporter());
+    let (proof, exporter, files) = (app.proof.clone(), app.subject_exporter(), app.attachments());
     let listen_error = |source| ServerError::Listen { address: config.listen, source };
     let listener =
         listener::listen(config.listen, transport.limits().silence_max).map_err(listen_error)?;
@@ -102,6 +102,7 @@ pub fn server(
         let (transport, readiness, metrics) =
             (transport.clone(), readiness.clone(), metrics.clone());
         let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
+        let files = files.clone();
         HttpApp::new()
             .app_data(phase.clone())
             .wrap(from_fn(drain::ask_to_leave))
@@ -109,6 +110,7 @@ pub fn server(
             .configure(move |service| {
                 proof::configure(service, transport.clone(), proof);
                 subject_export::configure(service, transport.clone(), exporter);
+                attachments::configure(service, transport.clone(), files);
                 transport::configure(service, transport);
                 exports(service);
                 health::configure(service, readiness, metrics);

@@ -94,6 +94,7 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
+        | DomainEvent::Attachment(..)
         | DomainEvent::Access(..) => false,
     };
     says.then(|| Difference {

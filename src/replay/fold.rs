@@ -61,7 +61,10 @@ impl ClocksFold {
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 self.publish(&event.event, meta.recorded_at);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Access(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Attachment(..)
+            | DomainEvent::Access(..) => {}
         }
     }
 
@@ -82,6 +85,7 @@ impl ClocksFold {
             DomainEvent::Case(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Customer(..)
+            | DomainEvent::Attachment(..)
             | DomainEvent::Access(..) => {}
         }
     }
