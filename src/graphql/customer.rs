@@ -205,9 +205,9 @@ pub struct CustomerFilterInput {
     pub kind: Option<Vec<CustomerKind>>,
     /// In these tiers.
     pub tier: Option<CodeFilter>,
-    /// With this name: the whole name, in any case of letters.
+    /// With this name: the whole name, in any case of letters, on an Arabic or a Persian keyboard, its parts joined or apart.
     pub name: Option<String>,
-    /// With this contact point: the whole address or number, however it is written.
+    /// With this contact point: the whole address or number, however it is written; a number with or without its country code.
     pub contact_point: Option<String>,
 }
 

@@ -38,7 +38,7 @@ fn sources() -> Vec<PathBuf> {
     let refusals = aggregates.into_iter().map(|path| path.join("error.rs"));
     refusals
         .filter(|path| path.exists())
-        .chain([root().join("src/domain/text.rs")])
+        .chain([root().join("src/domain/text/mod.rs")])
         .chain(children(root().join("src/graphql")))
         .collect()
 }
