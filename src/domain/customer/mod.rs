@@ -5,6 +5,7 @@ pub mod command;
 pub mod decide;
 pub mod error;
 pub mod event;
+pub mod matching;
 pub mod search;
 pub mod state;
 
