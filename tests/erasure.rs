@@ -379,6 +379,7 @@ const CHANGED_BY_ERASURE: &[&str] = &[
     "opening",
     "envelope",
     "blind_index",
+    "sound_index",
     "name",
     "contact_points",
     "consents",

@@ -8,6 +8,7 @@ mod bad_input;
 mod breach_feed;
 mod cases;
 mod config_check;
+mod customer_records;
 mod customer_search;
 mod drain;
 mod durability;
