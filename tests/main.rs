@@ -21,6 +21,7 @@ mod idempotency;
 mod import;
 mod key_log;
 mod keys_cli;
+mod languages;
 mod merges;
 mod metrics;
 mod migrate_store;
