@@ -54,7 +54,11 @@ impl CustomerTraits {
                 Self { tier: event.tier.clone(), kind: Some(event.kind) }
             }
             CustomerEvent::DetailsChanged(event) => Self { tier: event.tier.clone(), kind: None },
-            CustomerEvent::ContactPointAdded(_)
+            CustomerEvent::Merged(_)
+            | CustomerEvent::Unmerged(_)
+            | CustomerEvent::RepresentativeAppointed(_)
+            | CustomerEvent::RepresentativeDismissed(_)
+            | CustomerEvent::ContactPointAdded(_)
             | CustomerEvent::ConsentGiven(_)
             | CustomerEvent::ConsentWithdrawn(_)
             | CustomerEvent::LegalHoldPlaced(_)

@@ -342,6 +342,8 @@ pub struct CaseFilter {
     pub unit: Option<Vec<String>>,
     pub assignee: Option<Vec<String>>,
     pub customer_id: Option<Uuid>,
+    /// Other records of the same customer, beside `customer_id`.
+    pub merged_records: Vec<Uuid>,
     pub reference: Option<String>,
     pub external_reference: Option<String>,
     pub opened_at: TimeRange,
@@ -410,7 +412,8 @@ fn list(scope: &CaseScope, filter: &CaseFilter, sort: CaseSort, descending: bool
         }
     }
     if let Some(id) = filter.customer_id {
-        conditions.add("customer_id = ?", [Value::Blob(id.as_bytes().to_vec())]);
+        let records = std::iter::once(id).chain(filter.merged_records.iter().copied());
+        conditions.add_in("customer_id", records.map(|id| Value::Blob(id.as_bytes().to_vec())));
     }
     for (column, text) in
         [("reference", &filter.reference), ("external_reference", &filter.external_reference)]

@@ -351,7 +351,29 @@ pub fn timeline_count(
 fn list(scope: &CaseScope, visibility: Visibility, case_id: Uuid, filter: &TimelineFilter) -> List {
     let mut conditions = Conditions::default();
     conditions.add("t.case_id = ?", [Value::Blob(case_id.as_bytes().to_vec())]);
-    scope.restrict(&mut conditions, "c");
+    restrict(&mut conditions, scope, visibility, filter);
+    List {
+        columns: COLUMNS,
+        from: "case_timeline t JOIN case_summary c ON c.id = t.case_id",
+        key: "t.occurred_at",
+        tie: "t.position",
+        descending: false,
+        conditions,
+    }
+}
+
+/// The columns of an entry `t`, for [`read`].
+pub(crate) const COLUMNS: &str = "t.case_id, t.event_id, t.revision, t.event_type, t.recorded_at, \
+     t.actor_kind, t.actor_id, t.internal, t.channel, t.direction, t.text_field, t.changes, t.envelope";
+
+/// Which entries `t` of which cases `c` are wanted and may be seen.
+pub(crate) fn restrict(
+    conditions: &mut Conditions,
+    scope: &CaseScope,
+    visibility: Visibility,
+    filter: &TimelineFilter,
+) {
+    scope.restrict(conditions, "c");
     if visibility == Visibility::Public {
         conditions.add("t.internal = 0", []);
     }
@@ -366,18 +388,10 @@ fn list(scope: &CaseScope, visibility: Visibility, case_id: Uuid, filter: &Timel
         let until = Value::Integer(column::microseconds(until));
         conditions.add("t.recorded_at <= ?", [until]);
     }
-    List {
-        columns: "t.case_id, t.event_id, t.revision, t.event_type, t.recorded_at, t.actor_kind, \
-                  t.actor_id, t.internal, t.channel, t.direction, t.text_field, t.changes, t.envelope",
-        from: "case_timeline t JOIN case_summary c ON c.id = t.case_id",
-        key: "t.occurred_at",
-        tie: "t.position",
-        descending: false,
-        conditions,
-    }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
+/// Reads an entry, its moment and position before the columns.
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
     let changes: Option<String> = row.get(13)?;
     let changes = changes.map_or(Ok(Vec::new()), |json| serde_json::from_str(&json));
     Ok(TimelineEntry {

@@ -40,6 +40,8 @@ pub struct CustomerRow {
     pub consents: Vec<Consent>,
     /// The erasure of their personal data, once it was ordered.
     pub erasure: Option<Erasure>,
+    /// The record in whose favour this one was given up.
+    pub merged_into: Option<Uuid>,
 }
 
 /// The erasure of a customer's personal data.
@@ -102,6 +104,7 @@ impl CustomerRow {
             legal_hold: None,
             consents: Vec::new(),
             erasure: None,
+            merged_into: None,
         })
     }
 
@@ -154,12 +157,16 @@ impl CustomerRow {
                 self.name = None;
                 self.contact_points.iter_mut().for_each(|point| point.value = None);
             }
+            CustomerEvent::Merged(merged) => self.merged_into = Some(merged.into.0),
+            CustomerEvent::Unmerged(_) => self.merged_into = None,
+            CustomerEvent::RepresentativeAppointed(_)
+            | CustomerEvent::RepresentativeDismissed(_) => {}
         }
     }
 }
 
 const COLUMNS: &str = "id, kind, name, language, tier, registered_at, updated_at, revision, contact_points, \
-     legal_hold, consents, erasure";
+     legal_hold, consents, erasure, merged_into";
 
 struct CustomerTable;
 
@@ -175,7 +182,7 @@ impl Table for CustomerTable {
 
     fn write(db: &Connection, _: Uuid, row: &CustomerRow) -> rusqlite::Result<()> {
         db.prepare_cached(&format!(
-            "INSERT OR REPLACE INTO customer_profile ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT OR REPLACE INTO customer_profile ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(rusqlite::params![
             row.id,
@@ -190,6 +197,7 @@ impl Table for CustomerTable {
             row.legal_hold,
             (!row.consents.is_empty()).then(|| json(&row.consents)),
             row.erasure.as_ref().map(json),
+            row.merged_into,
         ])?;
         Ok(())
     }
@@ -219,6 +227,7 @@ fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<CustomerRow> {
             ValueRef::Null => None,
             _ => Some(column::json(row, first + 11)?),
         },
+        merged_into: row.get(first + 12)?,
     })
 }
 
@@ -234,7 +243,7 @@ impl ReadModel for CustomerProfile {
             id BLOB PRIMARY KEY, kind TEXT NOT NULL, name BLOB, language TEXT NOT NULL,
             tier TEXT, registered_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
             revision INTEGER NOT NULL, contact_points TEXT NOT NULL,
-            legal_hold TEXT, consents TEXT, erasure TEXT
+            legal_hold TEXT, consents TEXT, erasure TEXT, merged_into BLOB
         ) WITHOUT ROWID"
     }
 

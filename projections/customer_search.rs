@@ -37,6 +37,7 @@ enum Step {
         position: i64,
         field: Field,
         blind_index: Option<BlindIndex>,
+        sound_index: Option<BlindIndex>,
     },
     Erased {
         customer: Uuid,
@@ -53,17 +54,20 @@ impl ReadModel for CustomerSearch {
     fn tables(&self) -> &'static str {
         "CREATE TABLE customer_search (
             customer_id BLOB NOT NULL, position INTEGER NOT NULL, field TEXT NOT NULL, blind_index BLOB,
+            sound_index BLOB,
             PRIMARY KEY (customer_id, position)
         ) WITHOUT ROWID"
     }
 
     fn indexes(&self) -> &'static str {
         "CREATE INDEX customer_search_found ON customer_search (blind_index)
-            WHERE blind_index IS NOT NULL"
+            WHERE blind_index IS NOT NULL;
+         CREATE INDEX customer_search_sounding ON customer_search (sound_index)
+            WHERE sound_index IS NOT NULL"
     }
 
     fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
-        &[("customer_search", "blind_index")]
+        &[("customer_search", "blind_index"), ("customer_search", "sound_index")]
     }
 
     fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
@@ -81,13 +85,18 @@ impl ReadModel for CustomerSearch {
             | CustomerEvent::ConsentWithdrawn(_)
             | CustomerEvent::LegalHoldPlaced(_)
             | CustomerEvent::LegalHoldReleased(_)
-            | CustomerEvent::ErasureOrdered(_) => return Ok(()),
+            | CustomerEvent::ErasureOrdered(_)
+            | CustomerEvent::Merged(_)
+            | CustomerEvent::Unmerged(_)
+            | CustomerEvent::RepresentativeAppointed(_)
+            | CustomerEvent::RepresentativeDismissed(_) => return Ok(()),
         };
         self.steps.push(Step::Said {
             customer: id.0,
             position: column::integer(event.position),
             field,
             blind_index: event.blind_index,
+            sound_index: event.sound_index,
         });
         Ok(())
     }
@@ -97,20 +106,22 @@ impl ReadModel for CustomerSearch {
             "DELETE FROM customer_search WHERE customer_id = ? AND field = 'name'",
         )?;
         let mut insert = db.prepare_cached(
-            "INSERT OR REPLACE INTO customer_search (customer_id, position, field, blind_index)
-             VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO customer_search (customer_id, position, field, blind_index, sound_index)
+             VALUES (?, ?, ?, ?, ?)",
         )?;
         let mut erase = db.prepare_cached(
-            "UPDATE customer_search SET blind_index = NULL WHERE customer_id = ?",
+            "UPDATE customer_search SET blind_index = NULL, sound_index = NULL WHERE customer_id = ?",
         )?;
         for step in std::mem::take(&mut self.steps) {
             match step {
-                Step::Said { customer, position, field, blind_index } => {
+                Step::Said { customer, position, field, blind_index, sound_index } => {
                     if field == Field::Name {
                         forget.execute([customer])?;
                     }
                     let blind_index = blind_index.map(|index| index.0);
-                    insert.execute((customer, position, field.as_str(), blind_index))?;
+                    let sound_index = sound_index.map(|index| index.0);
+                    let row = (customer, position, field.as_str(), blind_index, sound_index);
+                    insert.execute(row)?;
                 }
                 Step::Erased { customer } => {
                     erase.execute([customer])?;
@@ -119,4 +130,25 @@ impl ReadModel for CustomerSearch {
         }
         Ok(())
     }
+}
+
+/// The most records that are looked at as possible matches of one.
+pub const CANDIDATES_MAX: usize = 100;
+
+/// The records that share a contact point with this one, or the sound of the name: those that may be the same person's. Not scoped,
+/// because it tells of ids alone: what they lead to is read with a scope.
+pub fn candidates(db: &Connection, id: Uuid) -> rusqlite::Result<Vec<Uuid>> {
+    db.prepare_cached(
+        "SELECT other.customer_id FROM customer_search own
+             JOIN customer_search other ON other.blind_index = own.blind_index
+         WHERE own.customer_id = ?1 AND own.field = 'contact_point' AND other.field = 'contact_point'
+             AND other.customer_id <> ?1
+         UNION
+         SELECT other.customer_id FROM customer_search own
+             JOIN customer_search other ON other.sound_index = own.sound_index
+         WHERE own.customer_id = ?1 AND other.customer_id <> ?1
+         LIMIT ?2",
+    )?
+    .query_map((id, CANDIDATES_MAX as i64), |row| row.get(0))?
+    .collect()
 }

@@ -16,8 +16,11 @@ pub mod case_timeline;
 pub mod clock_filter;
 pub mod column;
 pub mod command_receipts;
+pub mod customer_merges;
 pub mod customer_profile;
+pub mod customer_representatives;
 pub mod customer_search;
+pub mod customer_timeline;
 pub mod page;
 pub mod rows;
 pub mod scope;
@@ -64,6 +67,11 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("attachments", || Box::new(attachments::Attachments::default())),
     ("customer_search", || Box::new(customer_search::CustomerSearch::default())),
     ("customer_profile", || Box::new(customer_profile::CustomerProfile::default())),
+    ("customer_merges", || Box::new(customer_merges::CustomerMerges::default())),
+    ("customer_representatives", || {
+        Box::new(customer_representatives::CustomerRepresentatives::default())
+    }),
+    ("customer_timeline", || Box::new(customer_timeline::CustomerTimeline::default())),
     ("sla_clocks", || Box::new(sla_clocks::SlaClocks::default())),
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
@@ -72,7 +80,7 @@ const READ_MODELS: &[ReadModelRow] = &[
 ];
 
 /// Raise this when the meaning of a table changes and its definition does not: the read models are then rebuilt.
-const LOGIC_VERSION: u32 = 1;
+const LOGIC_VERSION: u32 = 2;
 
 /// All read models, empty-handed.
 pub fn all() -> Vec<Box<dyn ReadModel>> {

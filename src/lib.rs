@@ -35,3 +35,4 @@ pub mod subscription;
 pub mod telemetry;
 pub mod vault;
 pub mod what_if;
+pub mod words;

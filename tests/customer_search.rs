@@ -26,6 +26,9 @@ async fn a_customer_is_found_by_their_whole_name_or_number_until_they_are_erased
     let finding = [
         json!({ "name": "  مهری   SAMPLE" }),
         json!({ "contactPoint": "+98 (21) 1234-5678" }),
+        json!({ "name": "مهري\u{200c}Sample" }),
+        json!({ "contactPoint": "021-12345678" }),
+        json!({ "contactPoint": "٠٠٩٨ ٢١ ١٢٣٤ ٥٦٧٨" }),
         json!({ "contactPoint": "mehri@example.com" }),
         json!({ "name": "مهری sample", "contactPoint": "mehri@example.com" }),
     ];

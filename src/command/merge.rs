@@ -21,8 +21,8 @@ use crate::store::StreamId;
 /// Executes merges. Clones share the turn.
 #[derive(Clone)]
 pub struct Merges {
-    commands: Arc<CommandHandler>,
-    turn: Arc<tokio::sync::Mutex<()>>,
+    pub(super) commands: Arc<CommandHandler>,
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Merges {

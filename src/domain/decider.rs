@@ -148,4 +148,6 @@ pub struct Recorded<E> {
     pub envelope: Option<Envelope>,
     /// By what the customer is found whom it names; `None` where it names none, and where nobody searches.
     pub blind_index: Option<BlindIndex>,
+    /// By what the customer is looked up whose name it says in whatever spelling; `None` as above, and of short names.
+    pub sound_index: Option<BlindIndex>,
 }

@@ -183,6 +183,7 @@ mod tests {
                 event: event.unwrap(),
                 envelope: sealed.envelope.map(|bytes| Envelope(bytes.to_vec().into())),
                 blind_index: None,
+                sound_index: None,
             };
 
             let told = told(&included, &recorded).unwrap();

@@ -229,6 +229,10 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::LegalHoldReleased(_) => "Legal hold released",
             CustomerEvent::ErasureOrdered(_) => "Customer erasure ordered",
             CustomerEvent::Erased(_) => "Customer erased",
+            CustomerEvent::Merged(_) => "Customer merged",
+            CustomerEvent::Unmerged(_) => "Customer merge undone",
+            CustomerEvent::RepresentativeAppointed(_) => "Representative appointed",
+            CustomerEvent::RepresentativeDismissed(_) => "Representative dismissed",
         },
         DomainEvent::Attachment(_, AttachmentEvent::PartStored(_)) => "Attachment part stored",
         DomainEvent::Attachment(_, AttachmentEvent::Added(_)) => "Attachment added",
@@ -393,7 +397,18 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
         }
         CustomerEvent::LegalHoldPlaced(hold) => said.text("matter", Some(&hold.matter)),
         CustomerEvent::ErasureOrdered(order) => said.text("ground", Some(order.ground.as_str())),
-        CustomerEvent::LegalHoldReleased(_) | CustomerEvent::Erased(_) => {}
+        CustomerEvent::Merged(merged) => said.owned("into", Some(merged.into)),
+        CustomerEvent::RepresentativeAppointed(appointed) => {
+            said.owned("representative", Some(appointed.representative_id));
+            said.text("basis", Some(appointed.basis.as_str()));
+            said.time("until", appointed.until);
+        }
+        CustomerEvent::RepresentativeDismissed(dismissed) => {
+            said.owned("representative", Some(dismissed.representative_id));
+        }
+        CustomerEvent::LegalHoldReleased(_)
+        | CustomerEvent::Erased(_)
+        | CustomerEvent::Unmerged(_) => {}
     }
     said.0
 }

@@ -29,6 +29,8 @@ const PLANNERS: Roles = Roles::of(&[Supervisor, Auditor]);
 const PROGRAMS: Roles = Roles::of(&[Service]);
 /// Those who may read customers' records: all who may read cases, and whoever answers for personal data.
 const CUSTOMER_READERS: Roles = READERS.union(PRIVACY_OFFICERS);
+/// Those who may read customers' records, but for the customers: whether two records are one person's is for them to know.
+const STAFF_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, PrivacyOfficer]);
 /// Those who record what a customer allows.
 const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, PrivacyOfficer]);
 /// Those who answer for personal data.
@@ -273,6 +275,35 @@ pub const FIELDS: FieldTable = &[
     ("ErasureReceipt", PRIVACY_READERS, &["erasedAt", "keyCount", "envelopeCount", "eventId"]),
     ("CustomerConnection", CUSTOMER_READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
     ("CustomerEdge", CUSTOMER_READERS, &["node", "cursor"]),
+    // Customers: what belongs together
+    ("Query", WORKERS, &["matchProposals"]),
+    (
+        "Mutation",
+        WORKERS,
+        &["mergeCustomer", "unmergeCustomer", "appointRepresentative", "dismissRepresentative"],
+    ),
+    ("Customer", READERS, &["timeline", "representatives", "represents"]),
+    ("Customer", STAFF_READERS, &["mergedInto", "mergedCustomers"]),
+    (
+        "Representation",
+        READERS,
+        &[
+            "customer",
+            "representative",
+            "basis",
+            "caseKinds",
+            "until",
+            "inForce",
+            "appointedAt",
+            "eventId",
+        ],
+    ),
+    ("TimelineEntry", READERS, &["caseId"]),
+    ("MatchProposal", WORKERS, &["customer", "likeness", "reasons"]),
+    ("MergeCustomerPayload", WORKERS, &["customer", "userErrors"]),
+    ("UnmergeCustomerPayload", WORKERS, &["customer", "userErrors"]),
+    ("AppointRepresentativePayload", WORKERS, &["customer", "userErrors"]),
+    ("DismissRepresentativePayload", WORKERS, &["customer", "userErrors"]),
     // SLA
     (
         "SlaClock",

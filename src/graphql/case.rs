@@ -3,8 +3,8 @@
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
-use parvandeh_projections::case_merges;
 use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, TimeRange};
+use parvandeh_projections::{case_merges, customer_merges};
 use rusqlite::Row;
 use uuid::Uuid;
 
@@ -307,7 +307,7 @@ pub struct CaseFilterInput {
     pub unit: Option<CodeFilter>,
     /// Given to these members of staff.
     pub assignee: Option<CodeFilter>,
-    /// Of this customer (a global id).
+    /// Of this customer (a global id), and of the records that were merged into theirs.
     pub customer_id: Option<ID>,
     /// With this short reference.
     pub reference: Option<String>,
@@ -339,6 +339,7 @@ impl CaseFilterInput {
             unit: self.unit.and_then(CodeFilter::values),
             assignee: self.assignee.and_then(CodeFilter::values),
             customer_id,
+            merged_records: Vec::new(),
             reference: self.reference,
             external_reference: self.external_reference,
             opened_at: self.opened_at.unwrap_or_default().into(),
@@ -434,9 +435,13 @@ pub async fn list(
     page: PageArguments,
 ) -> async_graphql::Result<CaseConnection> {
     check_filter(&filter, principal(ctx).role).map_err(refused)?;
-    let filter = filter.into_filter().map_err(refused)?;
+    let mut filter = filter.into_filter().map_err(refused)?;
     let key = ListKey::of("cases", (sort, &filter));
     let request = page.request(key).map_err(refused)?;
+    if let Some(id) = filter.customer_id {
+        let records = query(ctx, move |db| customer_merges::records(db, id)).await?;
+        filter.merged_records = records.into_iter().filter(|record| *record != id).collect();
+    }
     let (scope, wanted) = (case_scope(ctx), filter.clone());
     let (by, descending) = sort.parts();
     let plain = PlainSelection::of::<Case>(ctx, PLAIN_COLUMNS);

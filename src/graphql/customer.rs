@@ -4,6 +4,7 @@ use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use parvandeh_domain::customer::search;
 use parvandeh_domain::id::CustomerId;
+use parvandeh_projections::customer_merges;
 use parvandeh_projections::customer_profile::{self, CustomerFilter, CustomerRow};
 use uuid::Uuid;
 
@@ -12,9 +13,12 @@ use super::case::{self, CaseConnection, CodeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
+use super::loader;
 use super::paging::{PageArguments, connection};
 use super::personal::Personal;
+use super::representation::{self, Representation};
 use super::scalar::DateTime;
+use super::timeline::{self, TimelineConnection, TimelineFilterInput};
 use super::vocabulary::{
     Channel, ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
 };
@@ -50,6 +54,8 @@ pub struct Customer {
     name: Personal,
     #[graphql(skip)]
     uuid: Uuid,
+    #[graphql(skip)]
+    merged_into: Option<Uuid>,
 }
 
 /// A way to reach a customer.
@@ -156,6 +162,7 @@ impl From<CustomerRow> for Customer {
             updated_at: DateTime(row.updated_at),
             revision: row.revision,
             uuid: row.id,
+            merged_into: row.merged_into,
         }
     }
 }
@@ -172,7 +179,7 @@ impl Customer {
         self.name.is_erased(ctx)
     }
 
-    /// Their cases, the newest first.
+    /// Their cases, and those of the records that were merged into this one, the newest first.
     async fn cases(
         &self,
         ctx: &Context<'_>,
@@ -182,6 +189,53 @@ impl Customer {
         before: Option<String>,
     ) -> async_graphql::Result<CaseConnection> {
         case::of_customer(ctx, self.uuid, PageArguments { first, after, last, before }).await
+    }
+
+    /// What happened in all their cases, and in those of the records that were merged into this one, the newest first.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn timeline(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<TimelineFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<TimelineConnection> {
+        let page = PageArguments { first, after, last, before };
+        timeline::of_customer(ctx, self.uuid, filter.unwrap_or_default(), page).await
+    }
+
+    /// The record in whose favour this one was given up; null while it stands by itself, or when you may not know of that one.
+    async fn merged_into(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Customer>> {
+        match self.merged_into {
+            Some(id) => Ok(loader::customer(ctx, id).await?.map(Customer::from)),
+            None => Ok(None),
+        }
+    }
+
+    /// The records that were given up in favour of this one, in the order of the merges, as far as you may know of them; at most 100.
+    async fn merged_customers(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Customer>> {
+        let (scope, id) = (case_scope(ctx), self.uuid);
+        let rows = query(ctx, move |db| {
+            let records = customer_merges::given_up(db, id)?.into_iter();
+            let rows = records.map(|record| customer_profile::customer(db, &scope, record));
+            rows.filter_map(Result::transpose).collect::<rusqlite::Result<Vec<_>>>()
+        });
+        Ok(rows.await?.into_iter().map(Customer::from).collect())
+    }
+
+    /// Who may act for them, the first appointed first; at most 20.
+    async fn representatives(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<Representation>> {
+        representation::representatives(ctx, self.uuid).await
+    }
+
+    /// For whom they may act, the last appointments first; at most 100.
+    async fn represents(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Representation>> {
+        representation::represented(ctx, self.uuid).await
     }
 
     /// Who read their personal data, when and what for, the newest first.
@@ -205,9 +259,9 @@ pub struct CustomerFilterInput {
     pub kind: Option<Vec<CustomerKind>>,
     /// In these tiers.
     pub tier: Option<CodeFilter>,
-    /// With this name: the whole name, in any case of letters.
+    /// With this name: the whole name, in any case of letters, on an Arabic or a Persian keyboard, its parts joined or apart.
     pub name: Option<String>,
-    /// With this contact point: the whole address or number, however it is written.
+    /// With this contact point: the whole address or number, however it is written; a number with or without its country code.
     pub contact_point: Option<String>,
 }
 

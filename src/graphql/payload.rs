@@ -1,6 +1,6 @@
 //! What every mutation shares: the arguments that make a command safe to repeat, and the answer.
 
-use async_graphql::{Context, SimpleObject};
+use async_graphql::{ComplexObject, Context, SimpleObject};
 use parvandeh_domain::decider::{Decider, Refusal};
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::id::DataSubject;
@@ -14,16 +14,28 @@ use crate::command::idempotency::{ClaimError, KEY_LENGTH_MAX, RequestIdentity};
 use crate::command::policy;
 use crate::error::{ErrorCode, RequestError};
 use crate::store::StreamId;
+use crate::words::{self, Language};
 
 /// Why a command was not done: data for the caller, with a stable code.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
+#[graphql(complex)]
 pub struct UserError {
     /// A stable code in capitals: see `docs/errors.md`.
     pub code: String,
     /// The input field that it concerns, where there is one.
     pub field: Option<String>,
-    /// What is wrong and, where it helps, what to do.
-    pub message: String,
+    /// In English.
+    #[graphql(skip)]
+    message: String,
+}
+
+#[ComplexObject]
+impl UserError {
+    /// What is wrong and, where it helps, what to do: in English or, as `Accept-Language` asks, in Persian.
+    async fn message(&self, ctx: &Context<'_>) -> String {
+        let language = ctx.data_opt::<Language>().copied().unwrap_or_default();
+        words::told(&self.code, &self.message, language)
+    }
 }
 
 impl UserError {

@@ -12,8 +12,10 @@ use super::case_mutations::CaseMutation;
 use super::context::refused;
 use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
 use super::customer_mutations::CustomerMutation;
+use super::customer_records::CustomerRecordMutation;
 use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
 use super::global_id::{self, NodeType};
+use super::match_proposals::{self, MatchProposal};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::privacy_mutations::PrivacyMutation;
@@ -98,6 +100,16 @@ impl Query {
     ) -> async_graphql::Result<CustomerConnection> {
         let page = PageArguments { first, after, last, before };
         customer::list(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// The records that may be the same person's as this customer's, the most alike first, at most 20. Nothing is merged by it: see
+    /// `mergeCustomer`. Empty when there is no such customer that you may know of.
+    async fn match_proposals(
+        &self,
+        ctx: &Context<'_>,
+        customer_id: ID,
+    ) -> async_graphql::Result<Vec<MatchProposal>> {
+        match_proposals::proposals(ctx, &customer_id).await
     }
 
     /// How the promises stand that fall due from `from` to before `to`, one row a group. A promise belongs to the period in which it
@@ -264,6 +276,7 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
 pub struct Mutation(
     CaseMutation,
     CustomerMutation,
+    CustomerRecordMutation,
     PrivacyMutation,
     SlaMutation,
     ReferenceDataMutation,

@@ -1,13 +1,15 @@
-//! The timeline of a case.
+//! The timeline of a case, and of a customer across their cases.
 
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
 use parvandeh_projections::case_timeline::{self, TimelineEntry as Row, TimelineFilter};
+use parvandeh_projections::{customer_merges, customer_timeline};
 use uuid::Uuid;
 
 use super::context::{case_scope, query, refused, visibility};
 use super::cursor::{Cursor, ListKey};
+use super::global_id::{self, NodeType};
 use super::paging::{PageArguments, connection};
 use super::personal::Personal;
 use super::scalar::DateTime;
@@ -19,6 +21,8 @@ use super::vocabulary::{ActorKind, Channel, Direction};
 pub struct TimelineEntry {
     /// The id of the event.
     pub event_id: ID,
+    /// The case to which it happened.
+    pub case_id: ID,
     /// The event's published type, such as `CaseOpened`: see `schema/events`.
     pub event_type: String,
     /// When it happened.
@@ -88,6 +92,7 @@ impl From<Row> for TimelineEntry {
     fn from(row: Row) -> Self {
         Self {
             event_id: ID(row.event_id.to_string()),
+            case_id: global_id::encode(NodeType::Case, row.case_id),
             event_type: row.event_type,
             occurred_at: DateTime(row.occurred_at),
             recorded_at: DateTime(row.recorded_at),
@@ -122,10 +127,27 @@ pub struct TimelineFilterInput {
     pub channel: Option<Vec<Channel>>,
 }
 
+impl TimelineFilterInput {
+    fn into_filter(self, recorded_until: Option<Timestamp>) -> TimelineFilter {
+        TimelineFilter {
+            event_type: self.event_type,
+            channel: self.channel.map(|channels| channels.into_iter().map(Into::into).collect()),
+            recorded_until,
+        }
+    }
+}
+
 /// What a timeline has beside its entries.
 pub struct TimelineTotal {
-    case_id: Uuid,
+    of: Whose,
     filter: TimelineFilter,
+}
+
+/// Whose timeline it is.
+enum Whose {
+    Case(Uuid),
+    /// A customer's with these records.
+    Customer(Vec<Uuid>),
 }
 
 #[Object]
@@ -133,11 +155,23 @@ impl TimelineTotal {
     /// How many entries the filter finds, on all pages together.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<u64> {
         let (scope, visibility) = (case_scope(ctx), visibility(ctx));
-        let (case_id, filter) = (self.case_id, self.filter.clone());
-        query(ctx, move |db| {
-            case_timeline::timeline_count(db, &scope, visibility, case_id, &filter)
-        })
-        .await
+        let filter = self.filter.clone();
+        match &self.of {
+            Whose::Case(id) => {
+                let id = *id;
+                let count = move |db: &rusqlite::Connection| {
+                    case_timeline::timeline_count(db, &scope, visibility, id, &filter)
+                };
+                query(ctx, count).await
+            }
+            Whose::Customer(records) => {
+                let records = records.clone();
+                let count = move |db: &rusqlite::Connection| {
+                    customer_timeline::timeline_count(db, &scope, visibility, &records, &filter)
+                };
+                query(ctx, count).await
+            }
+        }
     }
 }
 
@@ -152,11 +186,7 @@ pub async fn of_case(
     filter: TimelineFilterInput,
     page: PageArguments,
 ) -> async_graphql::Result<TimelineConnection> {
-    let filter = TimelineFilter {
-        event_type: filter.event_type,
-        channel: filter.channel.map(|channels| channels.into_iter().map(Into::into).collect()),
-        recorded_until: as_of,
-    };
+    let filter = filter.into_filter(as_of);
     let key = ListKey::of("timeline", (case_id, &filter));
     let request = page.request(key).map_err(refused)?;
     let (scope, visibility, wanted) = (case_scope(ctx), visibility(ctx), filter.clone());
@@ -164,5 +194,32 @@ pub async fn of_case(
         case_timeline::timeline(db, &scope, visibility, case_id, &wanted, request)
     })
     .await?;
-    Ok(connection(key, &request, page, TimelineTotal { case_id, filter }, TimelineEntry::from))
+    Ok(connection(
+        key,
+        &request,
+        page,
+        TimelineTotal { of: Whose::Case(case_id), filter },
+        TimelineEntry::from,
+    ))
+}
+
+/// A page of the timeline of a customer across all cases of all their records, the newest first.
+pub async fn of_customer(
+    ctx: &Context<'_>,
+    customer: Uuid,
+    filter: TimelineFilterInput,
+    page: PageArguments,
+) -> async_graphql::Result<TimelineConnection> {
+    let filter = filter.into_filter(None);
+    let key = ListKey::of("customer timeline", (customer, &filter));
+    let request = page.request(key).map_err(refused)?;
+    let (scope, visibility, wanted) = (case_scope(ctx), visibility(ctx), filter.clone());
+    let (records, page) = query(ctx, move |db| {
+        let records = customer_merges::records(db, customer)?;
+        let page = customer_timeline::timeline(db, &scope, visibility, &records, &wanted, request)?;
+        Ok((records, page))
+    })
+    .await?;
+    let total = TimelineTotal { of: Whose::Customer(records), filter };
+    Ok(connection(key, &request, page, total, TimelineEntry::from))
 }

@@ -186,6 +186,51 @@ published!(
 );
 
 published!(
+    /// By what right somebody acts for a customer.
+    RepresentationBasis = "customer::RepresentationBasis" {
+        /// The customer gave them a power of attorney.
+        PowerOfAttorney,
+        /// A court or the law made them a guardian.
+        Guardianship,
+        /// They work for the organisation that is the customer.
+        Employment,
+        /// They are of the family, and the customer agreed.
+        Family,
+    }
+);
+
+/// How alike two records of customers are.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MatchLikeness {
+    /// The same person, unless somebody knows better.
+    Same,
+    /// Perhaps the same person: somebody should look.
+    Near,
+}
+
+published!(
+    /// What two records of customers have in common.
+    MatchReason = "customer::matching::MatchReason" {
+        /// The same name, however it is spelled or transliterated.
+        SameName,
+        /// A name like the other: a slip of the pen, an initial.
+        NearName,
+        /// One name is a part of the other.
+        PartOfName,
+        /// The same telephone number.
+        SamePhone,
+        /// A telephone number but for one digit.
+        NearPhone,
+        /// The same email address.
+        SameEmail,
+        /// An email address but for dots, tags or the provider.
+        NearEmail,
+        /// The same postal address or name in a social network.
+        SameAddress,
+    }
+);
+
+published!(
     /// What the organisation may use a customer's data for, beyond answering them.
     ConsentPurpose = "customer::ConsentPurpose" {
         /// Telling them of offers.

@@ -17,6 +17,7 @@ use crate::http::authentication::AuthenticationError;
 use crate::http::media::MediaType;
 use crate::http::status::status;
 use crate::metrics::QueryOutcome;
+use crate::words::{self, Language};
 
 /// When to try again where nothing better is known.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -68,6 +69,22 @@ impl Answer {
             Answer::Refused(_) => QueryOutcome::Refused,
             Answer::Executed(_) => QueryOutcome::Answered,
         }
+    }
+
+    /// The same answer with its errors told in this language.
+    pub fn in_language(mut self, language: Language) -> Self {
+        if language != Language::English {
+            let errors = match &mut self {
+                Answer::Refused(errors) => errors,
+                Answer::Executed(response) => &mut response.errors,
+            };
+            for error in errors {
+                if let Some(code) = code_of(error) {
+                    error.message = words::told(code.as_str(), &error.message, language);
+                }
+            }
+        }
+        self
     }
 
     /// The answer as a GraphQL response in JSON.

@@ -6,7 +6,9 @@
 //! Requests forged by a page of another origin find nothing to use: a token is never sent by the browser on
 //! its own, GET changes nothing, and POST takes only JSON, which a page cannot send without a preflight.
 
-use actix_web::http::header::{ACCEPT_ENCODING, ContentEncoding, HeaderMap};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CONTENT_LANGUAGE, ContentEncoding, HeaderMap, HeaderValue, VARY,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
@@ -21,6 +23,7 @@ use crate::http::media::{Accepts, MediaType, has_json_body};
 use crate::http::trace::trace_id;
 use crate::http::transport::{Limits, Transport};
 use crate::http::{position, purpose, sse, websocket};
+use crate::words::Language;
 
 /// An answer shorter than this is not worth compressing, in bytes.
 const COMPRESSED_BYTES_MIN: usize = 1024;
@@ -74,25 +77,33 @@ async fn run<E: Executor>(
     let trace_id = trace_id(request);
     let accepts = Accepts::from_headers(headers);
     let media_type = accepts.json_or_default();
+    let language = Language::of_headers(headers);
+    let respond = |answer: Answer| {
+        let mut response = respond(&answer.in_language(language), media_type);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        headers.append(VARY, HeaderValue::from_static("accept-language"));
+        response
+    };
     if accepts.json.is_none() && !accepts.events {
-        return respond(&not_acceptable(), media_type);
+        return respond(not_acceptable());
     }
     let address = transport.rate_limits.address(request);
     let principal = match transport.authenticate(headers, address).await {
         Ok(principal) => principal,
-        Err(error) => return respond(&unauthenticated(&error, &trace_id).into(), media_type),
+        Err(error) => return respond(unauthenticated(&error, &trace_id).into()),
     };
     let purpose = match purpose::of_headers(headers) {
         Ok(purpose) => purpose,
-        Err(error) => return respond(&error.into(), media_type),
+        Err(error) => return respond(error.into()),
     };
     let seen = match position::of_headers(headers) {
         Ok(seen) => seen,
-        Err(error) => return respond(&error.into(), media_type),
+        Err(error) => return respond(error.into()),
     };
     let parameters = match parameters().await {
         Ok(parameters) => Parameters { purpose: parameters.purpose.or(purpose), ..parameters },
-        Err(error) => return respond(&error.into(), media_type),
+        Err(error) => return respond(error.into()),
     };
     let admitted = match transport.admit(parameters, &principal, &trace_id) {
         Ok(admitted) => admitted,
@@ -100,8 +111,9 @@ async fn run<E: Executor>(
         Err(errors) if accepts.json.is_none() && !is_rate_limited(&errors) => {
             return sse::refuse(&errors.into());
         }
-        Err(errors) => return respond(&errors.into(), media_type),
+        Err(errors) => return respond(errors.into()),
     };
+    let admitted = Admitted { request: admitted.request.data(language), ..admitted };
     if queries_only && admitted.kind == OperationType::Mutation {
         let message = "A mutation cannot be sent by GET; use POST.";
         return method_not_allowed("POST", message, media_type);
@@ -111,14 +123,14 @@ async fn run<E: Executor>(
         | (_, Accepts { json: None, .. }) => {
             sse::open(request, transport, admitted, principal, trace_id)
         }
-        (OperationType::Subscription, _) => respond(&not_acceptable_subscription(), media_type),
+        (OperationType::Subscription, _) => respond(not_acceptable_subscription()),
         (OperationType::Query | OperationType::Mutation, Accepts { json: Some(_), .. }) => {
             let admitted = match seen {
                 Some(seen) => Admitted { request: admitted.request.data(seen), ..admitted },
                 None => admitted,
             };
             let answer = transport.execute(admitted, &trace_id).await;
-            leave_small_answers_uncompressed(headers, respond(&answer, media_type))
+            leave_small_answers_uncompressed(headers, respond(answer))
         }
     }
 }
@@ -134,7 +146,7 @@ fn leave_small_answers_uncompressed(
     mut response: HttpResponse,
 ) -> HttpResponse {
     use actix_web::body::{BodySize, MessageBody as _};
-    use actix_web::http::header::{CONTENT_ENCODING, HeaderValue};
+    use actix_web::http::header::CONTENT_ENCODING;
 
     let small = matches!(response.body().size(), BodySize::Sized(size)
         if size < COMPRESSED_BYTES_MIN as u64);

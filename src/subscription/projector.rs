@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use parvandeh_domain::customer::matching::name::sound_key;
 use parvandeh_domain::customer::{CustomerEvent, search};
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::EventId;
@@ -152,7 +153,7 @@ async fn hand_over(
         let entries = page.into_iter().map(|logged| {
             let mut entry = entry(&logged);
             if let (Some(vault), Entry::Event(event)) = (&vault, &mut entry) {
-                event.blind_index = blind_index(vault, event);
+                (event.blind_index, event.sound_index) = blind_indexes(vault, event);
             }
             entry
         });
@@ -163,23 +164,31 @@ async fn hand_over(
     .unwrap_or(false)
 }
 
-/// By what a customer is found whom an event names. What cannot be opened finds nobody; whoever reads it is told why.
-fn blind_index(vault: &Vault, event: &Recorded<DomainEvent>) -> Option<BlindIndex> {
-    let DomainEvent::Customer(_, customer_event) = &event.event else { return None };
+/// By what a customer is found whom an event names, and by the sound of which name they are looked up. What cannot be opened finds nobody;
+/// whoever reads it is told why.
+fn blind_indexes(
+    vault: &Vault,
+    event: &Recorded<DomainEvent>,
+) -> (Option<BlindIndex>, Option<BlindIndex>) {
+    let DomainEvent::Customer(_, customer_event) = &event.event else { return (None, None) };
     let text = |field| {
         let fields = sealing::open_to_derive(vault, &event.envelope.as_ref()?.0).ok()??;
         fields.text(field)
     };
     match customer_event {
         CustomerEvent::ContactPointAdded(added) => {
-            let form = search::contact_point_form(added.kind, &text("value")?);
-            Some(BlindIndex(vault.blind_index(CONTACT_POINT, &form)))
+            let form = text("value").map(|value| search::contact_point_form(added.kind, &value));
+            (form.map(|form| BlindIndex(vault.blind_index(CONTACT_POINT, &form))), None)
         }
         CustomerEvent::Registered(_) | CustomerEvent::DetailsChanged(_) => {
-            let form = search::name_form(&text("name")?);
-            Some(BlindIndex(vault.blind_index(NAME, &form)))
+            let Some(name) = text("name") else { return (None, None) };
+            let sound = Some(sound_key(&name)).filter(|key| !key.is_empty());
+            (
+                Some(BlindIndex(vault.blind_index(NAME, &search::name_form(&name)))),
+                sound.map(|key| BlindIndex(vault.blind_index(SOUND, &key))),
+            )
         }
-        _ => None,
+        _ => (None, None),
     }
 }
 
@@ -187,6 +196,8 @@ fn blind_index(vault: &Vault, event: &Recorded<DomainEvent>) -> Option<BlindInde
 pub const CONTACT_POINT: &str = "contact point";
 /// What a blind index of a name is for.
 pub const NAME: &str = "name";
+/// What a blind index of the sound of a name is for.
+pub const SOUND: &str = "sound of name";
 
 /// Decodes an entry of the log. What cannot be understood is reported, counted and skipped: a read model rejects nothing.
 pub fn entry(logged: &LoggedEvent) -> Entry {
@@ -206,6 +217,7 @@ pub fn entry(logged: &LoggedEvent) -> Entry {
             event,
             envelope: logged.envelope.as_ref().map(|bytes| Envelope(bytes[..].into())),
             blind_index: None,
+            sound_index: None,
         })),
         (decoded, meta) => {
             let error = decoded.err().map(|error| error.to_string());

@@ -14,6 +14,10 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("cases", "{ cases { totalCount } }"),
     ("customer", "query($customerId: ID!) { customer(id: $customerId) { id } }"),
     ("customers", "{ customers { totalCount } }"),
+    (
+        "matchProposals",
+        "query($customerId: ID!) { matchProposals(customerId: $customerId) { likeness } }",
+    ),
     ("slaCompliance", "{ slaCompliance { total } }"),
     ("slaBreaches", "{ slaBreaches { totalCount } }"),
     ("slaFacts", "{ slaFacts { totalCount } }"),
@@ -75,6 +79,19 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
         ("registerCustomer", json!({ "kind": "PARTNER", "name": "x", "language": "ENGLISH" })),
         ("addContactPoint", json!({ "customerId": customer, "kind": "EMAIL", "value": "a@b.ir" })),
         ("changeCustomerDetails", json!({ "customerId": customer, "tier": "gold" })),
+        (
+            "mergeCustomer",
+            json!({ "customerId": customer, "into": global_id("Customer", Uuid::nil()), "reason": "x" }),
+        ),
+        ("unmergeCustomer", json!({ "customerId": customer, "reason": "x" })),
+        (
+            "appointRepresentative",
+            json!({ "customerId": customer, "representativeId": customer, "basis": "FAMILY" }),
+        ),
+        (
+            "dismissRepresentative",
+            json!({ "customerId": customer, "representativeId": global_id("Customer", Uuid::nil()) }),
+        ),
         ("giveConsent", json!({ "customerId": customer, "purpose": "SURVEY", "channel": "EMAIL" })),
         (
             "withdrawConsent",

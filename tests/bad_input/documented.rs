@@ -38,7 +38,7 @@ fn sources() -> Vec<PathBuf> {
     let refusals = aggregates.into_iter().map(|path| path.join("error.rs"));
     refusals
         .filter(|path| path.exists())
-        .chain([root().join("src/domain/text.rs")])
+        .chain([root().join("src/domain/text/mod.rs")])
         .chain(children(root().join("src/graphql")))
         .collect()
 }
@@ -58,4 +58,13 @@ fn the_document_of_errors_names_every_code_and_no_other() {
     let stale: Vec<_> = documented.difference(&all).collect();
     assert!(missing.is_empty(), "docs/errors.md does not name {missing:?}");
     assert!(stale.is_empty(), "no source names {stale:?}, but docs/errors.md does");
+}
+
+#[test]
+fn every_code_of_the_document_has_a_sentence_in_persian() {
+    let codes = codes_of_the_document();
+    assert!(codes.contains("CASE_CLOSED"), "the document was not understood");
+    let missing: Vec<_> =
+        codes.into_iter().filter(|code| !parvandeh::words::is_known(code)).collect();
+    assert!(missing.is_empty(), "src/words/persian.rs has no sentence for {missing:?}");
 }

@@ -16,7 +16,7 @@ pub type Tables = BTreeMap<String, Vec<String>>;
 
 /// Everything that stands in a file of read models, but for blind indexes, which only who has the vault makes.
 pub fn tables(path: &Path) -> Tables {
-    tables_without(path, &["blind_index"])
+    tables_without(path, &["blind_index", "sound_index"])
 }
 
 /// Everything but these columns, which are left out of JSON documents in other columns too.

@@ -60,6 +60,20 @@ vocabulary!(
 );
 
 vocabulary!(
+    /// By what right somebody acts for a customer.
+    RepresentationBasis {
+        /// The customer gave them a power of attorney.
+        PowerOfAttorney = "power_of_attorney",
+        /// A court or the law made them a guardian.
+        Guardianship = "guardianship",
+        /// They work for the organisation that is the customer.
+        Employment = "employment",
+        /// They are of the family, and the customer agreed.
+        Family = "family",
+    }
+);
+
+vocabulary!(
     /// What the organisation may use a customer's data for, beyond answering them.
     ConsentPurpose {
         /// Telling them of offers.

@@ -1,9 +1,13 @@
 //! What may be asked of a customer's record.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
-use crate::case::Channel;
+use super::attribute::{
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,
+};
+use crate::case::{CaseKind, Channel};
+use crate::id::CustomerId;
 use crate::pii::Pii;
 
 /// What may be asked of a customer's record.
@@ -28,6 +32,14 @@ pub enum CustomerCommand {
     OrderErasure(OrderErasure),
     /// Record that their personal data have been erased.
     ConfirmErasure(ConfirmErasure),
+    /// Give the record up in favour of another of the same person.
+    Merge(MergeCustomer),
+    /// Take it up again as a record of its own.
+    Unmerge(UnmergeCustomer),
+    /// Let somebody act for them.
+    AppointRepresentative(AppointRepresentative),
+    /// Let them no longer.
+    DismissRepresentative(DismissRepresentative),
 }
 
 /// What is allowed, and by which channel.
@@ -93,4 +105,64 @@ pub struct ChangeDetails {
     pub language: Option<Language>,
     /// The new tier.
     pub tier: Option<String>,
+}
+
+/// Give the record up in favour of another of the same person.
+#[derive(Clone, Debug, Serialize)]
+pub struct MergeCustomer {
+    /// The record that survives.
+    pub into: CustomerId,
+    /// Why they are taken for one person.
+    pub reason: Pii<String>,
+    /// How the surviving record stands. It lives in another stream, so whoever sends the command looks; being no part of what was asked, it
+    /// stays out of the digest.
+    #[serde(skip)]
+    pub survivor: Survivor,
+}
+
+/// How a record stands into which another is to be merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survivor {
+    /// It is the record that is to be given up.
+    Itself,
+    /// There is none.
+    Unknown,
+    /// It was itself merged into this one.
+    MergedInto(CustomerId),
+    /// What is personal in it was erased, or is being erased.
+    Erased,
+    /// It stands for as many records as one may.
+    Full,
+    /// It can take in another.
+    Standing,
+}
+
+/// Take it up again as a record of its own.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnmergeCustomer {
+    /// Why they are not taken for one person any more.
+    pub reason: Pii<String>,
+}
+
+/// Let somebody act for them.
+#[derive(Clone, Debug, Serialize)]
+pub struct AppointRepresentative {
+    /// Who may act, by their own record.
+    pub representative_id: CustomerId,
+    /// By what right.
+    pub basis: RepresentationBasis,
+    /// In matters of these kinds; of every kind, where none is named.
+    pub case_kinds: Vec<CaseKind>,
+    /// Until before this moment.
+    pub until: Option<Timestamp>,
+    /// Whether there is such a record. It lives in another stream, so whoever sends the command looks; it stays out of the digest.
+    #[serde(skip)]
+    pub is_known: bool,
+}
+
+/// Let them no longer.
+#[derive(Clone, Debug, Serialize)]
+pub struct DismissRepresentative {
+    /// Who, by their own record.
+    pub representative_id: CustomerId,
 }

@@ -19,6 +19,12 @@ use crate::id::{CustomerId, DataSubject};
 use crate::pii::Pii;
 use crate::text::{self, TextProblem};
 
+mod merge;
+mod representation;
+
+pub use merge::MERGED_RECORDS_MAX;
+pub use representation::REPRESENTATIVES_MAX;
+
 /// The most contact points of one customer.
 pub const CONTACT_POINTS_MAX: usize = 50;
 
@@ -47,13 +53,17 @@ impl Decider for Customer {
             CustomerCommand::ReleaseLegalHold => "release_legal_hold",
             CustomerCommand::OrderErasure(_) => "order_erasure",
             CustomerCommand::ConfirmErasure(_) => "confirm_erasure",
+            CustomerCommand::Merge(_) => "merge",
+            CustomerCommand::Unmerge(_) => "unmerge",
+            CustomerCommand::AppointRepresentative(_) => "appoint_representative",
+            CustomerCommand::DismissRepresentative(_) => "dismiss_representative",
         }
     }
 
     fn decide(
         state: &CustomerState,
         command: CustomerCommand,
-        _context: &Context,
+        context: &Context,
     ) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
         match command {
             CustomerCommand::Register(register) => match state.name {
@@ -64,6 +74,17 @@ impl Decider for Customer {
             CustomerCommand::ConfirmErasure(confirm) => Ok(erased(state, &confirm)),
             _ if state.erasure != Erasure::None && command.says_something_personal() => {
                 Err(CustomerRefusal::Erased)
+            }
+            CustomerCommand::Merge(merge) => merge::merged(state, merge),
+            CustomerCommand::Unmerge(unmerge) => merge::unmerged(state, unmerge),
+            _ if state.merged_into.is_some() && command.belongs_to_the_survivor() => {
+                merge::refused(state)
+            }
+            CustomerCommand::AppointRepresentative(appoint) => {
+                representation::appointed(state, appoint, context)
+            }
+            CustomerCommand::DismissRepresentative(dismiss) => {
+                Ok(representation::dismissed(state, &dismiss))
             }
             CustomerCommand::AddContactPoint(add) => contact_point_added(state, add),
             CustomerCommand::ChangeDetails(change) => details_changed(state, change),
@@ -92,7 +113,27 @@ impl Decider for Customer {
 impl CustomerCommand {
     /// Whether the command belongs to a living record: after an erasure nothing is added to it.
     fn says_something_personal(&self) -> bool {
-        matches!(self, Self::AddContactPoint(_) | Self::ChangeDetails(_) | Self::GiveConsent(_))
+        matches!(
+            self,
+            Self::AddContactPoint(_)
+                | Self::ChangeDetails(_)
+                | Self::GiveConsent(_)
+                | Self::Merge(_)
+                | Self::Unmerge(_)
+                | Self::AppointRepresentative(_)
+        )
+    }
+
+    /// Whether the command adds to what is known of the person, which is done at the surviving record once two are merged. What takes
+    /// something away, and what protects or erases data, concerns this record still.
+    fn belongs_to_the_survivor(&self) -> bool {
+        matches!(
+            self,
+            Self::AddContactPoint(_)
+                | Self::ChangeDetails(_)
+                | Self::GiveConsent(_)
+                | Self::AppointRepresentative(_)
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a command on a customer's record may be refused.
 
 use crate::decider::Refusal;
+use crate::id::CustomerId;
 use crate::text::TextProblem;
 
 /// Why a command on a customer's record was refused.
@@ -38,6 +39,49 @@ pub enum CustomerRefusal {
         /// The matter.
         matter: String,
     },
+    /// The record was given up in favour of another.
+    #[error(
+        "the customer's record was merged into customer {into}; go on there, or undo the merge"
+    )]
+    Merged {
+        /// The record that survives.
+        into: CustomerId,
+    },
+    /// It was not.
+    #[error("the customer's record is not merged into another")]
+    NotMerged,
+    /// A record cannot survive itself.
+    #[error("a customer's record cannot be merged into itself")]
+    MergeIntoItself,
+    /// The record into which this one was to be merged is not there.
+    #[error("there is no such customer to merge into")]
+    SurvivorNotFound,
+    /// The record into which this one was to be merged is itself given up.
+    #[error(
+        "that record was itself merged into customer {into}; merge into the record that survives"
+    )]
+    SurvivorMerged {
+        /// The record that survives.
+        into: CustomerId,
+    },
+    /// More records than are taken for one person's.
+    #[error("a customer stands for at most {count_max} records")]
+    TooManyMerged {
+        /// The bound.
+        count_max: usize,
+    },
+    /// The representative has no record, or it is the customer's own.
+    #[error("there is no such other customer to act for them")]
+    RepresentativeNotFound,
+    /// The representation would end before it begins.
+    #[error("until must be later than the moment of the appointment")]
+    RepresentationEnded,
+    /// More representatives than a record holds.
+    #[error("a customer has at most {count_max} representatives")]
+    TooManyRepresentatives {
+        /// The bound.
+        count_max: usize,
+    },
     /// A text of the command is empty, too long or not a text.
     #[error("{field} {problem}")]
     Text {
@@ -59,6 +103,15 @@ impl Refusal for CustomerRefusal {
             Self::TooManyContactPoints { .. } => "TOO_MANY_CONTACT_POINTS",
             Self::Erased => "CUSTOMER_ERASED",
             Self::LegalHold { .. } => "LEGAL_HOLD",
+            Self::Merged { .. } => "CUSTOMER_MERGED",
+            Self::NotMerged => "CUSTOMER_NOT_MERGED",
+            Self::MergeIntoItself => "MERGE_INTO_ITSELF",
+            Self::SurvivorNotFound => "CUSTOMER_NOT_FOUND",
+            Self::SurvivorMerged { .. } => "MERGE_TARGET_MERGED",
+            Self::TooManyMerged { .. } => "TOO_MANY_MERGED_RECORDS",
+            Self::RepresentativeNotFound => "REPRESENTATIVE_NOT_FOUND",
+            Self::RepresentationEnded => "REPRESENTATION_ENDED",
+            Self::TooManyRepresentatives { .. } => "TOO_MANY_REPRESENTATIVES",
             Self::Text { problem, .. } => problem.code(),
         }
     }
@@ -66,6 +119,12 @@ impl Refusal for CustomerRefusal {
     fn field(&self) -> Option<&'static str> {
         match self {
             Self::InvalidEmail | Self::InvalidPhone => Some("value"),
+            Self::MergeIntoItself
+            | Self::SurvivorNotFound
+            | Self::SurvivorMerged { .. }
+            | Self::TooManyMerged { .. } => Some("into"),
+            Self::RepresentativeNotFound => Some("representative_id"),
+            Self::RepresentationEnded => Some("until"),
             Self::Text { field, .. } => Some(field),
             _ => None,
         }

@@ -1,11 +1,15 @@
 //! What may happen to a customer.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
-use crate::case::Channel;
+use super::attribute::{
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,
+};
+use crate::case::{CaseKind, Channel};
 use crate::event::events;
+use crate::id::CustomerId;
 use crate::pii::Pii;
 
 events! {
@@ -29,6 +33,14 @@ events! {
         ErasureOrdered(CustomerErasureOrdered) = "CustomerErasureOrdered" v 1,
         /// Their personal data have been erased.
         Erased(CustomerErased) = "CustomerErased" v 1,
+        /// The record was given up in favour of another of the same person.
+        Merged(CustomerMerged) = "CustomerMerged" v 1,
+        /// It was taken up again as a record of its own.
+        Unmerged(CustomerUnmerged) = "CustomerUnmerged" v 1,
+        /// Somebody may act for them.
+        RepresentativeAppointed(RepresentativeAppointed) = "RepresentativeAppointed" v 1,
+        /// Somebody may no longer act for them.
+        RepresentativeDismissed(RepresentativeDismissed) = "RepresentativeDismissed" v 1,
     }
 }
 
@@ -112,4 +124,43 @@ pub struct CustomerErased {
     pub key_count: u32,
     /// How many envelopes were removed from the vault.
     pub envelope_count: u32,
+}
+
+/// The record was given up in favour of another of the same person. Nothing moves: what was said stays where it was said, and whoever reads
+/// the surviving record is shown both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerMerged {
+    /// The record that survives.
+    pub into: CustomerId,
+    /// Why they are taken for one person.
+    pub reason: Pii<String>,
+}
+
+/// It was taken up again as a record of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerUnmerged {
+    /// Why they are not taken for one person any more.
+    pub reason: Pii<String>,
+}
+
+/// Somebody may act for them. Said of the same person again, it takes the place of what was said before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RepresentativeAppointed {
+    /// Who may act, by their own record.
+    pub representative_id: CustomerId,
+    /// By what right.
+    pub basis: RepresentationBasis,
+    /// In matters of these kinds; of every kind, where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub case_kinds: Vec<CaseKind>,
+    /// Until before this moment; without one, until they are dismissed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// Somebody may no longer act for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RepresentativeDismissed {
+    /// Who, by their own record.
+    pub representative_id: CustomerId,
 }

@@ -5,10 +5,13 @@ pub mod command;
 pub mod decide;
 pub mod error;
 pub mod event;
+pub mod matching;
 pub mod search;
 pub mod state;
 
-pub use attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
+pub use attribute::{
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,
+};
 pub use command::CustomerCommand;
 pub use error::CustomerRefusal;
 pub use event::CustomerEvent;

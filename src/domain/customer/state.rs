@@ -1,11 +1,12 @@
 //! What a decision needs to know of a customer, and how each event changes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attribute::{ConsentPurpose, ContactPointKind, Language};
-use super::event::CustomerEvent;
+use super::event::{CustomerEvent, RepresentativeAppointed};
 use crate::case::Channel;
 use crate::decider::Metadata;
+use crate::id::CustomerId;
 use crate::pii::Pii;
 
 /// What a decision needs to know of a customer.
@@ -25,6 +26,10 @@ pub struct CustomerState {
     pub legal_hold: Option<String>,
     /// How far the erasure of their personal data has come.
     pub erasure: Erasure,
+    /// The record in whose favour this one was given up.
+    pub merged_into: Option<CustomerId>,
+    /// Who may act for them.
+    pub representatives: BTreeMap<CustomerId, RepresentativeAppointed>,
 }
 
 /// How far the erasure of somebody's personal data has come.
@@ -74,6 +79,14 @@ impl CustomerState {
                 self.erasure = Erasure::Done;
                 self.name = Some(Pii::sealed());
                 self.contact_points.clear();
+            }
+            CustomerEvent::Merged(merged) => self.merged_into = Some(merged.into),
+            CustomerEvent::Unmerged(_) => self.merged_into = None,
+            CustomerEvent::RepresentativeAppointed(appointed) => {
+                self.representatives.insert(appointed.representative_id, appointed.clone());
+            }
+            CustomerEvent::RepresentativeDismissed(dismissed) => {
+                self.representatives.remove(&dismissed.representative_id);
             }
         }
         self

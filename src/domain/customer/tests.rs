@@ -2,12 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::attribute::{ContactPointKind, CustomerKind, Language};
-use super::command::{AddContactPoint, ChangeDetails, CustomerCommand, RegisterCustomer};
+use super::attribute::{ContactPointKind, CustomerKind, Language, RepresentationBasis};
+use super::command::{
+    AddContactPoint, AppointRepresentative, ChangeDetails, CustomerCommand, DismissRepresentative,
+    MergeCustomer, PlaceLegalHold, RegisterCustomer, Survivor, UnmergeCustomer,
+};
 use super::event::CustomerEvent;
 use super::{Customer, CustomerRefusal, CustomerState};
+use crate::case::CaseKind;
 use crate::decider::{Actor, ActorKind, Context, Decider};
-use crate::id::{CommandId, derived};
+use crate::id::{CommandId, CustomerId, derived};
 use crate::pii::Pii;
 
 fn decide(
@@ -104,4 +108,95 @@ fn a_change_tells_only_what_changed() {
     assert_eq!(decide(&registered(), change(None)), Err(CustomerRefusal::NothingToChange));
     assert_eq!(decide(&registered(), change(Some(Language::Persian))), Ok(vec![]));
     assert_eq!(decide(&registered(), change(Some(Language::English))).map(|all| all.len()), Ok(1));
+}
+
+fn customer(number: u128) -> CustomerId {
+    CustomerId(uuid::Uuid::from_u128(number))
+}
+
+fn merge(into: u128, survivor: Survivor) -> CustomerCommand {
+    let reason = Pii::new("same person".to_owned());
+    CustomerCommand::Merge(MergeCustomer { into: customer(into), reason, survivor })
+}
+
+fn unmerge() -> CustomerCommand {
+    CustomerCommand::Unmerge(UnmergeCustomer { reason: Pii::new("two sisters".to_owned()) })
+}
+
+#[test]
+fn a_record_is_merged_once_and_only_into_one_that_stands() {
+    let merged = CustomerState { merged_into: Some(customer(1)), ..registered() };
+    assert_eq!(decide(&registered(), merge(1, Survivor::Standing)).map(|all| all.len()), Ok(1));
+    assert_eq!(decide(&merged, merge(1, Survivor::Standing)), Ok(vec![]), "said again");
+    for (state, command, refusal) in [
+        (registered(), merge(1, Survivor::Itself), CustomerRefusal::MergeIntoItself),
+        (registered(), merge(1, Survivor::Unknown), CustomerRefusal::SurvivorNotFound),
+        (registered(), merge(1, Survivor::Erased), CustomerRefusal::Erased),
+        (registered(), merge(1, Survivor::Full), CustomerRefusal::TooManyMerged { count_max: 100 }),
+        (
+            registered(),
+            merge(1, Survivor::MergedInto(customer(2))),
+            CustomerRefusal::SurvivorMerged { into: customer(2) },
+        ),
+        (merged, merge(2, Survivor::Standing), CustomerRefusal::Merged { into: customer(1) }),
+        (registered(), unmerge(), CustomerRefusal::NotMerged),
+    ] {
+        assert_eq!(decide(&state, command), Err(refusal));
+    }
+}
+
+#[test]
+fn what_is_learned_of_a_person_is_said_of_the_record_that_survives() {
+    let merged = CustomerState { merged_into: Some(customer(1)), ..registered() };
+    let phone = contact_point(ContactPointKind::Phone, "+982112345678");
+    assert_eq!(decide(&merged, phone), Err(CustomerRefusal::Merged { into: customer(1) }));
+    assert_eq!(decide(&merged, unmerge()).map(|all| all.len()), Ok(1));
+    // What protects the data of this record concerns this record.
+    let matter = "file 7".to_owned();
+    let hold = CustomerCommand::PlaceLegalHold(PlaceLegalHold { matter });
+    assert_eq!(decide(&merged, hold).map(|all| all.len()), Ok(1));
+}
+
+fn appoint(number: u128, until: Option<&str>) -> CustomerCommand {
+    CustomerCommand::AppointRepresentative(AppointRepresentative {
+        representative_id: customer(number),
+        basis: RepresentationBasis::Guardianship,
+        case_kinds: vec![CaseKind::Request, CaseKind::Complaint, CaseKind::Request],
+        until: until.map(|until| until.parse().unwrap()),
+        is_known: number != 0,
+    })
+}
+
+#[test]
+fn a_representative_has_a_record_and_a_term_that_ends_later_than_it_begins() {
+    let events = decide(&registered(), appoint(1, None)).unwrap();
+    let [CustomerEvent::RepresentativeAppointed(appointed)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(appointed.case_kinds, [CaseKind::Complaint, CaseKind::Request], "each kind once");
+    let mut state = registered();
+    state.representatives.insert(customer(1), appointed.clone());
+    assert_eq!(decide(&state, appoint(1, None)), Ok(vec![]), "said again");
+    assert_eq!(
+        decide(&state, appoint(1, Some("2027-01-01T00:00:00Z"))).map(|all| all.len()),
+        Ok(1)
+    );
+    assert_eq!(decide(&state, appoint(0, None)), Err(CustomerRefusal::RepresentativeNotFound));
+    assert_eq!(
+        decide(&state, appoint(2, Some("2026-03-21T08:00:00Z"))),
+        Err(CustomerRefusal::RepresentationEnded)
+    );
+    for number in 2..=20 {
+        state.representatives.insert(customer(number), appointed.clone());
+    }
+    assert_eq!(
+        decide(&state, appoint(21, None)),
+        Err(CustomerRefusal::TooManyRepresentatives { count_max: 20 })
+    );
+    let dismiss = |number| {
+        let representative_id = customer(number);
+        CustomerCommand::DismissRepresentative(DismissRepresentative { representative_id })
+    };
+    assert_eq!(decide(&state, dismiss(1)).map(|all| all.len()), Ok(1));
+    assert_eq!(decide(&state, dismiss(21)), Ok(vec![]));
 }

@@ -339,7 +339,11 @@ impl Objects {
                 | CustomerEvent::ConsentWithdrawn(_)
                 | CustomerEvent::LegalHoldPlaced(_)
                 | CustomerEvent::LegalHoldReleased(_)
-                | CustomerEvent::ErasureOrdered(_) => {}
+                | CustomerEvent::ErasureOrdered(_)
+                | CustomerEvent::Merged(_)
+                | CustomerEvent::Unmerged(_)
+                | CustomerEvent::RepresentativeAppointed(_)
+                | CustomerEvent::RepresentativeDismissed(_) => {}
             }
         }
         self.add("customer", customer(CustomerId(id)), &said, Vec::new())

@@ -71,6 +71,7 @@ fn recorded(event: DomainEvent, revision: u64, at: Timestamp) -> Recorded<Domain
         event,
         envelope: None,
         blind_index: None,
+        sound_index: None,
     }
 }
 

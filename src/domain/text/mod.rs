@@ -1,4 +1,8 @@
-//! Text that people type: its bounds, and the digits of three scripts.
+//! Text that people type: its bounds, the digits of three scripts, and the one form of what is written in several ways.
+
+mod normal;
+
+pub use normal::normal_form;
 
 use crate::pii::Pii;
 

@@ -1,0 +1,130 @@
+//! Why something was not done, in Persian: one sentence a code. Adding a code to `docs/errors.md` is adding a row here.
+
+/// A row of the table.
+pub(super) struct Text {
+    /// The stable code.
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub sentence: &'static str,
+    /// Whether the English message names particulars that somebody needs, so that it follows.
+    pub with_particulars: bool,
+}
+
+const fn told(code: &'static str, sentence: &'static str) -> Text {
+    Text { code, sentence, with_particulars: false }
+}
+
+const fn with_particulars(code: &'static str, sentence: &'static str) -> Text {
+    Text { code, sentence, with_particulars: true }
+}
+
+/// The table, in the order of `docs/errors.md`.
+pub(super) const TEXTS: &[Text] = &[
+    // Top-level errors
+    told("UNAUTHENTICATED", "نشانهٔ ورود معتبر نیست یا زمانش گذشته است؛ دوباره وارد شوید."),
+    with_particulars("FORBIDDEN", "نقش شما اجازهٔ این کار را نمی‌دهد."),
+    with_particulars("BAD_USER_INPUT", "یکی از مقدارهای درخواست پذیرفتنی نیست؛ آن را درست کنید."),
+    with_particulars("GRAPHQL_PARSE_FAILED", "متن درخواست GraphQL نیست."),
+    with_particulars("GRAPHQL_VALIDATION_FAILED", "درخواست با طرح‌واره یا با حدهای آن نمی‌خواند."),
+    with_particulars(
+        "REPORT_TOO_LARGE",
+        "گزارش از اندازهٔ مجاز بزرگ‌تر است؛ بازه یا صافی را تنگ‌تر کنید.",
+    ),
+    told("CONFLICT", "هم‌زمان کسان دیگری همین را تغییر می‌دهند؛ همین درخواست را دوباره بفرستید."),
+    told("RATE_LIMITED", "بیش از سهم خود درخواست فرستاده‌اید؛ کمی صبر کنید و دوباره بفرستید."),
+    told(
+        "REPLICA_BEHIND",
+        "این سرور هنوز به آنچه دیده‌اید نرسیده است؛ همین درخواست را دوباره بفرستید.",
+    ),
+    told("SIMULATION_RUNNING", "شبیه‌سازی دیگری در جریان است؛ کمی بعد دوباره تلاش کنید."),
+    told("PAYLOAD_TOO_LARGE", "حجم درخواست از اندازهٔ مجاز بیشتر است؛ هر بار کمتر بفرستید."),
+    told("UNSUPPORTED_MEDIA_TYPE", "بدنهٔ درخواست باید JSON فشرده‌نشده با رمزگذاری UTF-8 باشد."),
+    told("NOT_FOUND", "چنین چیزی نیست، یا شما از آن آگاه نمی‌شوید."),
+    told("METHOD_NOT_ALLOWED", "این کار با این روش HTTP شدنی نیست."),
+    told("NOT_ACCEPTABLE", "پاسخ به هیچ‌یک از قالب‌هایی که می‌پذیرید فرستادنی نیست."),
+    told(
+        "TIMEOUT",
+        "پاسخ در زمان مجاز آماده نشد؛ با همان کلید تکرار دوباره بفرستید یا کمتر بخواهید.",
+    ),
+    told("INTERNAL_SERVER_ERROR", "خطایی در سامانه رخ داد؛ هنگام گزارش، شناسهٔ ردیابی را بنویسید."),
+    // Any command
+    told(
+        "REVISION_CONFLICT",
+        "از هنگامی که خوانده‌اید تغییر کرده است؛ دوباره بخوانید و از نو تصمیم بگیرید.",
+    ),
+    told(
+        "IDEMPOTENCY_KEY_REUSED",
+        "این کلید برای درخواست دیگری به کار رفته است؛ برای درخواست تازه کلید تازه بسازید.",
+    ),
+    told("IDEMPOTENCY_KEY_INVALID", "کلید تکرار باید ۱ تا ۲۰۰ بایت و بی نویسهٔ کنترلی باشد."),
+    told("OCCURRED_IN_FUTURE", "آنچه رخ داده نمی‌تواند در آینده باشد؛ زمان را درست کنید."),
+    told("CODE_INVALID", "این کد پذیرفتنی نیست: ۱ تا ۶۴ حرف، رقم، خط تیره، زیرخط یا نقطه."),
+    told("FIELD_NOT_ALLOWED", "این را کارکنان می‌نویسند؛ آن را خالی بگذارید."),
+    told("TEXT_EMPTY", "متن خالی است؛ چیزی بنویسید."),
+    with_particulars("TEXT_TOO_LONG", "متن بلندتر از اندازهٔ مجاز است؛ کوتاهش کنید."),
+    told("TEXT_HAS_CONTROL_CHARACTERS", "متن نویسهٔ کنترلی دارد؛ آن را بردارید."),
+    // Cases
+    told("CASE_NOT_FOUND", "چنین پرونده‌ای نیست."),
+    told("CASE_ALREADY_OPENED", "این پرونده پیش‌تر باز شده است."),
+    told("CASE_CLOSED", "پرونده بسته است؛ نخست آن را دوباره باز کنید."),
+    told("CASE_RESOLVED", "پرونده حل شده است؛ نخست آن را دوباره باز کنید."),
+    told("CASE_NOT_RESOLVED", "تنها پرونده‌ای بسته می‌شود که حل شده باشد؛ نخست نتیجه را ثبت کنید."),
+    told("CASE_NOT_FINISHED", "پرونده هنوز در دست رسیدگی است و بازگشایی نمی‌خواهد."),
+    told("CASE_ALREADY_ON_HOLD", "پرونده هم‌اکنون در انتظار است؛ نخست آن را از انتظار درآورید."),
+    told("CASE_NOT_ON_HOLD", "پرونده در انتظار نیست."),
+    with_particulars(
+        "CASE_MERGED",
+        "این پرونده در پروندهٔ دیگری ادغام شده است؛ کار را آنجا ادامه دهید.",
+    ),
+    told("CASE_NOT_MERGED", "این پرونده در پروندهٔ دیگری ادغام نشده است."),
+    told("MERGE_INTO_ITSELF", "هیچ پرونده‌ای در خودش ادغام نمی‌شود؛ آن را که می‌ماند نام ببرید."),
+    with_particulars(
+        "MERGE_TARGET_MERGED",
+        "آن که قرار بود بماند خود در دیگری ادغام شده است؛ در همان ادغام کنید.",
+    ),
+    told("NOTHING_TO_CLASSIFY", "دست‌کم یکی از دسته، اولویت و شدت را بنویسید."),
+    told("DUE_DATE_PASSED", "این تاریخ گذشته است؛ تاریخی دیرتر بنویسید."),
+    // Customers
+    told("CUSTOMER_NOT_FOUND", "چنین مشتری‌ای نیست."),
+    told("CUSTOMER_ALREADY_REGISTERED", "این مشتری پیش‌تر ثبت شده است."),
+    told("NOTHING_TO_CHANGE", "دست‌کم یکی از نام، زبان و سطح را بنویسید."),
+    told("EMAIL_INVALID", "این نشانی رایانامه نیست؛ آن را درست کنید."),
+    told("PHONE_INVALID", "این شمارهٔ تلفن نیست: ۷ تا ۱۵ رقم با کد کشور بنویسید."),
+    told("CUSTOMER_ERASED", "داده‌های شخصی این مشتری پاک شده است و چیزی شخصی افزوده نمی‌شود."),
+    with_particulars(
+        "LEGAL_HOLD",
+        "داده‌های این مشتری برای یک موضوع حقوقی نگه داشته می‌شود؛ نخست آن را بردارید.",
+    ),
+    told("TOO_MANY_CONTACT_POINTS", "هر مشتری حداکثر ۵۰ راه تماس دارد."),
+    with_particulars(
+        "CUSTOMER_MERGED",
+        "این پروندهٔ مشتری در پروندهٔ دیگری از همان شخص ادغام شده است؛ کار را آنجا ادامه دهید.",
+    ),
+    told("CUSTOMER_NOT_MERGED", "این مشتری در مشتری دیگری ادغام نشده است."),
+    told(
+        "TOO_MANY_MERGED_RECORDS",
+        "حداکثر ۱۰۰ ثبت به یک مشتری می‌رسد؛ بررسی کنید همه یک نفر باشند.",
+    ),
+    told(
+        "REPRESENTATIVE_NOT_FOUND",
+        "نماینده باید خود مشتری دیگری باشد که ثبت شده است؛ نخست او را ثبت کنید.",
+    ),
+    told("REPRESENTATION_ENDED", "پایان نمایندگی پیش از آغاز آن است؛ زمانی دیرتر بنویسید."),
+    told(
+        "TOO_MANY_REPRESENTATIVES",
+        "هر مشتری حداکثر ۲۰ نماینده دارد؛ نمایندگی‌های پایان‌یافته را بردارید.",
+    ),
+    // Policies and calendars
+    with_particulars("POLICY_INVALID", "این سیاست ایراد دارد؛ جای هر ایراد آمده است."),
+    with_particulars("CALENDAR_INVALID", "این تقویم ایراد دارد؛ جای هر ایراد آمده است."),
+    with_particulars(
+        "CALENDAR_UNKNOWN",
+        "تقویمی که سیاست با آن می‌شمارد منتشر نشده است؛ نخست آن را منتشر کنید.",
+    ),
+    // Clocks
+    told("CLOCK_UNKNOWN", "پرونده چنین ساعتی ندارد."),
+    told("CLOCK_ENDED", "این ساعت پایان یافته است و زمانش افزوده نمی‌شود."),
+    told("EXTENSION_NOT_ALLOWED", "سیاست این ساعت افزودن زمان را نمی‌پذیرد."),
+    told("CLOCK_EXTENSIONS_USED_UP", "همهٔ زمان‌هایی که سیاست اجازه می‌داد افزوده شده است."),
+    told("CLOCK_NOT_BREACHED", "برای این ساعت نقضی ثبت نشده است که از آن چشم‌پوشی شود."),
+];
