@@ -161,7 +161,10 @@ impl CaseClocks {
             CaseEvent::Merged(_) => FactKind::Merged,
             CaseEvent::Unmerged(_) => FactKind::Unmerged,
             CaseEvent::ActivityRecorded(_) => FactKind::ActivityRecorded,
-            CaseEvent::Opened(_) => return false,
+            // Who raised it moves no clock; the message that tells the author is an answer of its own.
+            CaseEvent::Opened(_) | CaseEvent::RaisedByStaff(_) | CaseEvent::AuthorTold(_) => {
+                return false;
+            }
         };
         self.insert(fact, meta, FactSource::Case(revision));
         true

@@ -26,6 +26,7 @@ pub mod sla_clocks;
 pub mod sla_compliance;
 pub mod sla_facts;
 pub mod sla_reference;
+pub mod voices;
 
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
@@ -66,6 +67,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("access_log", || Box::new(access_log::AccessLog::default())),
+    ("voices", || Box::new(voices::Voices::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::access::AccessLog;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
+use crate::command::anonymous::AnonymousBudget;
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
@@ -284,6 +285,7 @@ impl App {
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
+            anonymous: AnonymousBudget::default(),
         })
     }
 

@@ -206,6 +206,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CaseEvent::Merged(_) => "Case merged",
             CaseEvent::Unmerged(_) => "Merge undone",
             CaseEvent::ActivityRecorded(activity) => &activity.name,
+            CaseEvent::RaisedByStaff(_) => "Raised by staff",
+            CaseEvent::AuthorTold(_) => "Author told what became of it",
         },
         DomainEvent::Clock(_, event) => match event {
             SlaEvent::Warned(_) => "Clock warned",
@@ -304,7 +306,10 @@ fn of_case(event: &CaseEvent) -> Vec<Attribute<'_>> {
         CaseEvent::DueDateSet(set) => said.time("due_at", Some(set.due_at)),
         CaseEvent::Resolved(resolved) => said.text("outcome", Some(resolved.outcome.as_str())),
         CaseEvent::Merged(merged) => said.owned("merged_into", Some(merged.into)),
-        CaseEvent::NoteAdded(_)
+        CaseEvent::AuthorTold(told) => said.text("became", Some(told.became.as_str())),
+        // Who raised it is told by who acted.
+        CaseEvent::RaisedByStaff(_)
+        | CaseEvent::NoteAdded(_)
         | CaseEvent::Reopened(_)
         | CaseEvent::Closed(_)
         | CaseEvent::Unmerged(_)

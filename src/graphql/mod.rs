@@ -43,10 +43,12 @@ mod sla_compliance;
 mod sla_fact;
 mod sla_mutations;
 mod sla_simulation;
+mod staff_case;
 mod timeline;
 mod type_map;
 pub mod validated;
 mod vocabulary;
+mod voice;
 
 use std::sync::Arc;
 

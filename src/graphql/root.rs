@@ -26,6 +26,8 @@ use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGr
 use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
+use super::staff_case::{self, StaffCase, StaffCaseMutation};
+use super::voice::{self, VoiceConnection, VoiceFilterInput};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
 
@@ -219,6 +221,38 @@ impl Query {
         access_log::list(ctx, filter.unwrap_or_default(), page).await
     }
 
+    /// Suggestions, criticisms and praise that you may know of, and what became of them, the newest first.
+    async fn voices(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<VoiceFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<VoiceConnection> {
+        let page = PageArguments { first, after, last, before };
+        voice::list(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// The cases that you raised as a member of staff, in your own name, the newest first; at most 100.
+    async fn my_staff_cases(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+    ) -> async_graphql::Result<Vec<StaffCase>> {
+        staff_case::own(ctx, first).await
+    }
+
+    /// The anonymous case of a code, as its author sees it. Null when the code is none. Stands alone in its operation.
+    async fn anonymous_case(
+        &self,
+        ctx: &Context<'_>,
+        code: String,
+    ) -> async_graphql::Result<Option<StaffCase>> {
+        staff_case::of_code(ctx, &code).await
+    }
+
     /// Anything by its global id. Null when there is nothing that you may know of.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
         node(ctx, "id", &id).await
@@ -262,6 +296,7 @@ pub struct Mutation(
     SlaMutation,
     ReferenceDataMutation,
     OperationsMutation,
+    StaffCaseMutation,
 );
 
 /// What can be followed.

@@ -156,6 +156,24 @@ published!(
 );
 
 published!(
+    /// What became of a suggestion, a criticism or praise.
+    Became = "case::Became" {
+        /// It is being weighed; nothing is decided.
+        UnderConsideration,
+        /// It will be done, and when was said.
+        Planned,
+        /// It was done, or the opinion was taken to heart.
+        Adopted,
+        /// It was done in part.
+        PartlyAdopted,
+        /// It will not be done, and why was said.
+        NotAdopted,
+        /// Those whom it concerns have heard it: what praise is for.
+        PassedOn,
+    }
+);
+
+published!(
     /// In which relation somebody stands to the organisation.
     CustomerKind = "customer::CustomerKind" {
         /// A person.
