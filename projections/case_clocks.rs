@@ -54,7 +54,9 @@ impl CustomerTraits {
                 Self { tier: event.tier.clone(), kind: Some(event.kind) }
             }
             CustomerEvent::DetailsChanged(event) => Self { tier: event.tier.clone(), kind: None },
+            CustomerEvent::TierChanged(event) => Self { tier: Some(event.to.clone()), kind: None },
             CustomerEvent::ContactPointAdded(_)
+            | CustomerEvent::ValueAssessed(_)
             | CustomerEvent::ConsentGiven(_)
             | CustomerEvent::ConsentWithdrawn(_)
             | CustomerEvent::LegalHoldPlaced(_)

@@ -17,9 +17,11 @@ pub mod column;
 pub mod command_receipts;
 pub mod customer_profile;
 pub mod customer_search;
+pub mod customer_standing;
 pub mod page;
 pub mod rows;
 pub mod scope;
+pub mod segmentations;
 pub mod sla_at_risk;
 pub mod sla_attribution;
 pub mod sla_clocks;
@@ -67,6 +69,8 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("access_log", || Box::new(access_log::AccessLog::default())),
+    ("customer_standing", || Box::new(customer_standing::CustomerStanding::default())),
+    ("segmentations", || Box::new(segmentations::Segmentations::default())),
     ("voices", || Box::new(voices::Voices::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];

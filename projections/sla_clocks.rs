@@ -291,7 +291,8 @@ impl ReadModel for SlaClocks {
                     self.customer_event(db, id.0, event, said)?;
                 }
             }
-            DomainEvent::Access(..) => {}
+            // A segmentation reaches clocks by the tier that it gives a customer.
+            DomainEvent::Access(..) | DomainEvent::Segmentation(..) => {}
         }
         Ok(())
     }

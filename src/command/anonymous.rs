@@ -45,7 +45,8 @@ impl AnonymousCode {
     /// A new code.
     pub fn draw() -> Self {
         let mut secret = [0; SECRET_BYTES];
-        aws_lc_rs::rand::fill(&mut secret).expect("aws-lc waits for the system's randomness and does not fail");
+        aws_lc_rs::rand::fill(&mut secret)
+            .expect("aws-lc waits for the system's randomness and does not fail");
         Self(secret)
     }
 

@@ -224,6 +224,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::Registered(_) => "Customer registered",
             CustomerEvent::ContactPointAdded(_) => "Contact point added",
             CustomerEvent::DetailsChanged(_) => "Customer details changed",
+            CustomerEvent::ValueAssessed(_) => "Customer value assessed",
+            CustomerEvent::TierChanged(_) => "Customer tier changed",
             CustomerEvent::ConsentGiven(_) => "Consent given",
             CustomerEvent::ConsentWithdrawn(_) => "Consent withdrawn",
             CustomerEvent::LegalHoldPlaced(_) => "Legal hold placed",
@@ -232,6 +234,7 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::Erased(_) => "Customer erased",
         },
         DomainEvent::Policy(_, PolicyEvent::Published(_)) => "Policy published",
+        DomainEvent::Segmentation(..) => "Segmentation published",
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
         DomainEvent::Access(_, AccessEvent::PersonalDataRead(_)) => "Personal data read",
         DomainEvent::Access(_, AccessEvent::LogRead(_)) => "Access log read",
@@ -244,7 +247,10 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Case(_, event) => of_case(event),
         DomainEvent::Clock(_, event) => of_clock(event),
         DomainEvent::Customer(_, event) => of_customer(event),
-        DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => Vec::new(),
+        DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Access(..)
+        | DomainEvent::Segmentation(..) => Vec::new(),
     }
 }
 
@@ -392,7 +398,11 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
         }
         CustomerEvent::LegalHoldPlaced(hold) => said.text("matter", Some(&hold.matter)),
         CustomerEvent::ErasureOrdered(order) => said.text("ground", Some(order.ground.as_str())),
-        CustomerEvent::LegalHoldReleased(_) | CustomerEvent::Erased(_) => {}
+        CustomerEvent::TierChanged(changed) => said.text("tier", Some(&changed.to)),
+        // What somebody is worth to us is not for a process that is mined.
+        CustomerEvent::ValueAssessed(_)
+        | CustomerEvent::LegalHoldReleased(_)
+        | CustomerEvent::Erased(_) => {}
     }
     said.0
 }

@@ -506,6 +506,22 @@ pub const FIELDS: FieldTable = &[
     ("WriteToStaffCasePayload", EMPLOYEES, &["staffCase", "userErrors"]),
     ("WriteToAnonymousCasePayload", EMPLOYEES, &["staffCase", "userErrors"]),
     ("TellAuthorPayload", WORKERS, &["case", "userErrors"]),
+    // Segments
+    ("Query", REFERENCE_READERS, &["segmentations"]),
+    ("Query", PLANNERS, &["draftSegmentation", "assetMatrix"]),
+    ("Mutation", ADMINS, &["publishSegmentation"]),
+    ("Mutation", LEADERS, &["assessCustomerValue"]),
+    (
+        "SegmentationVersion",
+        REFERENCE_READERS,
+        &["id", "version", "effectiveFrom", "publishedAt", "document"],
+    ),
+    ("SegmentationDraft", PLANNERS, &["problems", "customers", "tiers", "moves"]),
+    ("TierCount", PLANNERS, &["tier", "customers"]),
+    ("TierMoveCount", PLANNERS, &["from", "to", "customers"]),
+    ("AssetMatrixCell", PLANNERS, &["cell", "count", "value", "customers"]),
+    ("PublishSegmentationPayload", ADMINS, &["segmentation", "userErrors"]),
+    ("AssessCustomerValuePayload", LEADERS, &["customer", "userErrors"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

@@ -169,8 +169,10 @@ fn anonymous_alone(fields: &[FieldUse], root: Option<&str>) -> Result<(), Reques
     if on_root.count() == 1 {
         return Ok(());
     }
-    let message =
-        format!("`{}` stands alone in its operation, so that nothing tells who asked.", anonymous.field);
+    let message = format!(
+        "`{}` stands alone in its operation, so that nothing tells who asked.",
+        anonymous.field
+    );
     Err(invalid(message))
 }
 

@@ -35,6 +35,7 @@ mod replay;
 mod root;
 pub mod scalar;
 mod scan;
+mod segmentation;
 mod sla_at_risk;
 mod sla_attribution;
 mod sla_breach;

@@ -19,6 +19,9 @@ use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
+use super::segmentation::{
+    self, AssetMatrixCell, SegmentationDraft, SegmentationMutation, SegmentationVersion,
+};
 use super::sla_at_risk::{self, SlaAtRiskPage};
 use super::sla_attribution::{self, SlaAttributeBy, SlaAttribution};
 use super::sla_breach::{self, SlaBreachConnection, SlaBreachFilterInput};
@@ -253,6 +256,33 @@ impl Query {
         staff_case::of_code(ctx, &code).await
     }
 
+    /// Every version of every segmentation, in the order of publication.
+    async fn segmentations(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<SegmentationVersion>> {
+        segmentation::versions(ctx).await
+    }
+
+    /// What a draft of a segmentation would change among the customers that you may know of. Nothing is written.
+    async fn draft_segmentation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The segmentation in whose place the draft stands; `default` where absent."
+        )]
+        id: Option<String>,
+        #[graphql(desc = "The whole draft, as it would be published.")] document: Json<Value>,
+    ) -> async_graphql::Result<SegmentationDraft> {
+        segmentation::draft(ctx, id, document.0).await
+    }
+
+    /// The customer-asset matrix over the customers that you may know of, by the lines that the segmentation `default` draws; empty where
+    /// it draws none.
+    async fn asset_matrix(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<AssetMatrixCell>> {
+        segmentation::matrix(ctx).await
+    }
+
     /// Anything by its global id. Null when there is nothing that you may know of.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
         node(ctx, "id", &id).await
@@ -297,6 +327,7 @@ pub struct Mutation(
     ReferenceDataMutation,
     OperationsMutation,
     StaffCaseMutation,
+    SegmentationMutation,
 );
 
 /// What can be followed.

@@ -275,7 +275,14 @@ async fn open_anonymously(
     });
     let metadata = code.opening(vault, &command);
     let id = code.case_id(vault);
-    execute_anonymously(ctx, id, metadata, command, |_| true).await?;
+    let opened = execute_anonymously(ctx, id, metadata, command, |_| true).await;
+    opened.map_err(|failed| match failed {
+        Failed::User(error) if error.code == "IDEMPOTENCY_KEY_REUSED" => {
+            let message = "this code opened a case already; draw a new one for another case";
+            UserError::new("CODE_USED", Some("code"), message).into()
+        }
+        failed => failed,
+    })?;
     shown(ctx, id).await
 }
 
@@ -465,9 +472,7 @@ impl Tale {
             return;
         };
         match &event {
-            CaseEvent::InteractionRecorded(said)
-                if said.direction != DomainDirection::Internal =>
-            {
+            CaseEvent::InteractionRecorded(said) if said.direction != DomainDirection::Internal => {
                 if tale.messages.len() == MESSAGES_MAX {
                     tale.messages.pop_front();
                 }

@@ -96,6 +96,7 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         DomainEvent::Clock(_, fact) => matches!(fact, SlaEvent::Extended(_) | SlaEvent::Waived(_)),
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
+        | DomainEvent::Segmentation(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Access(..) => false,
     };

@@ -61,7 +61,11 @@ impl ClocksFold {
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 self.publish(&event.event, meta.recorded_at);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Access(..) => {}
+            // A segmentation reaches a case by the tier that it gives the customer.
+            DomainEvent::Case(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => {}
         }
     }
 
@@ -82,7 +86,8 @@ impl ClocksFold {
             DomainEvent::Case(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Customer(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => {}
         }
     }
 

@@ -28,6 +28,9 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("slaPolicies", "{ slaPolicies { id } }"),
     ("calendars", "{ calendars { id } }"),
     ("accessLog", "{ accessLog { totalCount } }"),
+    ("segmentations", "{ segmentations { id } }"),
+    ("draftSegmentation", "{ draftSegmentation(document: {}) { problems } }"),
+    ("assetMatrix", "{ assetMatrix { count } }"),
     ("voices", "{ voices { totalCount } }"),
     ("myStaffCases", "{ myStaffCases { reference } }"),
     ("anonymousCase", "{ anonymousCase(code: \"x\") { reference } }"),
@@ -64,10 +67,7 @@ pub fn mutations_on_cases() -> Vec<(&'static str, Value)> {
         ("mergeCase", json!({ "into": global_id("Case", Uuid::nil()), "reason": "x" })),
         ("unmergeCase", json!({ "reason": "x" })),
         ("recordActivity", json!({ "name": "x" })),
-        (
-            "tellAuthor",
-            json!({ "became": "PLANNED", "whatWasDone": "x", "channel": "PORTAL" }),
-        ),
+        ("tellAuthor", json!({ "became": "PLANNED", "whatWasDone": "x", "channel": "PORTAL" })),
     ]
 }
 
@@ -104,6 +104,8 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
         ("writeToStaffCase", json!({ "caseId": case, "body": "x" })),
         ("writeToAnonymousCase", json!({ "code": "x", "body": "x" })),
         ("publishPolicy", json!({ "id": "p", "document": {} })),
+        ("publishSegmentation", json!({ "id": "s", "document": {} })),
+        ("assessCustomerValue", json!({ "customerId": customer, "value": 1 })),
         ("publishCalendar", json!({ "id": "c", "document": {} })),
     ]);
     let with_input = |(name, input)| (name, mutation(name), json!({ "input": input }));

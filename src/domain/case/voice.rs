@@ -190,7 +190,12 @@ mod tests {
     fn context() -> Context {
         let now = "2026-03-02T08:00:00Z".parse().unwrap();
         let actor = Actor { kind: ActorKind::Staff, id: "anonymous".to_owned() };
-        Context { command_id: CommandId(crate::id::derived(&["test"])), occurred_at: now, recorded_at: now, actor }
+        Context {
+            command_id: CommandId(crate::id::derived(&["test"])),
+            occurred_at: now,
+            recorded_at: now,
+            actor,
+        }
     }
 
     fn after(
