@@ -172,6 +172,11 @@ fn problem(value: &Value, schema: &Value, root: &Value, place: &str) -> Result<(
                     }
                 }
             }
+            "uniqueItems" => {
+                let items: Vec<&Value> = value.as_array().into_iter().flatten().collect();
+                let twice = |(n, item): (usize, &&Value)| items[..n].contains(item);
+                ensure(!items.iter().enumerate().any(twice), "an item stands twice")?;
+            }
             "items" => {
                 for (index, value) in value.as_array().into_iter().flatten().enumerate() {
                     problem(value, rule, root, &format!("{place}[{index}]"))?;
@@ -190,6 +195,7 @@ fn problem(value: &Value, schema: &Value, root: &Value, place: &str) -> Result<(
                 } else if let Some(number) = value.as_u64() {
                     let fits = match rule.as_str().unwrap() {
                         "uint64" => true,
+                        "int64" => i64::try_from(number).is_ok(),
                         "uint32" => u32::try_from(number).is_ok(),
                         other => panic!("{place}: the check does not know the format {other}"),
                     };

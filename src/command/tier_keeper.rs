@@ -81,6 +81,8 @@ struct Progress {
 pub struct Move {
     customer_id: CustomerId,
     change: ChangeTier,
+    /// Up to where the log was seen when it fell due: the same change may be due again later, where somebody undid it.
+    position: i64,
 }
 
 impl TierKeeper {
@@ -172,10 +174,11 @@ impl TierKeeper {
         Ok(())
     }
 
-    async fn record_one(&self, Move { customer_id, change }: Move) -> Result<(), TierKeeperError> {
+    async fn record_one(&self, due: Move) -> Result<(), TierKeeperError> {
+        let command_id = command_id(&due);
+        let Move { customer_id, change, .. } = due;
         let stream = StreamId::new(&format!("customer-{customer_id}"))
             .expect("a UUID is a well-formed stream id");
-        let command_id = command_id(customer_id, &change);
         let metadata = CommandMetadata {
             command_id,
             digest: None,
@@ -194,9 +197,10 @@ impl TierKeeper {
 }
 
 /// Two keepers that see the same of a customer, under the same version, ask the same command.
-fn command_id(customer_id: CustomerId, change: &ChangeTier) -> CommandId {
-    let change = serde_json::to_string(change).expect("these are plain values");
-    CommandId(derived(&["tier", &customer_id.to_string(), &change]))
+fn command_id(due: &Move) -> CommandId {
+    let change = serde_json::to_string(&due.change).expect("these are plain values");
+    let (customer, position) = (due.customer_id.to_string(), due.position.to_string());
+    CommandId(derived(&["tier", &customer, &position, &change]))
 }
 
 /// The changes that are due among the next customers behind this id, and the last of these; `None` at the end.
@@ -229,7 +233,7 @@ fn moves(page: Vec<StandingRow>, in_force: &InForce, now: Timestamp) -> Vec<Move
             segmentation::tier(in_force, row.tier.as_deref(), &row.standing, now)?;
         let (segmentation, to) = (id.clone(), to.to_owned());
         let change = ChangeTier { from: row.tier, to, segmentation, version, facts: row.standing };
-        Some(Move { customer_id: CustomerId(row.id), change })
+        Some(Move { customer_id: CustomerId(row.id), change, position: row.position })
     });
     due.collect()
 }

@@ -64,8 +64,9 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// The forms in which somebody could stand somewhere: their id and name as they are, in hexadecimal digits and in base64, the ids that the
 /// program makes of names, and what they called their requests.
-fn forms() -> Vec<Vec<u8>> {
-    let mut forms = Vec::new();
+fn forms(token: &str) -> Vec<Vec<u8>> {
+    // The token says it all, in the middle of its three parts.
+    let mut forms: Vec<Vec<u8>> = token.split('.').skip(1).map(|part| part.into()).collect();
     for text in [SUBJECT, NAME, KEY, OPERATION] {
         let bytes = text.as_bytes();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -88,8 +89,8 @@ fn characters(bytes: &[u8]) -> String {
 }
 
 /// The places that hold the author in some form.
-fn places_of_author(directory: &Path, told: &[(&str, Vec<u8>)]) -> Vec<String> {
-    let forms: Vec<String> = forms().iter().map(|form| characters(form)).collect();
+fn places_of_author(directory: &Path, token: &str, told: &[(&str, Vec<u8>)]) -> Vec<String> {
+    let forms: Vec<String> = forms(token).iter().map(|form| characters(form)).collect();
     let written = files(directory).into_iter().map(|path| {
         let content = std::fs::read(&path).unwrap();
         (path.display().to_string(), content)
@@ -169,7 +170,7 @@ async fn after_an_anonymous_case_no_file_line_metric_or_trace_holds_its_author()
 
     let metrics = reqwest::get(process.url("/metrics")).await.unwrap().text().await.unwrap();
     // The files as they are while it runs, with what is not checkpointed yet, and once more after its end.
-    let running = places_of_author(directory.path(), &[]);
+    let running = places_of_author(directory.path(), &author.token, &[]);
     assert!(running.is_empty(), "{running:#?}");
     process.terminate();
     let (status, lines) = tokio::task::spawn_blocking(|| process.wait()).await.unwrap();
@@ -183,7 +184,7 @@ async fn after_an_anonymous_case_no_file_line_metric_or_trace_holds_its_author()
         ("the metrics", metrics.into_bytes()),
         ("the traces", format!("{spans:?}").into_bytes()),
     ];
-    let found = places_of_author(directory.path(), &told);
+    let found = places_of_author(directory.path(), &author.token, &told);
     assert!(found.is_empty(), "{found:#?}");
     let places = files(directory.path()).len() + told.len();
     assert!(places > 8, "few places were searched: {places}");
@@ -195,6 +196,6 @@ async fn after_an_anonymous_case_no_file_line_metric_or_trace_holds_its_author()
     ask(&process, &author, by_name, json!({ "input": case() })).await;
     process.terminate();
     tokio::task::spawn_blocking(|| process.wait()).await.unwrap();
-    let found = places_of_author(directory.path(), &[]);
+    let found = places_of_author(directory.path(), &author.token, &[]);
     assert!(!found.is_empty(), "who gives their name stands in the log");
 }
