@@ -32,6 +32,7 @@ use uuid::Uuid;
 
 mod support {
     pub mod measure;
+    #[allow(dead_code, reason = "a part of it is used here")]
     pub mod portfolio;
 }
 

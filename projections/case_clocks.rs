@@ -54,11 +54,13 @@ impl CustomerTraits {
                 Self { tier: event.tier.clone(), kind: Some(event.kind) }
             }
             CustomerEvent::DetailsChanged(event) => Self { tier: event.tier.clone(), kind: None },
+            CustomerEvent::TierChanged(event) => Self { tier: Some(event.to.clone()), kind: None },
             CustomerEvent::Merged(_)
             | CustomerEvent::Unmerged(_)
             | CustomerEvent::RepresentativeAppointed(_)
             | CustomerEvent::RepresentativeDismissed(_)
             | CustomerEvent::ContactPointAdded(_)
+            | CustomerEvent::ValueAssessed(_)
             | CustomerEvent::ConsentGiven(_)
             | CustomerEvent::ConsentWithdrawn(_)
             | CustomerEvent::LegalHoldPlaced(_)
@@ -165,7 +167,10 @@ impl CaseClocks {
             CaseEvent::Merged(_) => FactKind::Merged,
             CaseEvent::Unmerged(_) => FactKind::Unmerged,
             CaseEvent::ActivityRecorded(_) => FactKind::ActivityRecorded,
-            CaseEvent::Opened(_) => return false,
+            // Who raised it moves no clock; the message that tells the author is an answer of its own.
+            CaseEvent::Opened(_) | CaseEvent::RaisedByStaff(_) | CaseEvent::AuthorTold(_) => {
+                return false;
+            }
         };
         self.insert(fact, meta, FactSource::Case(revision));
         true

@@ -100,7 +100,11 @@ impl CaseRow {
         self.updated_at = self.updated_at.max(meta.occurred_at);
         self.revision = column::integer(revision);
         match event {
-            CaseEvent::Opened(_) | CaseEvent::NoteAdded(_) | CaseEvent::ActivityRecorded(_) => {}
+            CaseEvent::Opened(_)
+            | CaseEvent::NoteAdded(_)
+            | CaseEvent::ActivityRecorded(_)
+            | CaseEvent::RaisedByStaff(_)
+            | CaseEvent::AuthorTold(_) => {}
             CaseEvent::Classified(classified) => {
                 if let Some(category) = &classified.category {
                     self.category = Some(category.to_string());

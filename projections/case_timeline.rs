@@ -195,6 +195,11 @@ impl TimelineEntry {
                 self.internal = true;
                 self.text_field = Some("reason");
             }
+            CaseEvent::RaisedByStaff(raised) => {
+                self.internal = true;
+                self.changed("raised_by", Some(raised.author.as_deref().unwrap_or("anonymous")));
+            }
+            CaseEvent::AuthorTold(told) => self.changed("became", Some(told.became)),
             CaseEvent::ActivityRecorded(activity) => {
                 self.internal = true;
                 self.changed("activity", Some(&activity.name));

@@ -126,6 +126,8 @@ impl CustomerRow {
                     self.tier = Some(tier.clone());
                 }
             }
+            CustomerEvent::TierChanged(changed) => self.tier = Some(changed.to.clone()),
+            CustomerEvent::ValueAssessed(_) => {}
             CustomerEvent::ConsentGiven(given) => self.consents.push(Consent {
                 purpose: given.purpose,
                 channel: given.channel,

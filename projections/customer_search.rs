@@ -81,6 +81,8 @@ impl ReadModel for CustomerSearch {
                 return Ok(());
             }
             CustomerEvent::DetailsChanged(_)
+            | CustomerEvent::ValueAssessed(_)
+            | CustomerEvent::TierChanged(_)
             | CustomerEvent::ConsentGiven(_)
             | CustomerEvent::ConsentWithdrawn(_)
             | CustomerEvent::LegalHoldPlaced(_)

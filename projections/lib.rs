@@ -20,16 +20,19 @@ pub mod customer_merges;
 pub mod customer_profile;
 pub mod customer_representatives;
 pub mod customer_search;
+pub mod customer_standing;
 pub mod customer_timeline;
 pub mod page;
 pub mod rows;
 pub mod scope;
+pub mod segmentations;
 pub mod sla_at_risk;
 pub mod sla_attribution;
 pub mod sla_clocks;
 pub mod sla_compliance;
 pub mod sla_facts;
 pub mod sla_reference;
+pub mod voices;
 
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
@@ -76,6 +79,9 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("access_log", || Box::new(access_log::AccessLog::default())),
+    ("customer_standing", || Box::new(customer_standing::CustomerStanding::default())),
+    ("segmentations", || Box::new(segmentations::Segmentations::default())),
+    ("voices", || Box::new(voices::Voices::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

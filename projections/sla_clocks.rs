@@ -291,7 +291,10 @@ impl ReadModel for SlaClocks {
                     self.customer_event(db, id.0, event, said)?;
                 }
             }
-            DomainEvent::Attachment(..) | DomainEvent::Access(..) => {}
+            // A segmentation reaches clocks by the tier that it gives a customer.
+            DomainEvent::Attachment(..)
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => {}
         }
         Ok(())
     }

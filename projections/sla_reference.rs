@@ -220,7 +220,8 @@ impl ReadModel for SlaReference {
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Attachment(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => {}
         }
         Ok(())
     }
@@ -254,7 +255,8 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Attachment(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => {}
         }
     }
     Ok(reference)

@@ -17,11 +17,13 @@ use tokio::task::JoinHandle;
 use crate::access::AccessLog;
 use crate::attachments::Attachments;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
+use crate::command::anonymous::AnonymousBudget;
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
+use crate::command::tier_keeper::TierKeeper;
 use crate::config::{Config, ConfigError};
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
@@ -123,6 +125,7 @@ pub struct App {
     keyring: Keyring,
     stop: watch::Sender<bool>,
     monitor: Option<JoinHandle<()>>,
+    tier_keeper: Option<JoinHandle<()>>,
     stop_proof: watch::Sender<bool>,
     proof_builder: Option<std::thread::JoinHandle<()>>,
 }
@@ -210,6 +213,7 @@ impl App {
             keyring,
             stop: watch::channel(false).0,
             monitor: None,
+            tier_keeper: None,
             stop_proof: watch::channel(false).0,
             proof_builder: None,
         })
@@ -250,8 +254,14 @@ impl App {
         }
     }
 
-    /// Lets the SLA monitor record what falls due.
+    /// Lets the SLA monitor record what falls due, and the keeper of tiers where customers belong.
     pub fn start_monitor(&mut self) {
+        let keeper = TierKeeper {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        };
+        self.tier_keeper = Some(tokio::spawn(keeper.run(self.stop.subscribe())));
         let monitor = SlaMonitor {
             commands: self.commands.clone(),
             read_models: self.read_models.clone(),
@@ -285,6 +295,7 @@ impl App {
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
+            anonymous: AnonymousBudget::default(),
         })
     }
 
@@ -329,6 +340,11 @@ impl App {
             && let Err(error) = monitor.await
         {
             tracing::error!(%error, "the SLA monitor ended badly");
+        }
+        if let Some(keeper) = self.tier_keeper.take()
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the keeper of tiers ended badly");
         }
         self.read_models.stop().await;
         // Last of those that follow the log, so that a checkpoint covers what the others have written.

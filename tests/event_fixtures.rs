@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::log::{DomainEvent, schemas};
-use parvandeh_domain::{access, attachment, calendar, case, customer, policy, sla};
+use parvandeh_domain::{access, attachment, calendar, case, customer, policy, segmentation, sla};
 use serde_json::Value;
 
 const ID: &str = "0198c1f0-5d7e-7c3a-9b1e-2f4a6c8e0d12";
@@ -30,6 +30,9 @@ fn stream_of(name: &str) -> String {
         _ if has(policy::PolicyEvent::TYPES) => return "policy-standard".to_owned(),
         _ if has(access::AccessEvent::TYPES) => return "access-2026-03-21".to_owned(),
         _ if has(calendar::CalendarEvent::TYPES) => return "calendar-office".to_owned(),
+        _ if has(segmentation::SegmentationEvent::TYPES) => {
+            return "segmentation-default".to_owned();
+        }
         _ => panic!("{name} belongs to no aggregate"),
     };
     format!("{category}-{ID}")
@@ -41,6 +44,7 @@ fn encoded(event: &DomainEvent) -> Value {
         DomainEvent::Customer(_, event) => event.to_json(),
         DomainEvent::Clock(_, event) => event.to_json(),
         DomainEvent::Policy(_, event) => event.to_json(),
+        DomainEvent::Segmentation(_, event) => event.to_json(),
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Attachment(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),
@@ -170,6 +174,11 @@ fn problem(value: &Value, schema: &Value, root: &Value, place: &str) -> Result<(
                     }
                 }
             }
+            "uniqueItems" => {
+                let items: Vec<&Value> = value.as_array().into_iter().flatten().collect();
+                let twice = |(n, item): (usize, &&Value)| items[..n].contains(item);
+                ensure(!items.iter().enumerate().any(twice), "an item stands twice")?;
+            }
             "items" => {
                 for (index, value) in value.as_array().into_iter().flatten().enumerate() {
                     problem(value, rule, root, &format!("{place}[{index}]"))?;
@@ -188,6 +197,7 @@ fn problem(value: &Value, schema: &Value, root: &Value, place: &str) -> Result<(
                 } else if let Some(number) = value.as_u64() {
                     let fits = match rule.as_str().unwrap() {
                         "uint64" => true,
+                        "int64" => i64::try_from(number).is_ok(),
                         "uint32" => u32::try_from(number).is_ok(),
                         other => panic!("{place}: the check does not know the format {other}"),
                     };

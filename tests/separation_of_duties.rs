@@ -132,6 +132,8 @@ impl Schema {
                 "ID" => format!("\"{}\"", ids.case),
                 "DateTime" if argument.name == "to" => "\"2026-02-01T00:00:00Z\"".to_owned(),
                 "Int" => "1".to_owned(),
+                "String" => "\"x\"".to_owned(),
+                "JSON" => "{}".to_owned(),
                 "DateTime" => "\"2026-01-01T00:00:00Z\"".to_owned(),
                 other if self.inputs.contains(other) => "{}".to_owned(),
                 other => match self.values.get(other) {
@@ -228,12 +230,17 @@ fn tells_of_somebody(type_name: &str) -> bool {
         "UserError",
         "SlaPolicyVersion",
         "CalendarVersion",
+        "SegmentationVersion",
         // Numbers and hashes over all of the log. The proof of one event is not among them: its leaf tells whose it is.
         "ProofCheckpoint",
         "ConsistencyProof",
     ];
-    let configuration =
-        ["PublishPolicyPayload", "PublishCalendarPayload", "RebuildReadModelsPayload"];
+    let configuration = [
+        "PublishPolicyPayload",
+        "PublishCalendarPayload",
+        "PublishSegmentationPayload",
+        "RebuildReadModelsPayload",
+    ];
     let roots = ["Query", "Mutation", "Subscription"];
     ![&nobody[..], &configuration, &roots].concat().contains(&type_name)
 }
@@ -293,12 +300,20 @@ async fn an_administrator_configures_and_can_select_nothing_that_tells_of_anybod
     let admitted = world.admitted(&schema, Role::Admin).await;
     let version = &["id", "version", "effectiveFrom", "publishedAt", "document"][..];
     let expected = steps(&[
-        ("Query", &["slaPolicies", "calendars", "proofCheckpoint", "consistencyProof"]),
+        (
+            "Query",
+            &["slaPolicies", "calendars", "segmentations", "proofCheckpoint", "consistencyProof"],
+        ),
         ("ProofCheckpoint", &["note", "origin", "size", "root", "verifierKey", "storedAt"]),
         ("ConsistencyProof", &["from", "to", "fromRoot", "toRoot", "hashes", "checkpoint"]),
-        ("Mutation", &["publishPolicy", "publishCalendar", "rebuildReadModels"]),
+        (
+            "Mutation",
+            &["publishPolicy", "publishCalendar", "publishSegmentation", "rebuildReadModels"],
+        ),
         ("SlaPolicyVersion", version),
         ("CalendarVersion", version),
+        ("SegmentationVersion", version),
+        ("PublishSegmentationPayload", &["segmentation", "userErrors"]),
         ("PublishPolicyPayload", &["policy", "userErrors"]),
         ("PublishCalendarPayload", &["calendar", "userErrors"]),
         ("RebuildReadModelsPayload", &["position"]),

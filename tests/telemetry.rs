@@ -1,6 +1,6 @@
 //! What the program says of itself: trace ids on log lines and in answers, and traces at a collector.
 
-mod collector;
+pub mod collector;
 
 use std::path::Path;
 use std::time::Instant;

@@ -84,7 +84,9 @@ fn collect(
             DomainEvent::Case(other, _) | DomainEvent::Clock(other, _) => *other == id,
             DomainEvent::Customer(other, _) => Some(*other) == customer_id,
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
-            DomainEvent::Attachment(..) | DomainEvent::Access(..) => false,
+            DomainEvent::Attachment(..)
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => false,
         };
         if concerns {
             found.clocks.take_in(&event);

@@ -89,7 +89,8 @@ fn seal(
         DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
-        | DomainEvent::Access(..) => None,
+        | DomainEvent::Access(..)
+        | DomainEvent::Segmentation(..) => None,
     };
     // What the identity provider called a customer may be an address; today they are named by their own id.
     if let (ActorKind::Customer, Some(DataSubject::Customer(id))) = (meta.actor.kind, subject) {
@@ -105,6 +106,7 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Customer(_, event) => CustomerEvent::to_json(event),
         DomainEvent::Clock(_, event) => SlaEvent::to_json(event),
         DomainEvent::Policy(_, event) => event.to_json(),
+        DomainEvent::Segmentation(_, event) => event.to_json(),
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Attachment(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),

@@ -72,6 +72,7 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, event),
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
+        | DomainEvent::Segmentation(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
         | DomainEvent::Access(..) => None,
@@ -109,6 +110,7 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Customer(..) => format!("customer event {revision}"),
         DomainEvent::Clock(_, fact) => format!("clock event {revision}: {}", fact.subject().clock),
         DomainEvent::Policy(id, _) => format!("policy {id} version {}", revision + 1),
+        DomainEvent::Segmentation(id, _) => format!("segmentation {id} version {}", revision + 1),
         DomainEvent::Calendar(id, _) => format!("calendar {id} version {}", revision + 1),
         DomainEvent::Attachment(id, _) => format!("attachment {id}, event {revision}"),
         DomainEvent::Access(day, _) => format!("access log of {day}, event {revision}"),

@@ -30,6 +30,7 @@ fn contracts() -> BTreeMap<PathBuf, String> {
     for (file, schema) in [
         ("calendar.json", parvandeh_domain::calendar::schema()),
         ("sla-policy.json", parvandeh_domain::policy::schema()),
+        ("segmentation.json", parvandeh_domain::segmentation::schema()),
         ("sla-certificate.json", parvandeh_domain::sla::certificate::schema()),
     ] {
         contracts.insert(PathBuf::from(file), pretty(&schema));

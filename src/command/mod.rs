@@ -2,8 +2,9 @@
 //!
 //! [`handler`] loads, decides and appends; [`policy`] says who may do what and who may see what; [`idempotency`] keeps a key from
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`sla_monitor`] is a reaction: it turns a due time that has passed into a fact;
-//! [`erasure`] carries out that a customer's personal data are erased.
+//! [`erasure`] carries out that a customer's personal data are erased; [`tier_keeper`] is another reaction and keeps customers in their tiers; [`anonymous`] gives staff who wish it a code in place of their name.
 
+pub mod anonymous;
 pub mod customer_merge;
 pub mod erasure;
 pub mod handler;
@@ -11,3 +12,4 @@ pub mod idempotency;
 pub mod merge;
 pub mod policy;
 pub mod sla_monitor;
+pub mod tier_keeper;

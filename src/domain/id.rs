@@ -235,6 +235,10 @@ code_id!(
     PolicyId, further: ""
 );
 code_id!(
+    /// A segmentation of customers; its versions share the id.
+    SegmentationId, further: ""
+);
+code_id!(
     /// A calendar of working time; its versions share the id.
     CalendarId, further: ""
 );

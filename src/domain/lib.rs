@@ -15,5 +15,6 @@ pub mod id;
 pub mod log;
 pub mod pii;
 pub mod policy;
+pub mod segmentation;
 pub mod sla;
 pub mod text;

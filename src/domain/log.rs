@@ -11,8 +11,9 @@ use crate::calendar::CalendarEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
-use crate::id::{AttachmentId, CalendarId, CaseId, CustomerId, PolicyId};
+use crate::id::{AttachmentId, CalendarId, CaseId, CustomerId, PolicyId, SegmentationId};
 use crate::policy::PolicyEvent;
+use crate::segmentation::SegmentationEvent;
 use crate::sla::SlaEvent;
 
 /// An event of some aggregate, with the aggregate's id.
@@ -29,6 +30,7 @@ pub enum DomainEvent {
     Policy(PolicyId, PolicyEvent),
     Calendar(CalendarId, CalendarEvent),
     Access(AccessDay, AccessEvent),
+    Segmentation(SegmentationId, SegmentationEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -75,6 +77,10 @@ impl DomainEvent {
                 AccessDay::parse(id).ok_or_else(unknown)?,
                 AccessEvent::from_json(name, version, json)?,
             ),
+            "segmentation" => Self::Segmentation(
+                SegmentationId::new(id).map_err(|_| unknown())?,
+                SegmentationEvent::from_json(name, version, json)?,
+            ),
             _ => return Err(unknown()),
         })
     }
@@ -89,6 +95,7 @@ impl DomainEvent {
             Self::Policy(id, _) => format!("policy-{id}"),
             Self::Calendar(id, _) => format!("calendar-{id}"),
             Self::Access(day, _) => format!("access-{day}"),
+            Self::Segmentation(id, _) => format!("segmentation-{id}"),
         }
     }
 
@@ -110,6 +117,7 @@ impl DomainEvent {
             Self::Policy(_, event) => event.event_type(),
             Self::Calendar(_, event) => event.event_type(),
             Self::Access(_, event) => event.event_type(),
+            Self::Segmentation(_, event) => event.event_type(),
         }
     }
 
@@ -123,6 +131,7 @@ impl DomainEvent {
             Self::Policy(_, event) => event.to_json(),
             Self::Calendar(_, event) => event.to_json(),
             Self::Access(_, event) => event.to_json(),
+            Self::Segmentation(_, event) => event.to_json(),
         }
     }
 }
@@ -136,5 +145,6 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(PolicyEvent::schemas());
     all.extend(CalendarEvent::schemas());
     all.extend(AccessEvent::schemas());
+    all.extend(SegmentationEvent::schemas());
     all
 }

@@ -137,6 +137,7 @@ impl Writer<'_> {
             }
             DomainEvent::Customer(..)
             | DomainEvent::Policy(..)
+            | DomainEvent::Segmentation(..)
             | DomainEvent::Calendar(..)
             | DomainEvent::Attachment(..)
             | DomainEvent::Access(..) => {}

@@ -207,6 +207,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CaseEvent::Merged(_) => "Case merged",
             CaseEvent::Unmerged(_) => "Merge undone",
             CaseEvent::ActivityRecorded(activity) => &activity.name,
+            CaseEvent::RaisedByStaff(_) => "Raised by staff",
+            CaseEvent::AuthorTold(_) => "Author told what became of it",
         },
         DomainEvent::Clock(_, event) => match event {
             SlaEvent::Warned(_) => "Clock warned",
@@ -223,6 +225,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::Registered(_) => "Customer registered",
             CustomerEvent::ContactPointAdded(_) => "Contact point added",
             CustomerEvent::DetailsChanged(_) => "Customer details changed",
+            CustomerEvent::ValueAssessed(_) => "Customer value assessed",
+            CustomerEvent::TierChanged(_) => "Customer tier changed",
             CustomerEvent::ConsentGiven(_) => "Consent given",
             CustomerEvent::ConsentWithdrawn(_) => "Consent withdrawn",
             CustomerEvent::LegalHoldPlaced(_) => "Legal hold placed",
@@ -237,6 +241,7 @@ pub(super) fn name(event: &DomainEvent) -> &str {
         DomainEvent::Attachment(_, AttachmentEvent::PartStored(_)) => "Attachment part stored",
         DomainEvent::Attachment(_, AttachmentEvent::Added(_)) => "Attachment added",
         DomainEvent::Policy(_, PolicyEvent::Published(_)) => "Policy published",
+        DomainEvent::Segmentation(..) => "Segmentation published",
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
         DomainEvent::Access(_, AccessEvent::PersonalDataRead(_)) => "Personal data read",
         DomainEvent::Access(_, AccessEvent::LogRead(_)) => "Access log read",
@@ -252,7 +257,8 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
-        | DomainEvent::Access(..) => Vec::new(),
+        | DomainEvent::Access(..)
+        | DomainEvent::Segmentation(..) => Vec::new(),
     }
 }
 
@@ -314,7 +320,10 @@ fn of_case(event: &CaseEvent) -> Vec<Attribute<'_>> {
         CaseEvent::DueDateSet(set) => said.time("due_at", Some(set.due_at)),
         CaseEvent::Resolved(resolved) => said.text("outcome", Some(resolved.outcome.as_str())),
         CaseEvent::Merged(merged) => said.owned("merged_into", Some(merged.into)),
-        CaseEvent::NoteAdded(_)
+        CaseEvent::AuthorTold(told) => said.text("became", Some(told.became.as_str())),
+        // Who raised it is told by who acted.
+        CaseEvent::RaisedByStaff(_)
+        | CaseEvent::NoteAdded(_)
         | CaseEvent::Reopened(_)
         | CaseEvent::Closed(_)
         | CaseEvent::Unmerged(_)
@@ -406,7 +415,10 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
         CustomerEvent::RepresentativeDismissed(dismissed) => {
             said.owned("representative", Some(dismissed.representative_id));
         }
-        CustomerEvent::LegalHoldReleased(_)
+        CustomerEvent::TierChanged(changed) => said.text("tier", Some(&changed.to)),
+        // What somebody is worth to us is not for a process that is mined.
+        CustomerEvent::ValueAssessed(_)
+        | CustomerEvent::LegalHoldReleased(_)
         | CustomerEvent::Erased(_)
         | CustomerEvent::Unmerged(_) => {}
     }

@@ -48,6 +48,13 @@ const ACCESS_LOG_READERS_AND_CUSTOMERS: Roles = Roles::of(&[Auditor, PrivacyOffi
 /// Those who run the installation.
 const ADMINS: Roles = Roles::of(&[Admin]);
 
+/// Our own staff, who raise what they see. Auditors and those who run the installation change nothing here, this neither.
+const EMPLOYEES: Roles = Roles::of(&[Agent, Supervisor]);
+/// Those, and whoever checks it all: who has no case of their own and no code, and so reads nobody's.
+const EMPLOYEES_AND_AUDITORS: Roles = Roles::of(&[Agent, Supervisor, Auditor]);
+/// Those who see what became of suggestions, criticisms and praise.
+const VOICE_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service]);
+
 /// The table.
 pub const FIELDS: FieldTable = &[
     // Queries
@@ -503,6 +510,65 @@ pub const FIELDS: FieldTable = &[
         &["position", "index", "treeSize", "leaf", "leafHash", "hashes", "root", "checkpoint"],
     ),
     ("ConsistencyProof", PROVERS, &["from", "to", "fromRoot", "toRoot", "hashes", "checkpoint"]),
+    // Voices
+    ("Query", VOICE_READERS, &["voices"]),
+    ("Query", EMPLOYEES_AND_AUDITORS, &["anonymousCase", "myStaffCases"]),
+    (
+        "Mutation",
+        EMPLOYEES,
+        &[
+            "openStaffCase",
+            "drawAnonymousCode",
+            "openAnonymousCase",
+            "writeToStaffCase",
+            "writeToAnonymousCase",
+        ],
+    ),
+    ("Mutation", WORKERS, &["tellAuthor"]),
+    ("Voice", VOICE_READERS, &["raisedBy", "author", "raisedAt", "became", "toldAt", "case"]),
+    ("VoiceConnection", VOICE_READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("VoiceEdge", VOICE_READERS, &["node", "cursor"]),
+    (
+        "StaffCase",
+        EMPLOYEES_AND_AUDITORS,
+        &[
+            "id",
+            "reference",
+            "kind",
+            "subject",
+            "description",
+            "anonymous",
+            "status",
+            "stage",
+            "openedAt",
+            "became",
+            "toldAt",
+            "messages",
+        ],
+    ),
+    ("StaffCaseMessage", EMPLOYEES_AND_AUDITORS, &["at", "fromAuthor", "automatic", "body"]),
+    ("OpenStaffCasePayload", EMPLOYEES, &["staffCase", "userErrors"]),
+    ("DrawAnonymousCodePayload", EMPLOYEES, &["code"]),
+    ("OpenAnonymousCasePayload", EMPLOYEES, &["staffCase", "userErrors"]),
+    ("WriteToStaffCasePayload", EMPLOYEES, &["staffCase", "userErrors"]),
+    ("WriteToAnonymousCasePayload", EMPLOYEES, &["staffCase", "userErrors"]),
+    ("TellAuthorPayload", WORKERS, &["case", "userErrors"]),
+    // Segments
+    ("Query", REFERENCE_READERS, &["segmentations"]),
+    ("Query", PLANNERS, &["draftSegmentation", "assetMatrix"]),
+    ("Mutation", ADMINS, &["publishSegmentation"]),
+    ("Mutation", LEADERS, &["assessCustomerValue"]),
+    (
+        "SegmentationVersion",
+        REFERENCE_READERS,
+        &["id", "version", "effectiveFrom", "publishedAt", "document"],
+    ),
+    ("SegmentationDraft", PLANNERS, &["problems", "customers", "tiers", "moves"]),
+    ("TierCount", PLANNERS, &["tier", "customers"]),
+    ("TierMoveCount", PLANNERS, &["from", "to", "customers"]),
+    ("AssetMatrixCell", PLANNERS, &["cell", "count", "value", "customers"]),
+    ("PublishSegmentationPayload", ADMINS, &["segmentation", "userErrors"]),
+    ("AssessCustomerValuePayload", LEADERS, &["customer", "userErrors"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::AccessLog;
 use crate::clock::Clock;
+use crate::command::anonymous::AnonymousBudget;
 use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
@@ -50,6 +51,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Lets one simulation of service levels run at a time.
     pub simulations: Arc<Semaphore>,
+    /// Keeps codes of anonymous authors from being tried out.
+    pub anonymous: AnonymousBudget,
 }
 
 /// The services.

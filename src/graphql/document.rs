@@ -22,6 +22,7 @@ use crate::error::{ErrorCode, RequestError};
 use crate::graphql::admission::AdmissionLimits;
 use crate::graphql::recorded::OperationName;
 use crate::graphql::scan::scan;
+use crate::graphql::staff_case::ANONYMOUS_FIELDS;
 use crate::graphql::type_map::TypeMap;
 use crate::graphql::validated::Validated;
 use crate::principal::Role;
@@ -155,6 +156,26 @@ fn root_fields(fields: &[FieldUse], root: Option<&str>) -> String {
     on_root.map(|used| used.field.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+/// A field for anonymous authors that an operation selects on its root type.
+fn anonymous_field<'a>(fields: &'a [FieldUse], root: Option<&str>) -> Option<&'a FieldUse> {
+    let on_root = |used: &&FieldUse| Some(used.type_name.as_str()) == root;
+    fields.iter().filter(on_root).find(|used| ANONYMOUS_FIELDS.contains(&used.field.as_str()))
+}
+
+/// What is recorded of other fields names whoever asked, so an anonymous author asks for nothing else in the same breath.
+fn anonymous_alone(fields: &[FieldUse], root: Option<&str>) -> Result<(), RequestError> {
+    let Some(anonymous) = anonymous_field(fields, root) else { return Ok(()) };
+    let on_root = fields.iter().filter(|used| Some(used.type_name.as_str()) == root);
+    if on_root.count() == 1 {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` stands alone in its operation, so that nothing tells who asked.",
+        anonymous.field
+    );
+    Err(invalid(message))
+}
+
 /// How much work an operation asks for: one for every field, times the page sizes of the lists around it.
 /// Kept as a sum of products `coefficient * page(variable) * page(variable) ...`.
 #[derive(Debug, Default)]
@@ -261,10 +282,12 @@ impl<'a> Walk<'a> {
         walk.selection_set(&operation.node.selection_set.node, &place)?;
         let verdict = within("levels of fields", walk.depth, limits.depth_max)
             .and_then(|()| within("aliases", walk.aliases, limits.aliases_max))
-            .and_then(|()| one_root_field(kind, &operation.node.selection_set.node));
+            .and_then(|()| one_root_field(kind, &operation.node.selection_set.node))
+            .and_then(|()| anonymous_alone(&walk.fields, root));
         let name = match name {
-            Some(name) => name.as_str().into(),
-            None => root_fields(&walk.fields, root).into(),
+            // What an anonymous author calls their operation is not for anybody's log.
+            Some(name) if anonymous_field(&walk.fields, root).is_none() => name.as_str().into(),
+            _ => root_fields(&walk.fields, root).into(),
         };
         Ok(verdict.map(|()| Operation {
             name: OperationName(name),

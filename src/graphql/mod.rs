@@ -39,6 +39,7 @@ mod representation;
 mod root;
 pub mod scalar;
 mod scan;
+mod segmentation;
 mod sla_at_risk;
 mod sla_attribution;
 mod sla_breach;
@@ -47,10 +48,12 @@ mod sla_compliance;
 mod sla_fact;
 mod sla_mutations;
 mod sla_simulation;
+mod staff_case;
 mod timeline;
 mod type_map;
 pub mod validated;
 mod vocabulary;
+mod voice;
 
 use std::sync::Arc;
 

@@ -111,13 +111,7 @@ pub async fn claim<C: Serialize>(
     command: &C,
     common: &Common,
 ) -> Result<RequestIdentity, Failed> {
-    if let Some(key) = &common.idempotency_key
-        && (key.is_empty() || key.len() > KEY_LENGTH_MAX || key.chars().any(char::is_control))
-    {
-        let message = format!("must have 1 to {KEY_LENGTH_MAX} bytes and no control characters");
-        let code = "IDEMPOTENCY_KEY_INVALID";
-        return Err(UserError::new(code, Some("idempotencyKey"), message).into());
-    }
+    check_key(common.idempotency_key.as_deref())?;
     let request = RequestDigest {
         target,
         command,
@@ -129,6 +123,21 @@ pub async fn claim<C: Serialize>(
         Ok(identity) => Ok(identity),
         Err(ClaimError::Reused) => Err(key_reused().into()),
         Err(ClaimError::Query(error)) => Err(Failed::Failure(failure(&error))),
+    }
+}
+
+/// Checks a caller's own name for a request.
+pub fn check_key(key: Option<&str>) -> Result<(), UserError> {
+    let bad = |key: &&str| {
+        key.is_empty() || key.len() > KEY_LENGTH_MAX || key.chars().any(char::is_control)
+    };
+    match key.filter(bad) {
+        None => Ok(()),
+        Some(_) => {
+            let message =
+                format!("must have 1 to {KEY_LENGTH_MAX} bytes and no control characters");
+            Err(UserError::new("IDEMPOTENCY_KEY_INVALID", Some("idempotencyKey"), message))
+        }
     }
 }
 
@@ -218,6 +227,13 @@ where
     if executed.is_err() {
         idempotency.release(&identity);
     }
+    executed.map_err(failed::<D>)
+}
+
+/// What became of a command that was executed past [`execute`].
+pub fn executed_with<D: Decider>(
+    executed: Result<Executed, CommandError<D::Refusal>>,
+) -> Result<Executed, Failed> {
     executed.map_err(failed::<D>)
 }
 

@@ -22,6 +22,9 @@ use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
+use super::segmentation::{
+    self, AssetMatrixCell, SegmentationDraft, SegmentationMutation, SegmentationVersion,
+};
 use super::sla_at_risk::{self, SlaAtRiskPage};
 use super::sla_attribution::{self, SlaAttributeBy, SlaAttribution};
 use super::sla_breach::{self, SlaBreachConnection, SlaBreachFilterInput};
@@ -29,6 +32,8 @@ use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGr
 use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
+use super::staff_case::{self, StaffCase, StaffCaseMutation};
+use super::voice::{self, VoiceConnection, VoiceFilterInput};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
 
@@ -234,6 +239,65 @@ impl Query {
         access_log::list(ctx, filter.unwrap_or_default(), page).await
     }
 
+    /// Suggestions, criticisms and praise that you may know of, and what became of them, the newest first.
+    async fn voices(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<VoiceFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<VoiceConnection> {
+        let page = PageArguments { first, after, last, before };
+        voice::list(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// The cases that you raised as a member of staff, in your own name, the newest first; at most 100.
+    async fn my_staff_cases(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+    ) -> async_graphql::Result<Vec<StaffCase>> {
+        staff_case::own(ctx, first).await
+    }
+
+    /// The anonymous case of a code, as its author sees it. Null when the code is none. Stands alone in its operation.
+    async fn anonymous_case(
+        &self,
+        ctx: &Context<'_>,
+        code: String,
+    ) -> async_graphql::Result<Option<StaffCase>> {
+        staff_case::of_code(ctx, &code).await
+    }
+
+    /// Every version of every segmentation, in the order of publication.
+    async fn segmentations(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Vec<SegmentationVersion>> {
+        segmentation::versions(ctx).await
+    }
+
+    /// What a draft of a segmentation would change among the customers that you may know of. Nothing is written.
+    async fn draft_segmentation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The segmentation in whose place the draft stands; `default` where absent."
+        )]
+        id: Option<String>,
+        #[graphql(desc = "The whole draft, as it would be published.")] document: Json<Value>,
+    ) -> async_graphql::Result<SegmentationDraft> {
+        segmentation::draft(ctx, id, document.0).await
+    }
+
+    /// The customer-asset matrix over the customers that you may know of, by the lines that the segmentation `default` draws; empty where
+    /// it draws none.
+    async fn asset_matrix(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<AssetMatrixCell>> {
+        segmentation::matrix(ctx).await
+    }
+
     /// Anything by its global id. Null when there is nothing that you may know of.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
         node(ctx, "id", &id).await
@@ -281,6 +345,8 @@ pub struct Mutation(
     SlaMutation,
     ReferenceDataMutation,
     OperationsMutation,
+    StaffCaseMutation,
+    SegmentationMutation,
 );
 
 /// What can be followed.

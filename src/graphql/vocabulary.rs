@@ -1,7 +1,7 @@
 //! The published lists of values as GraphQL enums.
 
 use async_graphql::Enum;
-use parvandeh_domain::{case, customer, decider};
+use parvandeh_domain::{case, customer, decider, segmentation};
 
 /// Declares a GraphQL enum with the values of a domain enum, and the conversions both ways.
 macro_rules! published {
@@ -152,6 +152,38 @@ published!(
         Duplicate,
         /// The source of an imported case does not say.
         Unknown,
+    }
+);
+
+published!(
+    /// What became of a suggestion, a criticism or praise.
+    Became = "case::Became" {
+        /// It is being weighed; nothing is decided.
+        UnderConsideration,
+        /// It will be done, and when was said.
+        Planned,
+        /// It was done, or the opinion was taken to heart.
+        Adopted,
+        /// It was done in part.
+        PartlyAdopted,
+        /// It will not be done, and why was said.
+        NotAdopted,
+        /// Those whom it concerns have heard it: what praise is for.
+        PassedOn,
+    }
+);
+
+published!(
+    /// A cell of the customer-asset matrix: how sure we can be of a customer, and how much there is to lose.
+    AssetCell = "segmentation::AssetCell" {
+        /// Valuable, and strongly tied to us.
+        Secure,
+        /// Less valuable, and strongly tied to us.
+        Good,
+        /// Valuable, and weakly tied to us: there is most to lose.
+        Vulnerable,
+        /// Less valuable, and weakly tied to us.
+        Fragile,
     }
 );
 

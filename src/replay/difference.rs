@@ -88,11 +88,15 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
             | CaseEvent::Resumed(_)
             | CaseEvent::DueDateSet(_)
             | CaseEvent::Closed(_)
-            | CaseEvent::ActivityRecorded(_) => false,
+            | CaseEvent::ActivityRecorded(_)
+            // What the author was told is the message that comes with it.
+            | CaseEvent::RaisedByStaff(_)
+            | CaseEvent::AuthorTold(_) => false,
         },
         DomainEvent::Clock(_, fact) => matches!(fact, SlaEvent::Extended(_) | SlaEvent::Waived(_)),
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
+        | DomainEvent::Segmentation(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
         | DomainEvent::Access(..) => false,

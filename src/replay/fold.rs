@@ -61,10 +61,12 @@ impl ClocksFold {
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 self.publish(&event.event, meta.recorded_at);
             }
+            // A segmentation reaches a case by the tier that it gives the customer.
             DomainEvent::Case(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Attachment(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => {}
         }
     }
 
@@ -86,7 +88,8 @@ impl ClocksFold {
             | DomainEvent::Clock(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Attachment(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => {}
         }
     }
 

@@ -100,7 +100,9 @@ impl Replay {
             DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 !differences.is_empty()
             }
-            DomainEvent::Attachment(..) | DomainEvent::Access(..) => false,
+            DomainEvent::Attachment(..)
+            | DomainEvent::Access(..)
+            | DomainEvent::Segmentation(..) => false,
         };
         if !concerns || after.case.is_none() {
             return None;

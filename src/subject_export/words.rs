@@ -130,6 +130,16 @@ const WORDS: &[(&str, &str)] = &[
     ("CaseMerged", "پرونده ادغام شد"),
     ("CaseUnmerged", "ادغام برگشت"),
     ("CaseActivityRecorded", "کاری ثبت شد"),
+    ("CaseRaisedByStaff", "از سوی کارکنان"),
+    ("CaseAuthorTold", "سرانجام به نویسنده گفته شد"),
+    ("raised_by", "از سوی"),
+    ("became", "سرانجام"),
+    ("under_consideration", "در دست بررسی"),
+    ("planned", "در برنامه"),
+    ("adopted", "پذیرفته و انجام شد"),
+    ("partly_adopted", "بخشی انجام شد"),
+    ("not_adopted", "پذیرفته نشد"),
+    ("passed_on", "به گوش اهلش رسید"),
     ("SlaExtended", "مهلت بیشتر شد"),
     ("SlaWaived", "از تأخیر چشم‌پوشی شد"),
     // Promises
@@ -173,7 +183,7 @@ const WORDS: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use parvandeh_domain::case::{
-        CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
+        Became, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
     };
     use parvandeh_domain::customer::{
         ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
@@ -191,6 +201,7 @@ mod tests {
             ($($list:ty),+) => { $( all.extend(<$list>::ALL.iter().map(|value| value.as_str())); )+ };
         }
         add!(CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status);
+        add!(Became);
         add!(ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language);
         add!(ClockState, Metric);
         let events = parvandeh_domain::case::CaseEvent::TYPES;

@@ -32,6 +32,12 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("slaPolicies", "{ slaPolicies { id } }"),
     ("calendars", "{ calendars { id } }"),
     ("accessLog", "{ accessLog { totalCount } }"),
+    ("segmentations", "{ segmentations { id } }"),
+    ("draftSegmentation", "{ draftSegmentation(document: {}) { problems } }"),
+    ("assetMatrix", "{ assetMatrix { count } }"),
+    ("voices", "{ voices { totalCount } }"),
+    ("myStaffCases", "{ myStaffCases { reference } }"),
+    ("anonymousCase", "{ anonymousCase(code: \"x\") { reference } }"),
     ("node", "query($id: ID!) { node(id: $id) { id } }"),
     ("nodes", "query($id: ID!) { nodes(ids: [$id]) { id } }"),
 ];
@@ -65,6 +71,7 @@ pub fn mutations_on_cases() -> Vec<(&'static str, Value)> {
         ("mergeCase", json!({ "into": global_id("Case", Uuid::nil()), "reason": "x" })),
         ("unmergeCase", json!({ "reason": "x" })),
         ("recordActivity", json!({ "name": "x" })),
+        ("tellAuthor", json!({ "became": "PLANNED", "whatWasDone": "x", "channel": "PORTAL" })),
     ]
 }
 
@@ -109,13 +116,21 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
             json!({ "caseId": case, "clock": "resolution-1", "reason": "x", "told": "x" }),
         ),
         ("waiveSlaBreach", json!({ "caseId": case, "clock": "resolution-1", "reason": "x" })),
+        ("openStaffCase", json!({ "kind": "PRAISE", "subject": "x" })),
+        ("openAnonymousCase", json!({ "code": "x", "kind": "PRAISE", "subject": "x" })),
+        ("writeToStaffCase", json!({ "caseId": case, "body": "x" })),
+        ("writeToAnonymousCase", json!({ "code": "x", "body": "x" })),
         ("publishPolicy", json!({ "id": "p", "document": {} })),
+        ("publishSegmentation", json!({ "id": "s", "document": {} })),
+        ("assessCustomerValue", json!({ "customerId": customer, "value": 1 })),
         ("publishCalendar", json!({ "id": "c", "document": {} })),
     ]);
     let with_input = |(name, input)| (name, mutation(name), json!({ "input": input }));
     let mut mutations: Vec<_> = inputs.into_iter().map(with_input).collect();
     let rebuild = "mutation { rebuildReadModels { position } }".to_owned();
     mutations.push(("rebuildReadModels", rebuild, json!({})));
+    let draw = "mutation { drawAnonymousCode { code } }".to_owned();
+    mutations.push(("drawAnonymousCode", draw, json!({})));
     mutations
 }
 

@@ -96,8 +96,13 @@ impl Drop for Process {
 
 /// A token that the process accepts.
 pub fn token(role: Role) -> String {
+    token_of(role, &format!("test-{role}"), &format!("Test {role}"))
+}
+
+/// A token of somebody whom the identity provider knows by this id and this name.
+pub fn token_of(role: Role, subject: &str, name: &str) -> String {
     let claims = json!({
-        "iss": ISSUER, "aud": "parvandeh", "sub": format!("test-{role}"), "role": role, "units": ["care"],
+        "iss": ISSUER, "aud": "parvandeh", "sub": subject, "name": name, "role": role, "units": ["care"],
         "exp": (Timestamp::now() + SignedDuration::from_hours(1)).as_second(),
     });
     let key = EncodingKey::from_ed_pem(PRIVATE_KEY).unwrap();

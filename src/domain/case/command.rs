@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
+pub use super::voice::{RaiseByStaff, TellAuthor};
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 use crate::pii::Pii;
 
@@ -45,6 +46,11 @@ pub enum CaseCommand {
     Unmerge(UnmergeCase),
     /// Record a step of an imported log.
     RecordActivity(RecordActivity),
+
+    /// Open it as a member of staff.
+    RaiseByStaff(RaiseByStaff),
+    /// Tell its author what became of it.
+    TellAuthor(TellAuthor),
 }
 
 /// Open a case.

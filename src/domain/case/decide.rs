@@ -12,6 +12,7 @@ use super::event::{
     CaseResumed, CaseStageEntered, CaseUnmerged, InteractionRecorded,
 };
 use super::state::CaseState;
+use super::voice;
 use crate::decider::{Context, Decider, Metadata};
 use crate::id::{CaseId, DataSubject};
 use crate::text::{self, TextProblem};
@@ -47,6 +48,8 @@ impl Decider for Case {
             CaseCommand::Merge(_) => "merge",
             CaseCommand::Unmerge(_) => "unmerge",
             CaseCommand::RecordActivity(_) => "record_activity",
+            CaseCommand::RaiseByStaff(_) => "raise_by_staff",
+            CaseCommand::TellAuthor(_) => "tell_author",
         }
     }
 
@@ -58,6 +61,7 @@ impl Decider for Case {
         let Some(status) = state.status else {
             return match command {
                 CaseCommand::Open(open) => Ok(vec![opened(open, context)?.into()]),
+                CaseCommand::RaiseByStaff(raise) => voice::raised_by_staff(raise),
                 _ => Err(CaseRefusal::NotFound),
             };
         };
@@ -67,7 +71,8 @@ impl Decider for Case {
             return Err(CaseRefusal::Merged { into: merge.into });
         }
         match command {
-            CaseCommand::Open(_) => Err(CaseRefusal::AlreadyOpened),
+            CaseCommand::Open(_) | CaseCommand::RaiseByStaff(_) => Err(CaseRefusal::AlreadyOpened),
+            CaseCommand::TellAuthor(tell) => voice::author_told(&state.voice, tell),
             CaseCommand::Classify(classify) => {
                 not_closed(status)?;
                 classified(state, classify)
@@ -152,7 +157,10 @@ impl Decider for Case {
                 Ok(vec![CaseReopened { reason: reopen.reason }.into()])
             }
             CaseCommand::Close => match status {
-                Status::Resolved => Ok(vec![CaseClosed {}.into()]),
+                Status::Resolved => {
+                    state.voice.may_close()?;
+                    Ok(vec![CaseClosed {}.into()])
+                }
                 Status::Closed => Err(CaseRefusal::Closed),
                 Status::Open | Status::Pending | Status::OnHold | Status::Merged => {
                     Err(CaseRefusal::NotResolved)
@@ -238,8 +246,10 @@ fn is_work(command: &CaseCommand) -> bool {
         | CaseCommand::Resolve(_)
         | CaseCommand::Reopen(_)
         | CaseCommand::Close
-        | CaseCommand::Merge(_) => true,
+        | CaseCommand::Merge(_)
+        | CaseCommand::TellAuthor(_) => true,
         CaseCommand::Open(_)
+        | CaseCommand::RaiseByStaff(_)
         | CaseCommand::RecordInteraction(_)
         | CaseCommand::AddNote(_)
         | CaseCommand::Unmerge(_)

@@ -52,6 +52,15 @@ pub enum CaseRefusal {
         /// The case that survives there.
         into: CaseId,
     },
+    /// Only suggestions, criticisms and praise are raised by staff, and have something become of them.
+    #[error("this is for suggestions, criticisms and praise")]
+    NotAnOpinion {
+        /// The command's field that names the kind, where it has one.
+        field: Option<&'static str>,
+    },
+    /// Staff raised the case, and its author does not know what became of it.
+    #[error("its author was not told what became of it; tell them first")]
+    AuthorNotTold,
     /// The command says nothing.
     #[error("give at least one of category, priority and severity")]
     NothingToClassify,
@@ -88,6 +97,8 @@ impl Refusal for CaseRefusal {
             // The answer for a case that is not there is one everywhere; the field tells which case is meant.
             Self::SurvivorNotFound => "CASE_NOT_FOUND",
             Self::SurvivorMerged { .. } => "MERGE_TARGET_MERGED",
+            Self::NotAnOpinion { .. } => "CASE_NOT_AN_OPINION",
+            Self::AuthorNotTold => "AUTHOR_NOT_TOLD",
             Self::NothingToClassify => "NOTHING_TO_CLASSIFY",
             Self::DueDatePassed { .. } => "DUE_DATE_PASSED",
             Self::Text { problem, .. } => problem.code(),
@@ -100,6 +111,7 @@ impl Refusal for CaseRefusal {
             Self::MergeIntoItself | Self::SurvivorNotFound | Self::SurvivorMerged { .. } => {
                 Some("into")
             }
+            Self::NotAnOpinion { field } => *field,
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
 use super::upcast::UPCASTERS;
+pub use super::voice::{CaseAuthorTold, CaseRaisedByStaff};
 use crate::event::events;
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 use crate::pii::Pii;
@@ -45,6 +46,11 @@ events! {
         Unmerged(CaseUnmerged) = "CaseUnmerged" v 1,
         /// A step of an imported log.
         ActivityRecorded(CaseActivityRecorded) = "CaseActivityRecorded" v 1,
+
+        /// A member of staff raised it.
+        RaisedByStaff(CaseRaisedByStaff) = "CaseRaisedByStaff" v 1,
+        /// Its author was told what became of it.
+        AuthorTold(CaseAuthorTold) = "CaseAuthorTold" v 1,
     }
 }
 

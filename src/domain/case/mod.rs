@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod state;
 pub mod upcast;
+pub mod voice;
 
 pub use attribute::{
     CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
@@ -19,6 +20,7 @@ pub use command::CaseCommand;
 pub use error::CaseRefusal;
 pub use event::CaseEvent;
 pub use state::CaseState;
+pub use voice::Became;
 
 #[cfg(test)]
 mod tests;

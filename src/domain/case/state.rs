@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::attribute::{HoldReason, Priority, Severity, Status};
 use super::event::CaseEvent;
+use super::voice::Voice;
 use crate::decider::Metadata;
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 
@@ -32,6 +33,8 @@ pub struct CaseState {
     pub due_at: Option<Timestamp>,
     /// The merge that it was given up by, while it is.
     pub merged: Option<Merge>,
+    /// What is known of it as a voice.
+    pub voice: Voice,
 }
 
 /// By what a case was given up.
@@ -55,7 +58,10 @@ impl CaseState {
                 self.severity = opened.severity;
                 self.unit = opened.unit.clone();
                 self.due_at = opened.due_at;
+                self.voice = Voice::of(opened.kind);
             }
+            CaseEvent::RaisedByStaff(raised) => self.voice.raised(raised),
+            CaseEvent::AuthorTold(told) => self.voice.became = Some(told.became),
             CaseEvent::Classified(classified) => {
                 self.category = classified.category.clone().or(self.category);
                 self.priority = classified.priority.or(self.priority);

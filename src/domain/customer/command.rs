@@ -7,8 +7,9 @@ use super::attribute::{
     ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,
 };
 use crate::case::{CaseKind, Channel};
-use crate::id::CustomerId;
+use crate::id::{CustomerId, SegmentationId};
 use crate::pii::Pii;
+use crate::segmentation::Standing;
 
 /// What may be asked of a customer's record.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +21,10 @@ pub enum CustomerCommand {
     AddContactPoint(AddContactPoint),
     /// Change name, language or tier.
     ChangeDetails(ChangeDetails),
+    /// Say what they are worth to us.
+    AssessValue(AssessValue),
+    /// Give them the tier that the rules say.
+    ChangeTier(ChangeTier),
     /// Record that they allow something.
     GiveConsent(Consent),
     /// Record that they no longer allow it.
@@ -72,6 +77,28 @@ pub struct ConfirmErasure {
     pub key_count: u32,
     /// How many envelopes were removed.
     pub envelope_count: u32,
+}
+
+/// Say what they are worth to us.
+#[derive(Clone, Debug, Serialize)]
+pub struct AssessValue {
+    /// The value, in the organisation's own measure.
+    pub value: i64,
+}
+
+/// Give them the tier that the rules of a segmentation say.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeTier {
+    /// The tier that they have, as whoever asks has seen it.
+    pub from: Option<String>,
+    /// The tier that they are to have.
+    pub to: String,
+    /// The segmentation whose rule says so.
+    pub segmentation: SegmentationId,
+    /// Its version.
+    pub version: u32,
+    /// What is known of them.
+    pub facts: Standing,
 }
 
 /// Register a customer.

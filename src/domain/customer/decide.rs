@@ -5,13 +5,14 @@ use uuid::Uuid;
 use super::Customer;
 use super::attribute::ContactPointKind;
 use super::command::{
-    AddContactPoint, ChangeDetails, ConfirmErasure, Consent, CustomerCommand, OrderErasure,
-    PlaceLegalHold, RegisterCustomer,
+    AddContactPoint, AssessValue, ChangeDetails, ChangeTier, ConfirmErasure, Consent,
+    CustomerCommand, OrderErasure, PlaceLegalHold, RegisterCustomer,
 };
 use super::error::CustomerRefusal;
 use super::event::{
     ConsentGiven, ConsentWithdrawn, ContactPointAdded, CustomerDetailsChanged, CustomerErased,
-    CustomerErasureOrdered, CustomerEvent, CustomerRegistered, LegalHoldPlaced, LegalHoldReleased,
+    CustomerErasureOrdered, CustomerEvent, CustomerRegistered, CustomerTierChanged,
+    CustomerValueAssessed, LegalHoldPlaced, LegalHoldReleased,
 };
 use super::state::{CustomerState, Erasure};
 use crate::decider::{Context, Decider, Metadata};
@@ -47,6 +48,8 @@ impl Decider for Customer {
             CustomerCommand::Register(_) => "register",
             CustomerCommand::AddContactPoint(_) => "add_contact_point",
             CustomerCommand::ChangeDetails(_) => "change_details",
+            CustomerCommand::AssessValue(_) => "assess_value",
+            CustomerCommand::ChangeTier(_) => "change_tier",
             CustomerCommand::GiveConsent(_) => "give_consent",
             CustomerCommand::WithdrawConsent(_) => "withdraw_consent",
             CustomerCommand::PlaceLegalHold(_) => "place_legal_hold",
@@ -88,6 +91,11 @@ impl Decider for Customer {
             }
             CustomerCommand::AddContactPoint(add) => contact_point_added(state, add),
             CustomerCommand::ChangeDetails(change) => details_changed(state, change),
+            CustomerCommand::AssessValue(AssessValue { value }) => {
+                let known = state.value == Some(value);
+                Ok(if known { vec![] } else { vec![CustomerValueAssessed { value }.into()] })
+            }
+            CustomerCommand::ChangeTier(change) => Ok(tier_changed(state, change)),
             CustomerCommand::GiveConsent(Consent { purpose, channel }) => {
                 let known = state.consents.contains(&(purpose, channel));
                 Ok(if known { vec![] } else { vec![ConsentGiven { purpose, channel }.into()] })
@@ -229,6 +237,19 @@ fn details_changed(
         return Ok(vec![]);
     }
     Ok(vec![event.into()])
+}
+
+/// Whoever asks is a part of this program that looked at a read model: where the tier is another by now, they look again. What is left of
+/// an erased customer is not sorted any more.
+fn tier_changed(state: &CustomerState, change: ChangeTier) -> Vec<CustomerEvent> {
+    if state.tier != change.from
+        || state.tier.as_ref() == Some(&change.to)
+        || state.erasure != Erasure::None
+    {
+        return vec![];
+    }
+    let ChangeTier { from, to, segmentation, version, facts } = change;
+    vec![CustomerTierChanged { from, to, segmentation, version, facts }.into()]
 }
 
 fn check_tier(tier: Option<&str>) -> Result<(), CustomerRefusal> {

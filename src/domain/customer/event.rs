@@ -9,8 +9,9 @@ use super::attribute::{
 };
 use crate::case::{CaseKind, Channel};
 use crate::event::events;
-use crate::id::CustomerId;
+use crate::id::{CustomerId, SegmentationId};
 use crate::pii::Pii;
+use crate::segmentation::Standing;
 
 events! {
     /// What may happen to a customer.
@@ -21,6 +22,10 @@ events! {
         ContactPointAdded(ContactPointAdded) = "ContactPointAdded" v 1,
         /// Their name, language or tier changed.
         DetailsChanged(CustomerDetailsChanged) = "CustomerDetailsChanged" v 1,
+        /// It was said what they are worth to us.
+        ValueAssessed(CustomerValueAssessed) = "CustomerValueAssessed" v 1,
+        /// The rules gave them another tier.
+        TierChanged(CustomerTierChanged) = "CustomerTierChanged" v 1,
         /// They allowed something.
         ConsentGiven(ConsentGiven) = "ConsentGiven" v 1,
         /// They no longer allow it.
@@ -79,6 +84,29 @@ pub struct CustomerDetailsChanged {
     /// The new tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
+}
+
+/// It was said what they are worth to us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerValueAssessed {
+    /// The value, in the organisation's own measure, such as a year's turnover in thousands.
+    pub value: i64,
+}
+
+/// The rules of a segmentation gave them another tier, from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerTierChanged {
+    /// The tier that they had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The tier that they have.
+    pub to: String,
+    /// The segmentation whose rule said so.
+    pub segmentation: SegmentationId,
+    /// Its version.
+    pub version: u32,
+    /// What was known of them when it did.
+    pub facts: Standing,
 }
 
 /// They allowed something.

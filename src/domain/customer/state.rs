@@ -18,6 +18,8 @@ pub struct CustomerState {
     pub language: Option<Language>,
     /// Their tier.
     pub tier: Option<String>,
+    /// What they are worth to us, where somebody has said.
+    pub value: Option<i64>,
     /// How they can be reached.
     pub contact_points: Vec<(ContactPointKind, Pii<String>)>,
     /// What they allow, by purpose and channel.
@@ -61,6 +63,8 @@ impl CustomerState {
                 self.language = changed.language.or(self.language);
                 self.tier = changed.tier.clone().or(self.tier);
             }
+            CustomerEvent::ValueAssessed(assessed) => self.value = Some(assessed.value),
+            CustomerEvent::TierChanged(changed) => self.tier = Some(changed.to.clone()),
             CustomerEvent::ConsentGiven(given) => {
                 self.consents.insert((given.purpose, given.channel));
             }

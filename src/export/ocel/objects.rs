@@ -327,7 +327,9 @@ impl Objects {
             }
             let DomainEvent::Customer(_, customer_event) = &event.event else { continue };
             match customer_event {
-                CustomerEvent::Registered(_) | CustomerEvent::DetailsChanged(_) => {
+                CustomerEvent::Registered(_)
+                | CustomerEvent::DetailsChanged(_)
+                | CustomerEvent::TierChanged(_) => {
                     let personal = personal::told(header.personal, event)?;
                     let attributes = step::attributes(&event.event).into_iter().chain(personal);
                     said.extend(attributes.map(|attribute| (at, attribute)));
@@ -335,6 +337,7 @@ impl Objects {
                 CustomerEvent::Erased(_) => said.push((at, ("erased", Value::Flag(true)))),
                 // What is allowed, and how they are reached, are events and no traits.
                 CustomerEvent::ContactPointAdded(_)
+                | CustomerEvent::ValueAssessed(_)
                 | CustomerEvent::ConsentGiven(_)
                 | CustomerEvent::ConsentWithdrawn(_)
                 | CustomerEvent::LegalHoldPlaced(_)
