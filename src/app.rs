@@ -20,6 +20,7 @@ use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::points_expiry::PointsExpiry;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::config::{Config, ConfigError};
 use crate::graphql::recorded::Recorded;
@@ -122,6 +123,7 @@ pub struct App {
     keyring: Keyring,
     stop: watch::Sender<bool>,
     monitor: Option<JoinHandle<()>>,
+    points_expiry: Option<JoinHandle<()>>,
     stop_proof: watch::Sender<bool>,
     proof_builder: Option<std::thread::JoinHandle<()>>,
 }
@@ -209,6 +211,7 @@ impl App {
             keyring,
             stop: watch::channel(false).0,
             monitor: None,
+            points_expiry: None,
             stop_proof: watch::channel(false).0,
             proof_builder: None,
         })
@@ -249,7 +252,7 @@ impl App {
         }
     }
 
-    /// Lets the SLA monitor record what falls due.
+    /// Lets the SLA monitor record what falls due, and points that expire be recorded.
     pub fn start_monitor(&mut self) {
         let monitor = SlaMonitor {
             commands: self.commands.clone(),
@@ -260,6 +263,12 @@ impl App {
             started_at: self.clock.now(),
         };
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
+        let expiry = PointsExpiry {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        };
+        self.points_expiry = Some(tokio::spawn(expiry.run(self.stop.subscribe())));
     }
 
     /// Lets a thread follow the log and sign checkpoints of it.
@@ -315,6 +324,11 @@ impl App {
             && let Err(error) = monitor.await
         {
             tracing::error!(%error, "the SLA monitor ended badly");
+        }
+        if let Some(expiry) = self.points_expiry.take()
+            && let Err(error) = expiry.await
+        {
+            tracing::error!(%error, "the recording of expired points ended badly");
         }
         self.read_models.stop().await;
         // Last of those that follow the log, so that a checkpoint covers what the others have written.

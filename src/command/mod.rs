@@ -2,11 +2,12 @@
 //!
 //! [`handler`] loads, decides and appends; [`policy`] says who may do what and who may see what; [`idempotency`] keeps a key from
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`sla_monitor`] is a reaction: it turns a due time that has passed into a fact;
-//! [`erasure`] carries out that a customer's personal data are erased.
+//! [`points_expiry`] is another, of points; [`erasure`] carries out that a customer's personal data are erased.
 
 pub mod erasure;
 pub mod handler;
 pub mod idempotency;
 pub mod merge;
+pub mod points_expiry;
 pub mod policy;
 pub mod sla_monitor;

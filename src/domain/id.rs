@@ -150,7 +150,7 @@ impl JsonSchema for DataSubject {
 /// Why a code was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a code has 1 to 64 characters: letters, digits, '-', '_', '.', single spaces in names of units and categories, '@', '|', ':' and '+' in those of staff"
+    "a code has 1 to 64 characters: letters, digits, '-', '_', '.', single spaces in names of units, categories and centres, '@', '|', ':' and '+' in those of staff, '/' in those of postings"
 )]
 pub struct InvalidCode;
 
@@ -233,6 +233,14 @@ code_id!(
 code_id!(
     /// A calendar of working time; its versions share the id.
     CalendarId, further: ""
+);
+code_id!(
+    /// A posting of a ledger, as whoever sends it names it: a receipt's number, a UUID. Ids with a colon are the system's own.
+    PostingId, further: ":/"
+);
+code_id!(
+    /// A centre that gives something for points, by contract.
+    CentreId, further: " "
 );
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use uuid::Uuid;
 
 use crate::access::{AccessDay, AccessEvent};
+use crate::account::AccountEvent;
 use crate::calendar::CalendarEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
@@ -27,6 +28,7 @@ pub enum DomainEvent {
     Policy(PolicyId, PolicyEvent),
     Calendar(CalendarId, CalendarEvent),
     Access(AccessDay, AccessEvent),
+    Account(CustomerId, AccountEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -69,6 +71,9 @@ impl DomainEvent {
                 AccessDay::parse(id).ok_or_else(unknown)?,
                 AccessEvent::from_json(name, version, json)?,
             ),
+            "account" => {
+                Self::Account(CustomerId(uuid()?), AccountEvent::from_json(name, version, json)?)
+            }
             _ => return Err(unknown()),
         })
     }
@@ -82,6 +87,7 @@ impl DomainEvent {
             Self::Policy(id, _) => format!("policy-{id}"),
             Self::Calendar(id, _) => format!("calendar-{id}"),
             Self::Access(day, _) => format!("access-{day}"),
+            Self::Account(id, _) => format!("account-{id}"),
         }
     }
 
@@ -102,6 +108,7 @@ impl DomainEvent {
             Self::Policy(_, event) => event.event_type(),
             Self::Calendar(_, event) => event.event_type(),
             Self::Access(_, event) => event.event_type(),
+            Self::Account(_, event) => event.event_type(),
         }
     }
 
@@ -114,6 +121,7 @@ impl DomainEvent {
             Self::Policy(_, event) => event.to_json(),
             Self::Calendar(_, event) => event.to_json(),
             Self::Access(_, event) => event.to_json(),
+            Self::Account(_, event) => event.to_json(),
         }
     }
 }
@@ -126,5 +134,6 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(PolicyEvent::schemas());
     all.extend(CalendarEvent::schemas());
     all.extend(AccessEvent::schemas());
+    all.extend(AccountEvent::schemas());
     all
 }

@@ -138,7 +138,8 @@ impl Writer<'_> {
             DomainEvent::Customer(..)
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Account(..) => {}
         }
         Ok(related)
     }

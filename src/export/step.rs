@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use parvandeh_domain::access::AccessEvent;
+use parvandeh_domain::account::AccountEvent;
 use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::customer::CustomerEvent;
@@ -233,6 +234,14 @@ pub(super) fn name(event: &DomainEvent) -> &str {
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
         DomainEvent::Access(_, AccessEvent::PersonalDataRead(_)) => "Personal data read",
         DomainEvent::Access(_, AccessEvent::LogRead(_)) => "Access log read",
+        DomainEvent::Account(_, event) => match event {
+            AccountEvent::PointsEarned(_) => "Points earned",
+            AccountEvent::PointsRedeemed(_) => "Points redeemed",
+            AccountEvent::PointsExpired(_) => "Points expired",
+            AccountEvent::CreditGranted(_) => "Credit granted",
+            AccountEvent::CreditSpent(_) => "Credit spent",
+            AccountEvent::PostingReversed(_) => "Posting reversed",
+        },
     }
 }
 
@@ -242,7 +251,10 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Case(_, event) => of_case(event),
         DomainEvent::Clock(_, event) => of_clock(event),
         DomainEvent::Customer(_, event) => of_customer(event),
-        DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => Vec::new(),
+        DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Access(..)
+        | DomainEvent::Account(..) => Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use parvandeh_projections::customer_profile::{self, CustomerFilter, CustomerRow}
 use uuid::Uuid;
 
 use super::access_log::{self, AccessRecordConnection};
+use super::account::{self, Account};
 use super::case::{self, CaseConnection, CodeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::cursor::{Cursor, ListKey};
@@ -182,6 +183,11 @@ impl Customer {
         before: Option<String>,
     ) -> async_graphql::Result<CaseConnection> {
         case::of_customer(ctx, self.uuid, PageArguments { first, after, last, before }).await
+    }
+
+    /// Their account: points, and credit in money.
+    async fn account(&self, ctx: &Context<'_>) -> async_graphql::Result<Account> {
+        account::of_customer(ctx, self.uuid).await
     }
 
     /// Who read their personal data, when and what for, the newest first.

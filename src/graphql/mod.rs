@@ -5,6 +5,8 @@
 //! inputs into commands.
 
 mod access_log;
+mod account;
+mod account_mutations;
 pub mod admission;
 mod as_of;
 pub mod authorisation;
@@ -19,6 +21,7 @@ mod document;
 mod fact_feed;
 pub mod global_id;
 mod loader;
+mod money;
 mod operations;
 mod paging;
 pub mod parameters;

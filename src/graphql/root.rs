@@ -5,6 +5,7 @@ use futures_util::Stream;
 use serde_json::Value;
 
 use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
+use super::account_mutations::AccountMutation;
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
@@ -262,6 +263,7 @@ pub struct Mutation(
     SlaMutation,
     ReferenceDataMutation,
     OperationsMutation,
+    AccountMutation,
 );
 
 /// What can be followed.

@@ -1,7 +1,7 @@
 //! The published lists of values as GraphQL enums.
 
 use async_graphql::Enum;
-use parvandeh_domain::{case, customer, decider};
+use parvandeh_domain::{account, case, customer, decider};
 
 /// Declares a GraphQL enum with the values of a domain enum, and the conversions both ways.
 macro_rules! published {
@@ -234,5 +234,23 @@ published!(
         Service,
         /// A part of this system, such as the SLA monitor.
         System,
+    }
+);
+
+published!(
+    /// What sort of posting.
+    PostingKind = "account::PostingKind" {
+        /// Points were earned.
+        PointsEarned,
+        /// Points were redeemed at a contracted centre.
+        PointsRedeemed,
+        /// Points expired.
+        PointsExpired,
+        /// Credit was granted.
+        CreditGranted,
+        /// Credit was spent.
+        CreditSpent,
+        /// Another posting was reversed.
+        Reversal,
     }
 );
