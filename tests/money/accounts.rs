@@ -3,14 +3,22 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use parvandeh::clock::ManualClock;
+use parvandeh::clock::{ManualClock, SystemClock};
+use parvandeh::command::handler::CommandHandler;
 use parvandeh::graphql::global_id::{self, NodeType};
 use parvandeh::principal::Role;
+use parvandeh::store::EventStore;
+use parvandeh::store::memory::MemoryStore;
+use parvandeh_domain::account::command::{GrantCredit, SpendCredit};
+use parvandeh_domain::account::{Account, AccountCommand};
+use parvandeh_domain::id::PostingId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::money::{Currency, Money};
 use serde_json::{Value, json};
 
 use super::{refusal, registered};
 use crate::harness::System;
+use crate::harness::work::{metadata, stream, vault};
 
 const ACCOUNT: &str = "account { points lots { postingId points expiresAt } credit { minorUnits currency text } revision }";
 
@@ -179,4 +187,28 @@ async fn agents_take_and_only_leaders_give() {
         json!({ "customerId": customer, "postingId": "b", "points": 10, "centre": "سینما" });
     assert_eq!(refusal(&system, Role::Agent, "redeemPoints", redeem).await, None);
     system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_decided_on_what_the_log_has_now_and_not_on_what_memory_has() {
+    let store: Arc<dyn EventStore> = Arc::new(MemoryStore::default());
+    // Two that write the same log stand for a state that came into the cache late.
+    let [one, other] =
+        [(); 2].map(|()| CommandHandler::new(store.clone(), vault(), Arc::new(SystemClock)));
+    let account = stream("account", uuid::Uuid::from_u128(1));
+    let money = |units| Money::new(units, Currency::new("IRR").unwrap());
+    let id = |name: &str| PostingId::new(name).unwrap();
+    let send = async |commands: &CommandHandler, command| {
+        let batch = vec![(metadata(None), command)];
+        commands.execute::<Account>(&account, batch, None, |_| true).await
+    };
+    let grant = |name, units| {
+        let (posting_id, money) = (id(name), money(units));
+        AccountCommand::GrantCredit(GrantCredit { posting_id, money, case_id: None })
+    };
+    send(&one, grant("a", 5)).await.unwrap();
+    send(&other, grant("b", 5)).await.unwrap();
+    let (posting_id, money) = (id("c"), money(10));
+    let spend = AccountCommand::SpendCredit(SpendCredit { posting_id, money });
+    assert_eq!(send(&one, spend).await.unwrap().revision, Some(2));
 }

@@ -23,6 +23,8 @@ use crate::harness::random::Random;
 
 const CLIENTS: u64 = 64;
 const ACCOUNTS: usize = 6;
+/// What the load provokes; any other refusal is a fault.
+const REFUSALS: [&str; 3] = ["CREDIT_TOO_LOW", "POINTS_TOO_FEW", "POSTING_REUSED"];
 /// Two currencies, so that one cannot pay for the other.
 const CURRENCIES: [&str; 2] = ["IRR", "JPY"];
 
@@ -151,6 +153,7 @@ impl Client {
                 Ok(())
             }
             Err(code) => {
+                assert!(REFUSALS.contains(&code.as_str()), "{code}: {name}");
                 *self.told.lock().unwrap().refused.entry(code.clone()).or_default() += 1;
                 Err(code)
             }
