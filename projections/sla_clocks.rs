@@ -291,7 +291,10 @@ impl ReadModel for SlaClocks {
                     self.customer_event(db, id.0, event, said)?;
                 }
             }
-            DomainEvent::Access(..) | DomainEvent::Account(..) => {}
+            DomainEvent::Access(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
         Ok(())
     }

@@ -220,7 +220,9 @@ impl ReadModel for SlaReference {
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Account(..) => {}
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
         Ok(())
     }
@@ -254,7 +256,9 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Account(..) => {}
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
     }
     Ok(reference)

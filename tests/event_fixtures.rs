@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::log::{DomainEvent, schemas};
-use parvandeh_domain::{access, account, calendar, case, customer, policy, sla};
+use parvandeh_domain::{access, account, calendar, case, customer, fee, policy, redress, sla};
 use serde_json::Value;
 
 const ID: &str = "0198c1f0-5d7e-7c3a-9b1e-2f4a6c8e0d12";
@@ -27,6 +27,8 @@ fn stream_of(name: &str) -> String {
         _ if has(customer::CustomerEvent::TYPES) => "customer",
         _ if has(sla::SlaEvent::TYPES) => "clock",
         _ if has(account::AccountEvent::TYPES) => "account",
+        _ if has(redress::RedressEvent::TYPES) => "redress",
+        _ if has(fee::FeeEvent::TYPES) => "fee",
         _ if has(policy::PolicyEvent::TYPES) => return "policy-standard".to_owned(),
         _ if has(access::AccessEvent::TYPES) => return "access-2026-03-21".to_owned(),
         _ if has(calendar::CalendarEvent::TYPES) => return "calendar-office".to_owned(),
@@ -44,6 +46,8 @@ fn encoded(event: &DomainEvent) -> Value {
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),
         DomainEvent::Account(_, event) => event.to_json(),
+        DomainEvent::Redress(_, event) => event.to_json(),
+        DomainEvent::Fee(_, event) => event.to_json(),
     };
     serde_json::from_slice(&json).unwrap()
 }

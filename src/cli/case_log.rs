@@ -84,7 +84,10 @@ fn collect(
             DomainEvent::Case(other, _) | DomainEvent::Clock(other, _) => *other == id,
             DomainEvent::Customer(other, _) => Some(*other) == customer_id,
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
-            DomainEvent::Access(..) | DomainEvent::Account(..) => false,
+            DomainEvent::Access(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => false,
         };
         if concerns {
             found.clocks.take_in(&event);

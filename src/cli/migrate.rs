@@ -89,7 +89,9 @@ fn seal(
         DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Access(..)
-        | DomainEvent::Account(..) => None,
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => None,
     };
     // What the identity provider called a customer may be an address; today they are named by their own id.
     if let (ActorKind::Customer, Some(DataSubject::Customer(id))) = (meta.actor.kind, subject) {
@@ -108,6 +110,8 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),
         DomainEvent::Account(_, event) => event.to_json(),
+        DomainEvent::Redress(_, event) => event.to_json(),
+        DomainEvent::Fee(_, event) => event.to_json(),
     };
     (event.event_type(), json)
 }

@@ -74,7 +74,9 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         | DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Access(..)
-        | DomainEvent::Account(..) => None,
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => None,
     }
 }
 
@@ -112,6 +114,8 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Calendar(id, _) => format!("calendar {id} version {}", revision + 1),
         DomainEvent::Access(day, _) => format!("access log of {day}, event {revision}"),
         DomainEvent::Account(..) => format!("account event {revision}"),
+        DomainEvent::Redress(..) => format!("redress event {revision}"),
+        DomainEvent::Fee(..) => format!("fee event {revision}"),
     }
 }
 

@@ -11,8 +11,10 @@ use crate::calendar::CalendarEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
-use crate::id::{CalendarId, CaseId, CustomerId, PolicyId};
+use crate::fee::FeeEvent;
+use crate::id::{CalendarId, CaseId, CustomerId, FeeId, PolicyId, RedressId};
 use crate::policy::PolicyEvent;
+use crate::redress::RedressEvent;
 use crate::sla::SlaEvent;
 
 /// An event of some aggregate, with the aggregate's id.
@@ -29,6 +31,8 @@ pub enum DomainEvent {
     Calendar(CalendarId, CalendarEvent),
     Access(AccessDay, AccessEvent),
     Account(CustomerId, AccountEvent),
+    Redress(RedressId, RedressEvent),
+    Fee(FeeId, FeeEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -74,6 +78,10 @@ impl DomainEvent {
             "account" => {
                 Self::Account(CustomerId(uuid()?), AccountEvent::from_json(name, version, json)?)
             }
+            "redress" => {
+                Self::Redress(RedressId(uuid()?), RedressEvent::from_json(name, version, json)?)
+            }
+            "fee" => Self::Fee(FeeId(uuid()?), FeeEvent::from_json(name, version, json)?),
             _ => return Err(unknown()),
         })
     }
@@ -88,6 +96,8 @@ impl DomainEvent {
             Self::Calendar(id, _) => format!("calendar-{id}"),
             Self::Access(day, _) => format!("access-{day}"),
             Self::Account(id, _) => format!("account-{id}"),
+            Self::Redress(id, _) => format!("redress-{id}"),
+            Self::Fee(id, _) => format!("fee-{id}"),
         }
     }
 
@@ -109,6 +119,8 @@ impl DomainEvent {
             Self::Calendar(_, event) => event.event_type(),
             Self::Access(_, event) => event.event_type(),
             Self::Account(_, event) => event.event_type(),
+            Self::Redress(_, event) => event.event_type(),
+            Self::Fee(_, event) => event.event_type(),
         }
     }
 
@@ -122,6 +134,8 @@ impl DomainEvent {
             Self::Calendar(_, event) => event.to_json(),
             Self::Access(_, event) => event.to_json(),
             Self::Account(_, event) => event.to_json(),
+            Self::Redress(_, event) => event.to_json(),
+            Self::Fee(_, event) => event.to_json(),
         }
     }
 }
@@ -135,5 +149,7 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(CalendarEvent::schemas());
     all.extend(AccessEvent::schemas());
     all.extend(AccountEvent::schemas());
+    all.extend(RedressEvent::schemas());
+    all.extend(FeeEvent::schemas());
     all
 }

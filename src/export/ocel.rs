@@ -139,7 +139,9 @@ impl Writer<'_> {
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Account(..) => {}
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
         Ok(related)
     }

@@ -242,6 +242,20 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             AccountEvent::CreditSpent(_) => "Credit spent",
             AccountEvent::PostingReversed(_) => "Posting reversed",
         },
+        DomainEvent::Redress(_, event) => match event {
+            RedressEvent::Proposed(_) => "Redress proposed",
+            RedressEvent::Approved(_) => "Redress approved",
+            RedressEvent::Rejected(_) => "Redress rejected",
+            RedressEvent::Accepted(_) => "Redress accepted",
+            RedressEvent::Declined(_) => "Redress declined",
+            RedressEvent::Paid(_) => "Redress paid",
+        },
+        DomainEvent::Fee(_, event) => match event {
+            FeeEvent::Assessed(_) => "Fee assessed",
+            FeeEvent::Waived(_) => "Fee waived",
+            FeeEvent::Paid(_) => "Fee paid",
+            FeeEvent::Refunded(_) => "Fee refunded",
+        },
     }
 }
 
@@ -254,7 +268,9 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Access(..)
-        | DomainEvent::Account(..) => Vec::new(),
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 use parvandeh_domain::account::{Account as AccountAggregate, AccountCommand, command as domain};
-use parvandeh_domain::id::{CaseId, CustomerId};
+use parvandeh_domain::id::{CaseId, CustomerId, PostingId};
 use parvandeh_domain::money::Points;
 use parvandeh_projections::customer_profile;
 
@@ -10,7 +10,7 @@ use super::account::{self, Account};
 use super::context::{failure, principal, query, services};
 use super::global_id::{self, NodeType};
 use super::money::MoneyInput;
-use super::payload::{Common, Failed, claim, code, execute, not_found, payload};
+use super::payload::{Common, Failed, UserError, claim, code, execute, not_found, payload};
 use super::scalar::DateTime;
 use crate::command::points_expiry::stream;
 use crate::command::policy;
@@ -120,7 +120,7 @@ impl AccountMutation {
         let common = input.common();
         let command = || {
             Ok(AccountCommand::EarnPoints(domain::EarnPoints {
-                posting_id: code("postingId", input.posting_id)?,
+                posting_id: posting_id("postingId", input.posting_id)?,
                 points: Points(input.points),
                 expires_at: input.expires_at.map(|moment| moment.0),
                 case_id: case_of(input.case_id)?,
@@ -138,7 +138,7 @@ impl AccountMutation {
         let common = input.common();
         let command = || {
             Ok(AccountCommand::RedeemPoints(domain::RedeemPoints {
-                posting_id: code("postingId", input.posting_id)?,
+                posting_id: posting_id("postingId", input.posting_id)?,
                 points: Points(input.points),
                 centre: code("centre", input.centre)?,
             }))
@@ -155,7 +155,7 @@ impl AccountMutation {
         let common = input.common();
         let command = || {
             Ok(AccountCommand::GrantCredit(domain::GrantCredit {
-                posting_id: code("postingId", input.posting_id)?,
+                posting_id: posting_id("postingId", input.posting_id)?,
                 money: input.money.money("money")?,
                 case_id: case_of(input.case_id)?,
             }))
@@ -172,7 +172,7 @@ impl AccountMutation {
         let common = input.common();
         let command = || {
             Ok(AccountCommand::SpendCredit(domain::SpendCredit {
-                posting_id: code("postingId", input.posting_id)?,
+                posting_id: posting_id("postingId", input.posting_id)?,
                 money: input.money.money("money")?,
             }))
         };
@@ -189,12 +189,22 @@ impl AccountMutation {
         let common = input.common();
         let command = || {
             Ok(AccountCommand::ReversePosting(domain::ReversePosting {
-                posting_id: code("postingId", input.posting_id)?,
-                reversed: code("reversed", input.reversed)?,
+                posting_id: posting_id("postingId", input.posting_id)?,
+                reversed: posting_id("reversed", input.reversed)?,
             }))
         };
         ReversePostingPayload::answer(post(ctx, &input.customer_id, common, command).await)
     }
+}
+
+/// A posting that is not the system's own.
+fn posting_id(field: &str, text: String) -> Result<PostingId, Failed> {
+    let id: PostingId = code(field, text)?;
+    if id.is_of_system() {
+        let message = "posting ids with a colon are the system's own; choose another";
+        return Err(UserError::new("POSTING_ID_RESERVED", Some(field), message).into());
+    }
+    Ok(id)
 }
 
 fn case_of(named: Option<ID>) -> Result<Option<CaseId>, Failed> {

@@ -95,7 +95,9 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         | DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Access(..)
-        | DomainEvent::Account(..) => false,
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => false,
     };
     says.then(|| Difference {
         subject: CASE.to_owned(),

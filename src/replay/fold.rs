@@ -64,7 +64,9 @@ impl ClocksFold {
             DomainEvent::Case(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Account(..) => {}
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
     }
 
@@ -86,7 +88,9 @@ impl ClocksFold {
             | DomainEvent::Clock(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Account(..) => {}
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
     }
 

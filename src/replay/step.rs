@@ -100,7 +100,10 @@ impl Replay {
             DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 !differences.is_empty()
             }
-            DomainEvent::Access(..) | DomainEvent::Account(..) => false,
+            DomainEvent::Access(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => false,
         };
         if !concerns || after.case.is_none() {
             return None;

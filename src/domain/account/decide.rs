@@ -13,14 +13,12 @@ use super::event::{
     PostingReversed,
 };
 use super::state::{AccountState, Said};
-use crate::decider::{ActorKind, Context, Decider, Metadata};
+use crate::decider::{Context, Decider, Metadata};
 use crate::id::{CommandId, PostingId, derived};
 use crate::money::{MINOR_UNITS_MAX, Money, Points, sum_within};
 
 /// The most lots of points that an account has at one time.
 pub const LOTS_MAX: usize = 1_000;
-/// What stands in the ids of the system's own postings and in no other.
-const RESERVED: char = ':';
 
 impl Decider for Account {
     type Command = AccountCommand;
@@ -54,9 +52,6 @@ impl Decider for Account {
                     Err(AccountRefusal::PostingReused)
                 };
             }
-            if id.as_str().contains(RESERVED) && context.actor.kind != ActorKind::System {
-                return Err(AccountRefusal::PostingIdReserved);
-            }
         }
         // What has expired goes first: it cannot be used, and makes room for new lots. The ledger lives by the time at which it learns of
         // things, so that no posting can be dated back to before an expiry.
@@ -87,8 +82,7 @@ fn expired(balances: &Balances, now: Timestamp, command_id: CommandId) -> Vec<Ac
     gone.map(|lot| {
         // A lot can expire twice: what comes back into it later expires as well.
         let id = derived(&["points expiry", &command_id.to_string(), lot.posting_id.as_str()]);
-        let posting_id = PostingId::new(format!("expiry{RESERVED}{id}"))
-            .expect("a word, a colon and a UUID are a posting id");
+        let posting_id = PostingId::of_system("expiry", id);
         PointsExpired { posting_id, lot: lot.posting_id.clone(), points: lot.points }.into()
     })
     .collect()

@@ -40,9 +40,6 @@ pub enum AccountRefusal {
     /// The posting's id was used for something else.
     #[error("this posting id was used for another posting; a new posting has a new id")]
     PostingReused,
-    /// The posting's id belongs to the system.
-    #[error("posting ids with a colon are the system's own; choose another")]
-    PostingIdReserved,
     /// There is no such posting.
     #[error("the account has no posting of this id")]
     PostingUnknown,
@@ -64,7 +61,6 @@ impl Refusal for AccountRefusal {
             Self::TooManyLots => "TOO_MANY_LOTS",
             Self::ExpiryPassed => "EXPIRY_PASSED",
             Self::PostingReused => "POSTING_REUSED",
-            Self::PostingIdReserved => "POSTING_ID_RESERVED",
             Self::PostingUnknown => "POSTING_UNKNOWN",
             Self::PostingReversed => "POSTING_REVERSED",
             Self::PostingFinal => "POSTING_FINAL",
@@ -77,7 +73,7 @@ impl Refusal for AccountRefusal {
             Self::PointsTooFew { .. } => Some("points"),
             Self::CreditTooLow { .. } => Some("money"),
             Self::ExpiryPassed => Some("expires_at"),
-            Self::PostingReused | Self::PostingIdReserved => Some("posting_id"),
+            Self::PostingReused => Some("posting_id"),
             Self::PostingUnknown | Self::PostingReversed | Self::PostingFinal => Some("reversed"),
             Self::TooManyLots => None,
         }
