@@ -18,7 +18,9 @@ pub mod column;
 pub mod command_receipts;
 pub mod customer_profile;
 pub mod customer_search;
+pub mod fee;
 pub mod page;
+pub mod redress;
 pub mod rows;
 pub mod scope;
 pub mod sla_at_risk;
@@ -68,6 +70,8 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("access_log", || Box::new(access_log::AccessLog::default())),
     ("account", || Box::new(account::Accounts::default())),
+    ("redress", || Box::new(redress::Redresses::default())),
+    ("fee", || Box::new(fee::Fees::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

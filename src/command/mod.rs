@@ -2,7 +2,7 @@
 //!
 //! [`handler`] loads, decides and appends; [`policy`] says who may do what and who may see what; [`idempotency`] keeps a key from
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`sla_monitor`] is a reaction: it turns a due time that has passed into a fact;
-//! [`points_expiry`] is another, of points; [`erasure`] carries out that a customer's personal data are erased.
+//! [`points_expiry`] is another, of points, and [`settlement`] of what is owed and given; [`erasure`] carries out that a customer's personal data are erased.
 
 pub mod erasure;
 pub mod handler;
@@ -10,4 +10,5 @@ pub mod idempotency;
 pub mod merge;
 pub mod points_expiry;
 pub mod policy;
+pub mod settlement;
 pub mod sla_monitor;

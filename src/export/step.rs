@@ -10,8 +10,10 @@ use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Actor, ActorKind, Recorded};
+use parvandeh_domain::fee::FeeEvent;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::PolicyEvent;
+use parvandeh_domain::redress::RedressEvent;
 use parvandeh_domain::sla::{ClockSubject, SlaEvent};
 
 use super::history::{History, Told};

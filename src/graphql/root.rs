@@ -13,11 +13,13 @@ use super::context::refused;
 use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
 use super::customer_mutations::CustomerMutation;
 use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
+use super::fee::FeeMutation;
 use super::global_id::{self, NodeType};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
+use super::redress::RedressMutation;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
 use super::sla_at_risk::{self, SlaAtRiskPage};
@@ -264,6 +266,8 @@ pub struct Mutation(
     ReferenceDataMutation,
     OperationsMutation,
     AccountMutation,
+    RedressMutation,
+    FeeMutation,
 );
 
 /// What can be followed.

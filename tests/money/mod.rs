@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ledger;
+mod redress;
 
 use parvandeh::principal::Role;
 use serde_json::{Value, json};
