@@ -1,17 +1,21 @@
 //! The ledger under load: many clients post to the same few accounts at once, send things twice, and the process is killed under them.
 //!
-//! At the end three counts must agree to the last unit: what the clients were told, what is in the log, and what the API shows. And
+//! They also pay fees, while these are waived or given back: what an account paid and what became of the fee must agree. At the end three counts must agree to the last unit: what the clients were told, what is in the log, and what the API shows. And
 //! at no moment of the log was anything below zero. The load lasts as long as the fault runs do (`PARVANDEH_FAULT_SECONDS`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parvandeh::graphql::global_id::{self, NodeType};
+use parvandeh::store::LoggedEvent;
 use parvandeh_domain::account::{AccountEvent, Balances};
+use parvandeh_domain::fee::{FeeEvent, FeeStatus};
 use parvandeh_domain::id::CustomerId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::money::Money;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -50,6 +54,10 @@ struct Client {
     told: Arc<Mutex<Told>>,
     /// Postings of this client that are not reversed yet.
     own: Vec<(usize, String)>,
+    /// A case of each customer.
+    cases: Arc<[String]>,
+    /// Fees that this client assessed and has done nothing about.
+    fees: Vec<String>,
     number: u64,
 }
 
@@ -68,7 +76,15 @@ impl Client {
         let money = json!({ "minorUnits": amount, "currency": currency });
         let change = |unit, amount| Change { unit, amount };
         // More is taken than given, so that the accounts are empty most of the time and refuse.
-        match self.random.below(12) {
+        match self.random.below(16) {
+            12..14 => {
+                let input =
+                    json!({ "caseId": self.cases[account], "money": money, "tariff": "copy" });
+                let done =
+                    self.api.command(&mut self.random, "assessFee", "fee { id }", input).await;
+                self.fees.push(done.outcome.unwrap()["fee"]["id"].as_str().unwrap().to_owned());
+            }
+            14.. => self.settle_a_fee().await,
             0..2 => {
                 let input = json!({ "points": amount });
                 self.send(account, &id, "earnPoints", input, change("points", amount)).await;
@@ -93,6 +109,29 @@ impl Client {
                 let change = change(undone.unit, -undone.amount);
                 self.send(account, &id, "reversePosting", input, change).await;
             }
+        }
+    }
+
+    /// Pays a fee, perhaps while it is being waived, and perhaps gives it back.
+    async fn settle_a_fee(&mut self) {
+        let Some(fee) = self.fees.pop() else { return };
+        let (pay, waive) = (json!({ "feeId": fee }), json!({ "feeId": fee, "ground": "GOODWILL" }));
+        let (api, mut random) = (self.api.clone(), Random::of(self.random.number()));
+        let payment = api.command(&mut self.random, "payFee", "fee { status }", pay.clone());
+        let paid = match random.below(3) {
+            0 => {
+                let waived = api.command(&mut random, "waiveFee", "fee { status }", waive);
+                tokio::join!(payment, waived).0
+            }
+            _ => payment.await,
+        };
+        match paid.outcome {
+            Ok(payload) if payload["fee"]["status"] == "PAID" && self.random.below(2) == 0 => {
+                let done = api.command(&mut self.random, "refundFee", "fee { status }", pay).await;
+                assert_eq!(done.outcome.unwrap()["fee"]["status"], "REFUNDED");
+            }
+            Ok(_) => {}
+            Err(code) => assert!(["CREDIT_TOO_LOW", "FEE_NOT_NOW"].contains(&&*code), "{code}"),
         }
     }
 
@@ -179,6 +218,96 @@ fn changed_by(name: &str, input: &Value, told: &Told, account: usize) -> Change 
     }
 }
 
+/// The fees of a log, and what the accounts paid for them.
+#[derive(Default)]
+struct Fees {
+    fees: HashMap<Uuid, (CustomerId, Money, FeeStatus)>,
+    taken: HashMap<Uuid, (CustomerId, Money)>,
+    returned: HashMap<Uuid, (CustomerId, Money)>,
+}
+
+impl Fees {
+    fn take_in(&mut self, event: &DomainEvent) {
+        match event {
+            DomainEvent::Fee(id, FeeEvent::Assessed(assessed)) => {
+                let fee = (assessed.customer_id, assessed.money, FeeStatus::Assessed);
+                assert!(self.fees.insert(id.0, fee).is_none());
+            }
+            DomainEvent::Fee(id, event) => self.fees.get_mut(&id.0).unwrap().2 = event.status(),
+            DomainEvent::Account(id, posted) => {
+                let (name, money) = (posted.posting_id(), posted.money());
+                if let Some(fee) = name.of_kind("fee") {
+                    assert!(self.taken.insert(fee, (*id, money.unwrap())).is_none());
+                } else if let Some(fee) = name.of_kind("fee-return") {
+                    assert!(self.returned.insert(fee, (*id, money.unwrap())).is_none());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is paid was taken and is not given back; all else was not taken, or is given back. Answers what each account paid in all.
+    fn check(&self) -> HashMap<CustomerId, BTreeMap<&'static str, i64>> {
+        let mut paid = HashMap::<_, BTreeMap<_, i64>>::new();
+        for (id, (customer, money, status)) in &self.fees {
+            let taken = self.taken.get(id).copied();
+            let returned = self.returned.get(id).copied();
+            if let Some(taken) = taken {
+                assert_eq!(taken, (*customer, money.negated()));
+            }
+            if let Some(returned) = returned {
+                assert_eq!(returned, (*customer, *money));
+            }
+            match status {
+                FeeStatus::Paid => {
+                    assert!(taken.is_some() && returned.is_none(), "{id}");
+                    let of_customer = paid.entry(*customer).or_default();
+                    *of_customer.entry(money.currency.code()).or_default() -= money.minor_units;
+                }
+                FeeStatus::Refunded => assert!(taken.is_some() && returned.is_some(), "{id}"),
+                FeeStatus::Waived => assert_eq!(taken.is_some(), returned.is_some(), "{id}"),
+                FeeStatus::Assessed => assert!(taken.is_none() && returned.is_none(), "{id}"),
+            }
+        }
+        assert!(self.taken.keys().all(|id| self.fees.contains_key(id)));
+        let count = |status| self.fees.values().filter(|fee| fee.2 == status).count();
+        println!(
+            "{} fees: {} paid, {} refunded, {} waived ({} of them after they were paid)",
+            self.fees.len(),
+            count(FeeStatus::Paid),
+            count(FeeStatus::Refunded),
+            count(FeeStatus::Waived),
+            self.returned.len() - count(FeeStatus::Refunded),
+        );
+        paid
+    }
+}
+
+/// Waits until a running server has told every fee that was paid, and given back what is to be given back.
+async fn until_settled(data: &Path) {
+    let start = Instant::now();
+    loop {
+        let mut fees = Fees::default();
+        verdict::logged(data).iter().filter_map(decoded).for_each(|event| fees.take_in(&event));
+        let is_due =
+            |id: &&Uuid| !fees.returned.contains_key(*id) && fees.fees[*id].2 != FeeStatus::Paid;
+        if !fees.taken.keys().any(|id| is_due(&id)) {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "something is never settled");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// An event about money.
+fn decoded(event: &LoggedEvent) -> Option<DomainEvent> {
+    if !matches!(event.stream.category(), "account" | "fee") {
+        return None;
+    }
+    let (stream, name) = (event.stream.as_str(), &event.type_name);
+    Some(DomainEvent::decode(stream, name, event.version, &event.data).unwrap())
+}
+
 type Sums = BTreeMap<&'static str, i64>;
 
 fn sums<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Sums {
@@ -208,7 +337,13 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
         let id = done.outcome.unwrap()["customer"]["id"].as_str().unwrap().to_owned();
         accounts.push(id);
     }
-    let accounts: Arc<[String]> = accounts.into();
+    let mut cases = Vec::new();
+    for customer in &accounts {
+        let input = json!({ "kind": "REQUEST", "subject": "رونوشت", "channel": "EMAIL", "customerId": customer });
+        let done = api.command(&mut random, "openCase", "case { id }", input).await;
+        cases.push(done.outcome.unwrap()["case"]["id"].as_str().unwrap().to_owned());
+    }
+    let (accounts, cases): (Arc<[String]>, Arc<[String]>) = (accounts.into(), cases.into());
     let told = Arc::new(Mutex::new(Told::default()));
     let stop = Arc::new(AtomicBool::new(false));
     let mut clients = JoinSet::new();
@@ -219,6 +354,8 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
             accounts: accounts.clone(),
             told: told.clone(),
             own: Vec::new(),
+            cases: cases.clone(),
+            fees: Vec::new(),
             number,
         };
         clients.spawn(client.run(stop.clone()));
@@ -236,6 +373,8 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
     }
     let told = Arc::into_inner(told).unwrap().into_inner().unwrap();
 
+    // Nothing is owed any more by one stream to another.
+    until_settled(&data).await;
     // What the API shows.
     let mut shown = Vec::new();
     for id in &*accounts {
@@ -250,10 +389,11 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
     let log = verdict::logged(&data);
     let (mut ids, mut states) = (HashSet::new(), BTreeMap::<CustomerId, Balances>::new());
     let mut logged: BTreeMap<(CustomerId, &str), i64> = BTreeMap::new();
-    for event in log.iter().filter(|event| event.stream.category() == "account") {
-        let (stream, name) = (event.stream.as_str(), &event.type_name);
-        let decoded = DomainEvent::decode(stream, name, event.version, &event.data).unwrap();
-        let DomainEvent::Account(id, posted) = decoded else { panic!("{decoded:?}") };
+    let mut fees = Fees::default();
+    for event in &log {
+        let Some(decoded) = decoded(event) else { continue };
+        fees.take_in(&decoded);
+        let DomainEvent::Account(id, posted) = decoded else { continue };
         assert!(ids.insert((id, posted.posting_id().clone())), "posted twice: {posted:?}");
         let mut add = |unit, amount| {
             let sum = logged.entry((id, unit)).or_default();
@@ -267,7 +407,9 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
         states.entry(id).or_default().apply(&posted);
         assert!(!matches!(posted, AccountEvent::PointsExpired(_)), "nothing expires here");
     }
-    assert_eq!(ids.len(), told.accepted.len(), "acknowledged is written, and nothing else");
+    let by_clients = ids.iter().filter(|(_, id)| !id.is_of_system()).count();
+    assert_eq!(by_clients, told.accepted.len(), "acknowledged is written, and nothing else");
+    let of_fees = fees.check();
     for (number, account) in accounts.iter().enumerate() {
         let id = global_id::decode("id", NodeType::Customer, &account.as_str().into()).unwrap();
         let id = CustomerId(id);
@@ -277,7 +419,10 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
             let posting = parvandeh_domain::id::PostingId::new(posting.as_str()).unwrap();
             assert!(ids.contains(&(id, posting)), "an acknowledged posting is lost");
         }
-        let expected = sums(own.iter().map(|(_, change)| *change));
+        let mut expected = sums(own.iter().map(|(_, change)| *change));
+        for (unit, amount) in of_fees.get(&id).into_iter().flatten() {
+            *expected.get_mut(unit).unwrap() += amount;
+        }
         for (unit, sum) in &expected {
             assert_eq!(logged.get(&(id, unit)).copied().unwrap_or_default(), *sum, "{unit}");
         }
@@ -285,7 +430,8 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
         assert_eq!(state.lots.iter().map(|lot| lot.points.0).sum::<i64>(), expected["points"]);
         let seen = &shown[number];
         assert_eq!(seen["points"], expected["points"]);
-        assert_eq!(seen["postings"]["totalCount"], own.len());
+        let posted = ids.iter().filter(|(owner, _)| *owner == id).count();
+        assert_eq!(seen["postings"]["totalCount"], posted);
         for code in CURRENCIES {
             let mut credit = seen["credit"].as_array().unwrap().iter();
             let credit = credit.find(|credit| credit["currency"] == code);
