@@ -31,3 +31,4 @@ crash:
 # libfaketime.
 faults:
     PARVANDEH_FAULT_SECONDS=600 cargo test --release --test integration faults:: -- --nocapture --test-threads 1
+    PARVANDEH_FAULT_SECONDS=60 cargo test --release --test integration money::ledger -- --nocapture

@@ -285,7 +285,7 @@ pub struct CustomerFilter {
 }
 
 /// Who may be known follows from which cases may be known: staff of a unit know the customers of the cases they can see.
-fn restrict(scope: &CaseScope, conditions: &mut Conditions) {
+pub(crate) fn restrict(scope: &CaseScope, conditions: &mut Conditions) {
     match scope {
         CaseScope::All => {}
         CaseScope::Customer(id) => {

@@ -221,6 +221,9 @@ impl ReadModel for CustomerStanding {
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
             | DomainEvent::Attachment(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..)
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..) => Ok(()),
         }

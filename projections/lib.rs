@@ -8,6 +8,7 @@
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
 pub mod access_log;
+pub mod account;
 pub mod attachments;
 pub mod case_clocks;
 pub mod case_merges;
@@ -22,7 +23,9 @@ pub mod customer_representatives;
 pub mod customer_search;
 pub mod customer_standing;
 pub mod customer_timeline;
+pub mod fee;
 pub mod page;
+pub mod redress;
 pub mod rows;
 pub mod scope;
 pub mod segmentations;
@@ -82,6 +85,9 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("customer_standing", || Box::new(customer_standing::CustomerStanding::default())),
     ("segmentations", || Box::new(segmentations::Segmentations::default())),
     ("voices", || Box::new(voices::Voices::default())),
+    ("account", || Box::new(account::Accounts::default())),
+    ("redress", || Box::new(redress::Redresses::default())),
+    ("fee", || Box::new(fee::Fees::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -294,7 +294,10 @@ impl ReadModel for SlaClocks {
             // A segmentation reaches clocks by the tier that it gives a customer.
             DomainEvent::Attachment(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Segmentation(..) => {}
+            | DomainEvent::Segmentation(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
         Ok(())
     }

@@ -221,7 +221,10 @@ impl ReadModel for SlaReference {
             | DomainEvent::Clock(..)
             | DomainEvent::Attachment(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Segmentation(..) => {}
+            | DomainEvent::Segmentation(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
         Ok(())
     }
@@ -256,7 +259,10 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             | DomainEvent::Clock(..)
             | DomainEvent::Attachment(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Segmentation(..) => {}
+            | DomainEvent::Segmentation(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
     }
     Ok(reference)

@@ -22,9 +22,11 @@ use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::points_expiry::PointsExpiry;
+use crate::command::settlement::Settlement;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::command::tier_keeper::TierKeeper;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, RedressLimits};
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
@@ -126,6 +128,10 @@ pub struct App {
     stop: watch::Sender<bool>,
     monitor: Option<JoinHandle<()>>,
     tier_keeper: Option<JoinHandle<()>>,
+    points_expiry: Option<JoinHandle<()>>,
+    settlement: Option<JoinHandle<()>>,
+    /// Who may approve redress up to what.
+    pub redress_limits: RedressLimits,
     stop_proof: watch::Sender<bool>,
     proof_builder: Option<std::thread::JoinHandle<()>>,
 }
@@ -177,12 +183,14 @@ impl App {
         progress: impl FnMut(u64),
     ) -> Result<Self, StartError> {
         let (directory, keyring) = (&config.data_directory, config.keyring());
-        match config.cluster()? {
+        let mut app = match config.cluster()? {
             None => Self::open_with(directory, keyring, SystemClock).await,
             Some(options) => {
                 Self::open_replica(directory, keyring, options, SystemClock, progress).await
             }
-        }
+        }?;
+        app.redress_limits = config.redress.clone();
+        Ok(app)
     }
 
     /// Puts the parts together.
@@ -214,6 +222,9 @@ impl App {
             stop: watch::channel(false).0,
             monitor: None,
             tier_keeper: None,
+            points_expiry: None,
+            settlement: None,
+            redress_limits: RedressLimits::default(),
             stop_proof: watch::channel(false).0,
             proof_builder: None,
         })
@@ -271,6 +282,20 @@ impl App {
             started_at: self.clock.now(),
         };
         self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
+        let expiry = PointsExpiry {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+        };
+        self.points_expiry = Some(tokio::spawn(expiry.run(self.stop.subscribe())));
+        let settlement = self.settlement().run(self.stop.subscribe());
+        self.settlement = Some(tokio::spawn(settlement));
+    }
+
+    /// What settles what is owed and given.
+    fn settlement(&self) -> Settlement {
+        let (commands, read_models) = (self.commands.clone(), self.read_models.clone());
+        Settlement { commands, read_models }
     }
 
     /// Lets a thread follow the log and sign checkpoints of it.
@@ -292,6 +317,8 @@ impl App {
             read_models: self.read_models.clone(),
             fact_ring: FactRing::new(&self.read_models),
             stream_watch: StreamWatch::new(self.store.clone()),
+            settlement: Arc::new(self.settlement()),
+            redress_limits: self.redress_limits.clone(),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
@@ -345,6 +372,16 @@ impl App {
             && let Err(error) = keeper.await
         {
             tracing::error!(%error, "the keeper of tiers ended badly");
+        }
+        if let Some(expiry) = self.points_expiry.take()
+            && let Err(error) = expiry.await
+        {
+            tracing::error!(%error, "the recording of expired points ended badly");
+        }
+        if let Some(settlement) = self.settlement.take()
+            && let Err(error) = settlement.await
+        {
+            tracing::error!(%error, "the settlement ended badly");
         }
         self.read_models.stop().await;
         // Last of those that follow the log, so that a checkpoint covers what the others have written.

@@ -8,6 +8,7 @@ pub mod check;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use parvandeh_domain::redress::ApprovalLimit;
 use serde::Deserialize;
 
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
@@ -42,6 +43,8 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// What callers may ask for.
     pub limits: RateLimitConfig,
+    /// Who may approve redress up to what.
+    pub redress: RedressLimits,
     /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
     pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
@@ -61,10 +64,21 @@ impl Default for Config {
             log_format: LogFormat::Text,
             telemetry: TelemetryConfig::default(),
             limits: RateLimitConfig::default(),
+            redress: RedressLimits::default(),
             disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
     }
+}
+
+/// Up to what one redress may be approved, by role. What is not named is nothing, so agents approve none unless it is said here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedressLimits {
+    /// By an agent.
+    pub agent: ApprovalLimit,
+    /// By a supervisor; without a limit where absent.
+    pub supervisor: Option<ApprovalLimit>,
 }
 
 /// Which engine keeps the log. May hold a password, so it is never printed.

@@ -27,6 +27,7 @@ mod merges;
 mod metrics;
 mod migrate_store;
 mod migration;
+mod money;
 mod plain_rows;
 mod projections;
 mod proof;

@@ -62,9 +62,12 @@ fn evidence(log: &Log, case_id: CaseId) -> Log {
         DomainEvent::Case(id, _) | DomainEvent::Clock(id, _) => *id == case_id,
         DomainEvent::Customer(id, _) => Some(*id) == customer,
         DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
-        DomainEvent::Attachment(..) | DomainEvent::Access(..) | DomainEvent::Segmentation(..) => {
-            false
-        }
+        DomainEvent::Attachment(..)
+        | DomainEvent::Access(..)
+        | DomainEvent::Segmentation(..)
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => false,
     };
     log.iter().filter(concerns).cloned().collect()
 }

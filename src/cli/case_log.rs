@@ -86,7 +86,10 @@ fn collect(
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
             DomainEvent::Attachment(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Segmentation(..) => false,
+            | DomainEvent::Segmentation(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => false,
         };
         if concerns {
             found.clocks.take_in(&event);

@@ -90,7 +90,10 @@ fn seal(
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
         | DomainEvent::Access(..)
-        | DomainEvent::Segmentation(..) => None,
+        | DomainEvent::Segmentation(..)
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => None,
     };
     // What the identity provider called a customer may be an address; today they are named by their own id.
     if let (ActorKind::Customer, Some(DataSubject::Customer(id))) = (meta.actor.kind, subject) {
@@ -110,6 +113,9 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Attachment(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),
+        DomainEvent::Account(_, event) => event.to_json(),
+        DomainEvent::Redress(_, event) => event.to_json(),
+        DomainEvent::Fee(_, event) => event.to_json(),
     };
     (event.event_type(), json)
 }

@@ -75,7 +75,10 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         | DomainEvent::Segmentation(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
-        | DomainEvent::Access(..) => None,
+        | DomainEvent::Access(..)
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => None,
     }
 }
 
@@ -114,6 +117,9 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Calendar(id, _) => format!("calendar {id} version {}", revision + 1),
         DomainEvent::Attachment(id, _) => format!("attachment {id}, event {revision}"),
         DomainEvent::Access(day, _) => format!("access log of {day}, event {revision}"),
+        DomainEvent::Account(..) => format!("account event {revision}"),
+        DomainEvent::Redress(..) => format!("redress event {revision}"),
+        DomainEvent::Fee(..) => format!("fee event {revision}"),
     }
 }
 

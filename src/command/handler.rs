@@ -4,7 +4,8 @@
 //! revision that it was made on. If somebody else was quicker, the state is loaded anew and the command decided again; if the
 //! outcome of an append is unknown, the identical batch is appended again, because event ids follow from the command and the
 //! store recognises them. So correctness rests on the store's revisions alone and never on the cache: where other processes write to
-//! the log too, what they added since is read before each decision.
+//! the log too, what they added since is read before each decision; and an answer that writes nothing, a refusal above all, is given only
+//! after the log was asked whether the cached state is the newest.
 
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
@@ -249,42 +250,20 @@ impl CommandHandler {
         D::State: Send + Sync,
     {
         let mut turn = None;
-        'attempts: for _ in 0..=CONFLICT_RETRIES_MAX {
-            let folded = self.load::<D>(stream).await?;
-            if !permit(&folded.state) {
-                return Err(CommandError::NotFound);
+        let mut newest = false;
+        for _ in 0..=CONFLICT_RETRIES_MAX {
+            let (folded, is_newest) = self.load::<D>(stream, newest).await?;
+            let decided = self.decide_all(stream, &folded, &commands, expected, &permit);
+            let written = decided.as_ref().is_ok_and(|(_, batch)| !batch.is_empty());
+            // An append is checked against the stream's revision. An answer that writes nothing is not, and what memory has may be older than
+            // what its caller was told a moment ago: so it is given on what the log has now.
+            if !written && !is_newest {
+                // An earlier attempt may be on its way still, or its outcome unknown: what was refused must not stand in the log later.
+                self.store.sync().await?;
+                newest = true;
+                continue;
             }
-            // Another replica's clock may run ahead of ours: what is recorded later in a stream never bears an earlier time.
-            let recorded_at =
-                folded.recorded_at.map_or(self.clock.now(), |at| at.max(self.clock.now()));
-            let mut after = (*folded).clone();
-            let mut batch = Vec::new();
-            for (metadata, command) in &commands {
-                if let Some(digest) = folded.commands.get(&metadata.command_id) {
-                    if digest.is_some() && metadata.digest.is_some() && *digest != metadata.digest {
-                        return Err(CommandError::KeyReused);
-                    }
-                    continue;
-                }
-                let subject = metadata.subject;
-                let first = batch.len();
-                let decided = if expected.is_some() && expected != folded.revision {
-                    Err(CommandError::RevisionMismatch { actual: folded.revision })
-                } else {
-                    decide::<D>(&mut after, metadata, command.clone(), recorded_at, &mut batch)
-                };
-                if let Err(refusal) = decided {
-                    if metadata.digest.is_some() && self.has_moved(stream, folded.revision).await? {
-                        self.folded.invalidate(stream);
-                        continue 'attempts;
-                    }
-                    return Err(refusal);
-                }
-                // An opening decides whose case it is: so the state after the command is asked.
-                let subject = subject
-                    .or_else(|| D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?));
-                batch[first..].iter_mut().for_each(|draft| draft.subject = subject);
-            }
+            let (after, batch) = decided?;
             if batch.is_empty() {
                 return Ok(Executed {
                     revision: folded.revision,
@@ -325,11 +304,47 @@ impl CommandHandler {
         Err(CommandError::Contended)
     }
 
-    /// Whether something was appended to a stream after a revision. A command that its client can send again is asked this before it is
-    /// refused: an earlier attempt may be on its way still, or its outcome unknown, and what was refused must not stand in the log later.
-    async fn has_moved(&self, stream: &StreamId, revision: Option<u64>) -> Result<bool, ReadError> {
-        self.store.sync().await?;
-        Ok(!self.store.read_stream(stream, revision, 1).await?.is_empty())
+    /// Decides the commands that the stream does not have yet, one after the other; answers the state after them, and their events.
+    fn decide_all<D>(
+        &self,
+        stream: &StreamId,
+        folded: &Folded<D>,
+        commands: &[(CommandMetadata, D::Command)],
+        expected: Option<u64>,
+        permit: impl Fn(&D::State) -> bool,
+    ) -> Result<(Folded<D>, Vec<Draft>), Failure<D>>
+    where
+        D: Decider,
+        D::Command: Clone,
+        D::Event: StoredEvent,
+    {
+        if !permit(&folded.state) {
+            return Err(CommandError::NotFound);
+        }
+        // Another replica's clock may run ahead of ours: what is recorded later in a stream never bears an earlier time.
+        let recorded_at =
+            folded.recorded_at.map_or(self.clock.now(), |at| at.max(self.clock.now()));
+        let mut after = folded.clone();
+        let mut batch = Vec::new();
+        for (metadata, command) in commands {
+            if let Some(digest) = folded.commands.get(&metadata.command_id) {
+                if digest.is_some() && metadata.digest.is_some() && *digest != metadata.digest {
+                    return Err(CommandError::KeyReused);
+                }
+                continue;
+            }
+            if expected.is_some() && expected != folded.revision {
+                return Err(CommandError::RevisionMismatch { actual: folded.revision });
+            }
+            let subject = metadata.subject;
+            let first = batch.len();
+            decide::<D>(&mut after, metadata, command.clone(), recorded_at, &mut batch)?;
+            // An opening decides whose case it is: so the state after the command is asked.
+            let subject = subject
+                .or_else(|| D::data_subject(&after.state, Uuid::try_parse(stream.id()).ok()?));
+            batch[first..].iter_mut().for_each(|draft| draft.subject = subject);
+        }
+        Ok((after, batch))
     }
 
     /// Seals a batch. Where a key has to be fetched or made, that is done on a thread that may wait for a disk.
@@ -400,7 +415,12 @@ impl CommandHandler {
         &self.turns[hasher.finish() as usize % TURNS]
     }
 
-    async fn load<D>(&self, stream: &StreamId) -> Result<Arc<Folded<D>>, Failure<D>>
+    /// The aggregate as memory has it, or, where `newest` is asked for, as the log has it now; and which of the two it is.
+    async fn load<D>(
+        &self,
+        stream: &StreamId,
+        newest: bool,
+    ) -> Result<(Arc<Folded<D>>, bool), Failure<D>>
     where
         D: Decider + 'static,
         D::Event: StoredEvent,
@@ -408,7 +428,7 @@ impl CommandHandler {
     {
         let cached = self.folded.get(stream).and_then(|cached| cached.downcast::<Folded<D>>().ok());
         let known = match cached {
-            Some(folded) if !self.store.is_shared() => return Ok(folded),
+            Some(folded) if !self.store.is_shared() && !newest => return Ok((folded, false)),
             Some(folded) => (*folded).clone(),
             None => Folded::default(),
         };
@@ -416,7 +436,7 @@ impl CommandHandler {
         if folded.revision.is_some() {
             self.folded.insert(stream.clone(), folded.clone());
         }
-        Ok(folded)
+        Ok((folded, true))
     }
 
     /// Takes in what the stream has beyond what is folded already.

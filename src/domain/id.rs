@@ -48,6 +48,14 @@ uuid_id!(
     AttachmentId
 );
 uuid_id!(
+    /// Identifies one redress.
+    RedressId
+);
+uuid_id!(
+    /// Identifies one fee.
+    FeeId
+);
+uuid_id!(
     /// Identifies one command. A client's idempotency key becomes the command id, so that a retry is the same command.
     CommandId
 );
@@ -154,7 +162,7 @@ impl JsonSchema for DataSubject {
 /// Why a code was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a code has 1 to 64 characters: letters, digits, '-', '_', '.', single spaces in names of units and categories, '@', '|', ':' and '+' in those of staff"
+    "a code has 1 to 64 characters: letters, digits, '-', '_', '.', single spaces in names of units, categories and centres, '@', '|', ':' and '+' in those of staff, '/' in those of postings"
 )]
 pub struct InvalidCode;
 
@@ -242,6 +250,35 @@ code_id!(
     /// A calendar of working time; its versions share the id.
     CalendarId, further: ""
 );
+code_id!(
+    /// A posting of a ledger, as whoever sends it names it: a receipt's number, a UUID. Ids with a colon are the system's own.
+    PostingId, further: ":/"
+);
+code_id!(
+    /// A centre that gives something for points, by contract.
+    CentreId, further: " "
+);
+code_id!(
+    /// An item of the tariff of fees.
+    TariffId, further: ""
+);
+
+impl PostingId {
+    /// The system's own posting of this kind for what has this id.
+    pub fn of_system(kind: &'static str, id: Uuid) -> Self {
+        Self(format!("{kind}:{id}"))
+    }
+
+    /// Whether it is the id of one of the system's own postings; nobody else may make or reverse these.
+    pub fn is_of_system(&self) -> bool {
+        self.0.contains(':')
+    }
+
+    /// What the system's own posting of this kind is for.
+    pub fn of_kind(&self, kind: &str) -> Option<Uuid> {
+        Uuid::try_parse(self.0.strip_prefix(kind)?.strip_prefix(':')?).ok()
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,13 +6,18 @@
 use uuid::Uuid;
 
 use crate::access::{AccessDay, AccessEvent};
+use crate::account::AccountEvent;
 use crate::attachment::AttachmentEvent;
 use crate::calendar::CalendarEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
-use crate::id::{AttachmentId, CalendarId, CaseId, CustomerId, PolicyId, SegmentationId};
+use crate::fee::FeeEvent;
+use crate::id::{
+    AttachmentId, CalendarId, CaseId, CustomerId, FeeId, PolicyId, RedressId, SegmentationId,
+};
 use crate::policy::PolicyEvent;
+use crate::redress::RedressEvent;
 use crate::segmentation::SegmentationEvent;
 use crate::sla::SlaEvent;
 
@@ -31,6 +36,9 @@ pub enum DomainEvent {
     Calendar(CalendarId, CalendarEvent),
     Access(AccessDay, AccessEvent),
     Segmentation(SegmentationId, SegmentationEvent),
+    Account(CustomerId, AccountEvent),
+    Redress(RedressId, RedressEvent),
+    Fee(FeeId, FeeEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -81,6 +89,13 @@ impl DomainEvent {
                 SegmentationId::new(id).map_err(|_| unknown())?,
                 SegmentationEvent::from_json(name, version, json)?,
             ),
+            "account" => {
+                Self::Account(CustomerId(uuid()?), AccountEvent::from_json(name, version, json)?)
+            }
+            "redress" => {
+                Self::Redress(RedressId(uuid()?), RedressEvent::from_json(name, version, json)?)
+            }
+            "fee" => Self::Fee(FeeId(uuid()?), FeeEvent::from_json(name, version, json)?),
             _ => return Err(unknown()),
         })
     }
@@ -96,6 +111,9 @@ impl DomainEvent {
             Self::Calendar(id, _) => format!("calendar-{id}"),
             Self::Access(day, _) => format!("access-{day}"),
             Self::Segmentation(id, _) => format!("segmentation-{id}"),
+            Self::Account(id, _) => format!("account-{id}"),
+            Self::Redress(id, _) => format!("redress-{id}"),
+            Self::Fee(id, _) => format!("fee-{id}"),
         }
     }
 
@@ -118,6 +136,9 @@ impl DomainEvent {
             Self::Calendar(_, event) => event.event_type(),
             Self::Access(_, event) => event.event_type(),
             Self::Segmentation(_, event) => event.event_type(),
+            Self::Account(_, event) => event.event_type(),
+            Self::Redress(_, event) => event.event_type(),
+            Self::Fee(_, event) => event.event_type(),
         }
     }
 
@@ -132,6 +153,9 @@ impl DomainEvent {
             Self::Calendar(_, event) => event.to_json(),
             Self::Access(_, event) => event.to_json(),
             Self::Segmentation(_, event) => event.to_json(),
+            Self::Account(_, event) => event.to_json(),
+            Self::Redress(_, event) => event.to_json(),
+            Self::Fee(_, event) => event.to_json(),
         }
     }
 }
@@ -146,5 +170,8 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(CalendarEvent::schemas());
     all.extend(AccessEvent::schemas());
     all.extend(SegmentationEvent::schemas());
+    all.extend(AccountEvent::schemas());
+    all.extend(RedressEvent::schemas());
+    all.extend(FeeEvent::schemas());
     all
 }

@@ -140,7 +140,10 @@ impl Writer<'_> {
             | DomainEvent::Segmentation(..)
             | DomainEvent::Calendar(..)
             | DomainEvent::Attachment(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
         Ok(related)
     }

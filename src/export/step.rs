@@ -5,13 +5,16 @@
 
 use jiff::Timestamp;
 use parvandeh_domain::access::AccessEvent;
+use parvandeh_domain::account::AccountEvent;
 use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Actor, ActorKind, Recorded};
+use parvandeh_domain::fee::FeeEvent;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::PolicyEvent;
+use parvandeh_domain::redress::RedressEvent;
 use parvandeh_domain::sla::{ClockSubject, SlaEvent};
 
 use super::history::{History, Told};
@@ -245,6 +248,28 @@ pub(super) fn name(event: &DomainEvent) -> &str {
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
         DomainEvent::Access(_, AccessEvent::PersonalDataRead(_)) => "Personal data read",
         DomainEvent::Access(_, AccessEvent::LogRead(_)) => "Access log read",
+        DomainEvent::Account(_, event) => match event {
+            AccountEvent::PointsEarned(_) => "Points earned",
+            AccountEvent::PointsRedeemed(_) => "Points redeemed",
+            AccountEvent::PointsExpired(_) => "Points expired",
+            AccountEvent::CreditGranted(_) => "Credit granted",
+            AccountEvent::CreditSpent(_) => "Credit spent",
+            AccountEvent::PostingReversed(_) => "Posting reversed",
+        },
+        DomainEvent::Redress(_, event) => match event {
+            RedressEvent::Proposed(_) => "Redress proposed",
+            RedressEvent::Approved(_) => "Redress approved",
+            RedressEvent::Rejected(_) => "Redress rejected",
+            RedressEvent::Accepted(_) => "Redress accepted",
+            RedressEvent::Declined(_) => "Redress declined",
+            RedressEvent::Paid(_) => "Redress paid",
+        },
+        DomainEvent::Fee(_, event) => match event {
+            FeeEvent::Assessed(_) => "Fee assessed",
+            FeeEvent::Waived(_) => "Fee waived",
+            FeeEvent::Paid(_) => "Fee paid",
+            FeeEvent::Refunded(_) => "Fee refunded",
+        },
     }
 }
 
@@ -258,7 +283,10 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
         | DomainEvent::Access(..)
-        | DomainEvent::Segmentation(..) => Vec::new(),
+        | DomainEvent::Segmentation(..)
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => Vec::new(),
     }
 }
 

@@ -19,6 +19,8 @@ const STAFF: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor]);
 const WORKERS: Roles = Roles::of(&[Agent, Supervisor, Service]);
 /// Those who answer for the work: they grant more time and waive breaches.
 const LEADERS: Roles = Roles::of(&[Supervisor, Service]);
+/// Those who approve what is given to customers.
+const APPROVERS: Roles = Roles::of(&[Agent, Supervisor]);
 /// Those who work on cases, and the customers themselves.
 const WORKERS_AND_CUSTOMERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Service]);
 /// Those who may read what is promised and when the organisation works.
@@ -569,6 +571,59 @@ pub const FIELDS: FieldTable = &[
     ("AssetMatrixCell", PLANNERS, &["cell", "count", "value", "customers"]),
     ("PublishSegmentationPayload", ADMINS, &["segmentation", "userErrors"]),
     ("AssessCustomerValuePayload", LEADERS, &["customer", "userErrors"]),
+    // Accounts
+    ("Customer", READERS, &["account"]),
+    ("Account", READERS, &["points", "lots", "credit", "postings", "revision"]),
+    ("PointsLot", READERS, &["postingId", "points", "expiresAt"]),
+    ("Money", READERS, &["minorUnits", "currency", "text"]),
+    (
+        "Posting",
+        READERS,
+        &[
+            "postingId",
+            "kind",
+            "points",
+            "money",
+            "centre",
+            "reversed",
+            "caseId",
+            "occurredAt",
+            "recordedAt",
+            "eventId",
+        ],
+    ),
+    ("PostingConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("PostingEdge", READERS, &["node", "cursor"]),
+    // What is given away is given by those who answer for it.
+    ("Mutation", LEADERS, &["earnPoints", "grantCredit", "reversePosting"]),
+    ("Mutation", WORKERS, &["redeemPoints", "spendCredit"]),
+    ("EarnPointsPayload", LEADERS, &["account", "userErrors"]),
+    ("GrantCreditPayload", LEADERS, &["account", "userErrors"]),
+    ("ReversePostingPayload", LEADERS, &["account", "userErrors"]),
+    ("RedeemPointsPayload", WORKERS, &["account", "userErrors"]),
+    ("SpendCreditPayload", WORKERS, &["account", "userErrors"]),
+    // Redress and fees
+    ("Case", READERS, &["redress", "fees"]),
+    (
+        "Redress",
+        READERS,
+        &["id", "money", "points", "ground", "status", "proposedAt", "updatedAt", "revision"],
+    ),
+    ("Fee", READERS, &["id", "money", "tariff", "status", "assessedAt", "updatedAt", "revision"]),
+    ("Mutation", WORKERS, &["proposeRedress", "assessFee"]),
+    // People approve, each within their limit; programs do not.
+    ("Mutation", APPROVERS, &["approveRedress", "rejectRedress"]),
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["acceptRedress", "declineRedress", "payFee"]),
+    ("Mutation", LEADERS, &["waiveFee", "refundFee"]),
+    ("ProposeRedressPayload", WORKERS, &["redress", "userErrors"]),
+    ("ApproveRedressPayload", APPROVERS, &["redress", "userErrors"]),
+    ("RejectRedressPayload", APPROVERS, &["redress", "userErrors"]),
+    ("AcceptRedressPayload", WORKERS_AND_CUSTOMERS, &["redress", "userErrors"]),
+    ("DeclineRedressPayload", WORKERS_AND_CUSTOMERS, &["redress", "userErrors"]),
+    ("AssessFeePayload", WORKERS, &["fee", "userErrors"]),
+    ("WaiveFeePayload", LEADERS, &["fee", "userErrors"]),
+    ("PayFeePayload", WORKERS_AND_CUSTOMERS, &["fee", "userErrors"]),
+    ("RefundFeePayload", LEADERS, &["fee", "userErrors"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

@@ -13,11 +13,13 @@ use super::attachment::{self, Attachment};
 use super::context::{case_scope, principal, query, query_now, refused};
 use super::cursor::{Cursor, ListKey};
 use super::customer::Customer;
+use super::fee::{self, Fee};
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
 use super::personal::Personal;
 use super::plain_rows::{PlainColumn, PlainKind, PlainOr, PlainSelection};
+use super::redress::{self, Redress};
 use super::replay::{self, ReplayStepConnection};
 use super::scalar::DateTime;
 use super::sla_clock::SlaClock;
@@ -155,6 +157,16 @@ const fn column(field: &'static str, column: &'static str, kind: PlainKind) -> P
 
 #[ComplexObject]
 impl Case {
+    /// What its customer is given to put something right, in the order of proposal, as it stands now; at most 100.
+    async fn redress(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Redress>> {
+        redress::of_case(ctx, self.uuid).await
+    }
+
+    /// What its customer is asked to pay for its handling, in the order of assessment, as it stands now; at most 100.
+    async fn fees(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Fee>> {
+        fee::of_case(ctx, self.uuid).await
+    }
+
     /// The matter in one line; null when it was erased.
     async fn subject(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
         self.personal.text(ctx, "subject")

@@ -14,6 +14,8 @@ use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::policy;
+use crate::command::settlement::Settlement;
+use crate::config::RedressLimits;
 use crate::error::{ErrorCode, RequestError};
 use crate::principal::Principal;
 use crate::proof::service::Proof;
@@ -47,6 +49,10 @@ pub struct Services {
     pub read_models: Arc<ReadModels>,
     /// Proves what is in the log.
     pub proof: Arc<Proof>,
+    /// Settles what is owed and given.
+    pub settlement: Arc<Settlement>,
+    /// Who may approve redress up to what.
+    pub redress_limits: RedressLimits,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Lets one simulation of service levels run at a time.

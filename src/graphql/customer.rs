@@ -9,6 +9,7 @@ use parvandeh_projections::customer_profile::{self, CustomerFilter, CustomerRow}
 use uuid::Uuid;
 
 use super::access_log::{self, AccessRecordConnection};
+use super::account::{self, Account};
 use super::case::{self, CaseConnection, CodeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::cursor::{Cursor, ListKey};
@@ -236,6 +237,11 @@ impl Customer {
     /// For whom they may act, the last appointments first; at most 100.
     async fn represents(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Representation>> {
         representation::represented(ctx, self.uuid).await
+    }
+
+    /// Their account: points, and credit in money.
+    async fn account(&self, ctx: &Context<'_>) -> async_graphql::Result<Account> {
+        account::of_customer(ctx, self.uuid).await
     }
 
     /// Who read their personal data, when and what for, the newest first.

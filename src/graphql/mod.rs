@@ -5,6 +5,8 @@
 //! inputs into commands.
 
 mod access_log;
+mod account;
+mod account_mutations;
 pub mod admission;
 mod as_of;
 mod attachment;
@@ -19,9 +21,11 @@ mod customer_mutations;
 mod customer_records;
 mod document;
 mod fact_feed;
+mod fee;
 pub mod global_id;
 mod loader;
 mod match_proposals;
+mod money;
 mod operations;
 mod paging;
 pub mod parameters;
@@ -33,6 +37,7 @@ mod privacy_mutations;
 mod proof;
 pub mod read_after;
 pub mod recorded;
+mod redress;
 mod reference_data;
 mod replay;
 mod representation;

@@ -45,7 +45,8 @@ impl UserError {
         Self { code: code.to_owned(), field, message: message.into() }
     }
 
-    fn of(refusal: &dyn Refusal) -> Self {
+    /// The error that a refusal is.
+    pub fn of(refusal: &dyn Refusal) -> Self {
         let field = refusal.field().map(camel_case);
         Self::new(refusal.code(), field.as_deref(), refusal.to_string())
     }

@@ -5,6 +5,7 @@ use futures_util::Stream;
 use serde_json::Value;
 
 use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
+use super::account_mutations::AccountMutation;
 use super::attachment::{self, Attachment};
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
@@ -14,12 +15,14 @@ use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
 use super::customer_mutations::CustomerMutation;
 use super::customer_records::CustomerRecordMutation;
 use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
+use super::fee::FeeMutation;
 use super::global_id::{self, NodeType};
 use super::match_proposals::{self, MatchProposal};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
+use super::redress::RedressMutation;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::scalar::DateTime;
 use super::segmentation::{
@@ -347,6 +350,9 @@ pub struct Mutation(
     OperationsMutation,
     StaffCaseMutation,
     SegmentationMutation,
+    AccountMutation,
+    RedressMutation,
+    FeeMutation,
 );
 
 /// What can be followed.

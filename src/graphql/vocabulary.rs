@@ -1,7 +1,7 @@
 //! The published lists of values as GraphQL enums.
 
 use async_graphql::Enum;
-use parvandeh_domain::{case, customer, decider, segmentation};
+use parvandeh_domain::{account, case, customer, decider, fee, redress, segmentation};
 
 /// Declares a GraphQL enum with the values of a domain enum, and the conversions both ways.
 macro_rules! published {
@@ -311,5 +311,83 @@ published!(
         Service,
         /// A part of this system, such as the SLA monitor.
         System,
+    }
+);
+
+published!(
+    /// What sort of posting.
+    PostingKind = "account::PostingKind" {
+        /// Points were earned.
+        PointsEarned,
+        /// Points were redeemed at a contracted centre.
+        PointsRedeemed,
+        /// Points expired.
+        PointsExpired,
+        /// Credit was granted.
+        CreditGranted,
+        /// Credit was spent.
+        CreditSpent,
+        /// Another posting was reversed.
+        Reversal,
+    }
+);
+
+published!(
+    /// Why redress is given.
+    RedressGround = "redress::RedressGround" {
+        /// Something was late.
+        Delay,
+        /// Something was done wrongly.
+        Fault,
+        /// The customer lost money.
+        Loss,
+        /// The customer had trouble.
+        Inconvenience,
+        /// Nothing is owed; it is a kindness.
+        Goodwill,
+    }
+);
+
+published!(
+    /// How far a redress has come.
+    RedressStatus = "redress::RedressStatus" {
+        /// Proposed, and not approved yet.
+        Proposed,
+        /// Approved: the customer may accept it.
+        Approved,
+        /// Not approved.
+        Rejected,
+        /// Accepted by the customer, and being paid.
+        Accepted,
+        /// Declined by the customer.
+        Declined,
+        /// Paid into the customer's account.
+        Paid,
+    }
+);
+
+published!(
+    /// Why a fee is waived.
+    WaiverGround = "fee::WaiverGround" {
+        /// It should not have been assessed.
+        Error,
+        /// The customer cannot pay it.
+        Hardship,
+        /// As a kindness.
+        Goodwill,
+    }
+);
+
+published!(
+    /// How a fee stands.
+    FeeStatus = "fee::FeeStatus" {
+        /// To be paid.
+        Assessed,
+        /// Need not be paid.
+        Waived,
+        /// Paid.
+        Paid,
+        /// Paid, and given back.
+        Refunded,
     }
 );

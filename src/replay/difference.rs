@@ -99,7 +99,10 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         | DomainEvent::Segmentation(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
-        | DomainEvent::Access(..) => false,
+        | DomainEvent::Access(..)
+        | DomainEvent::Account(..)
+        | DomainEvent::Redress(..)
+        | DomainEvent::Fee(..) => false,
     };
     says.then(|| Difference {
         subject: CASE.to_owned(),

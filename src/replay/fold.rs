@@ -66,7 +66,10 @@ impl ClocksFold {
             | DomainEvent::Clock(..)
             | DomainEvent::Attachment(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Segmentation(..) => {}
+            | DomainEvent::Segmentation(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
     }
 
@@ -89,7 +92,10 @@ impl ClocksFold {
             | DomainEvent::Customer(..)
             | DomainEvent::Attachment(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Segmentation(..) => {}
+            | DomainEvent::Segmentation(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => {}
         }
     }
 

@@ -102,7 +102,10 @@ impl Replay {
             }
             DomainEvent::Attachment(..)
             | DomainEvent::Access(..)
-            | DomainEvent::Segmentation(..) => false,
+            | DomainEvent::Segmentation(..)
+            | DomainEvent::Account(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..) => false,
         };
         if !concerns || after.case.is_none() {
             return None;

@@ -125,6 +125,7 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
         ("assessCustomerValue", json!({ "customerId": customer, "value": 1 })),
         ("publishCalendar", json!({ "id": "c", "document": {} })),
     ]);
+    inputs.extend(mutations_on_money(case, customer));
     let with_input = |(name, input)| (name, mutation(name), json!({ "input": input }));
     let mut mutations: Vec<_> = inputs.into_iter().map(with_input).collect();
     let rebuild = "mutation { rebuildReadModels { position } }".to_owned();
@@ -132,6 +133,31 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
     let draw = "mutation { drawAnonymousCode { code } }".to_owned();
     mutations.push(("drawAnonymousCode", draw, json!({})));
     mutations
+}
+
+/// The mutations on accounts, redress and fees.
+fn mutations_on_money(case: &str, customer: &str) -> Vec<(&'static str, Value)> {
+    let money = json!({ "minorUnits": 1, "currency": "IRR" });
+    let (redress, fee) = (json!({ "redressId": Uuid::nil() }), json!({ "feeId": Uuid::nil() }));
+    vec![
+        ("earnPoints", json!({ "customerId": customer, "postingId": "a", "points": 2 })),
+        (
+            "redeemPoints",
+            json!({ "customerId": customer, "postingId": "b", "points": 1, "centre": "x" }),
+        ),
+        ("grantCredit", json!({ "customerId": customer, "postingId": "c", "money": money })),
+        ("spendCredit", json!({ "customerId": customer, "postingId": "d", "money": money })),
+        ("reversePosting", json!({ "customerId": customer, "postingId": "e", "reversed": "a" })),
+        ("proposeRedress", json!({ "caseId": case, "value": { "points": 1 }, "ground": "DELAY" })),
+        ("approveRedress", redress.clone()),
+        ("rejectRedress", redress.clone()),
+        ("acceptRedress", redress.clone()),
+        ("declineRedress", redress),
+        ("assessFee", json!({ "caseId": case, "money": money, "tariff": "x" })),
+        ("waiveFee", json!({ "feeId": Uuid::nil(), "ground": "GOODWILL" })),
+        ("payFee", fee.clone()),
+        ("refundFee", fee),
+    ]
 }
 
 /// The document of a mutation with an input that selects its user errors.

@@ -4,15 +4,15 @@
 //! Load, subscribers and the verdict know nothing but the addresses of the API and the data directories, so they serve one process as
 //! well as several.
 
-mod client;
+pub mod client;
 mod clock;
 mod cluster;
 mod disk;
 mod embedded;
 mod load;
-mod process;
+pub mod process;
 mod subscribers;
-mod verdict;
+pub mod verdict;
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use uuid::Uuid;
 use crate::harness::random::Random;
 
 /// How long faults are injected.
-fn duration() -> Duration {
+pub fn duration() -> Duration {
     let seconds = std::env::var("PARVANDEH_FAULT_SECONDS")
         .map_or(15, |seconds| seconds.parse().expect("PARVANDEH_FAULT_SECONDS is a number"));
     Duration::from_secs(seconds)
 }
 
 /// The choices of a run, from the seed in the environment, else from a new one; either way it is printed.
-fn choices() -> Random {
+pub fn choices() -> Random {
     let seed = std::env::var("PARVANDEH_FAULT_SEED").map_or_else(
         |_| Uuid::new_v4().as_u64_pair().0,
         |seed| seed.parse().expect("PARVANDEH_FAULT_SEED is a number"),

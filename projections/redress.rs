@@ -1,0 +1,183 @@
+//! Redress: what was proposed for which case, and how far it has come.
+
+use jiff::Timestamp;
+use parvandeh_domain::decider::Recorded;
+use parvandeh_domain::id::{CaseId, CustomerId, RedressId};
+use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::redress::{RedressEvent, RedressGround, RedressStatus, RedressValue};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use uuid::Uuid;
+
+use crate::ReadModel;
+use crate::column::{self, stored};
+use crate::page::Conditions;
+use crate::rows::{Rows, Table};
+use crate::scope::CaseScope;
+
+/// The most redress of one case that is shown.
+pub const SHOWN_MAX: usize = 100;
+
+/// One redress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are described in schema/schema.graphql")]
+pub struct RedressRow {
+    pub id: RedressId,
+    pub case_id: CaseId,
+    pub customer_id: CustomerId,
+    pub value: RedressValue,
+    pub ground: RedressGround,
+    pub status: RedressStatus,
+    pub proposed_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub revision: i64,
+}
+
+const COLUMNS: &str =
+    "id, case_id, customer_id, value, ground, status, proposed_at, updated_at, revision";
+
+struct RedressTable;
+
+impl Table for RedressTable {
+    type Key = Uuid;
+    type Row = RedressRow;
+
+    fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<RedressRow>> {
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM redress WHERE id = ?"))?
+            .query_row([id], read)
+            .optional()
+    }
+
+    fn write(db: &Connection, _: Uuid, row: &RedressRow) -> rusqlite::Result<()> {
+        let value = serde_json::to_string(&row.value).expect("an amount always serialises");
+        db.prepare_cached(&format!(
+            "INSERT OR REPLACE INTO redress ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ))?
+        .execute(rusqlite::params![
+            row.id.0,
+            row.case_id.0,
+            row.customer_id.0,
+            value,
+            row.ground.as_str(),
+            row.status.as_str(),
+            column::microseconds(row.proposed_at),
+            column::microseconds(row.updated_at),
+            row.revision,
+        ])?;
+        Ok(())
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<RedressRow> {
+    Ok(RedressRow {
+        id: RedressId(row.get(0)?),
+        case_id: CaseId(row.get(1)?),
+        customer_id: CustomerId(row.get(2)?),
+        value: column::json(row, 3)?,
+        ground: stored(row, 4)?,
+        status: stored(row, 5)?,
+        proposed_at: column::time(row, 6)?,
+        updated_at: column::time(row, 7)?,
+        revision: row.get(8)?,
+    })
+}
+
+/// The read model.
+#[derive(Default)]
+pub struct Redresses {
+    rows: Rows<RedressTable>,
+}
+
+impl ReadModel for Redresses {
+    fn tables(&self) -> &'static str {
+        "CREATE TABLE redress (
+            id BLOB PRIMARY KEY, case_id BLOB NOT NULL, customer_id BLOB NOT NULL, value TEXT NOT NULL,
+            ground TEXT NOT NULL, status TEXT NOT NULL, proposed_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL, revision INTEGER NOT NULL
+        ) WITHOUT ROWID"
+    }
+
+    fn indexes(&self) -> &'static str {
+        "CREATE INDEX redress_case ON redress (case_id, proposed_at, id);
+         CREATE INDEX redress_accepted ON redress (updated_at) WHERE status = 'accepted'"
+    }
+
+    fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+        let DomainEvent::Redress(id, redress_event) = &event.event else { return Ok(()) };
+        if let RedressEvent::Proposed(proposed) = redress_event {
+            let row = RedressRow {
+                id: *id,
+                case_id: proposed.case_id,
+                customer_id: proposed.customer_id,
+                value: proposed.value,
+                ground: proposed.ground,
+                status: redress_event.status(),
+                proposed_at: event.meta.occurred_at,
+                updated_at: event.meta.occurred_at,
+                revision: column::integer(event.revision),
+            };
+            self.rows.put(id.0, row);
+        } else if let Some(row) = self.rows.change(db, id.0)? {
+            row.status = redress_event.status();
+            row.updated_at = row.updated_at.max(event.meta.occurred_at);
+            row.revision = column::integer(event.revision);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        self.rows.flush(db)
+    }
+}
+
+/// Who may know of a redress follows from who may know of its case.
+fn of(scope: &CaseScope, column: &str, id: Uuid) -> Conditions {
+    let mut cases = Conditions::default();
+    scope.restrict(&mut cases, "c");
+    let mut conditions = Conditions::default();
+    conditions.add(&format!("{column} = ?"), [Value::Blob(id.as_bytes().to_vec())]);
+    conditions.add(
+        &format!(
+            "EXISTS (SELECT 1 FROM case_summary c WHERE c.id = redress.case_id AND {})",
+            cases.sql()
+        ),
+        cases.values().iter().cloned(),
+    );
+    conditions
+}
+
+/// One redress inside the scope.
+pub fn redress(
+    db: &Connection,
+    scope: &CaseScope,
+    id: Uuid,
+) -> rusqlite::Result<Option<RedressRow>> {
+    let conditions = of(scope, "id", id);
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM redress WHERE {}", conditions.sql()))?
+        .query_row(params_from_iter(conditions.values()), read)
+        .optional()
+}
+
+/// The redress of a case inside the scope, in the order of proposal; at most [`SHOWN_MAX`].
+pub fn of_case(
+    db: &Connection,
+    scope: &CaseScope,
+    case_id: Uuid,
+) -> rusqlite::Result<Vec<RedressRow>> {
+    let conditions = of(scope, "case_id", case_id);
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM redress WHERE {} ORDER BY proposed_at, id LIMIT {SHOWN_MAX}",
+        conditions.sql()
+    ))?
+    .query_map(params_from_iter(conditions.values()), read)?
+    .collect()
+}
+
+/// What is accepted and not paid yet, the longest waiting first. Not scoped, because it is the program itself that pays.
+pub fn accepted(db: &Connection, limit: usize) -> rusqlite::Result<Vec<RedressRow>> {
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM redress WHERE status = 'accepted' ORDER BY updated_at LIMIT ?"
+    ))?
+    .query_map([limit], read)?
+    .collect()
+}
