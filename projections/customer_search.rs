@@ -81,7 +81,10 @@ impl ReadModel for CustomerSearch {
             | CustomerEvent::ConsentWithdrawn(_)
             | CustomerEvent::LegalHoldPlaced(_)
             | CustomerEvent::LegalHoldReleased(_)
-            | CustomerEvent::ErasureOrdered(_) => return Ok(()),
+            | CustomerEvent::ErasureOrdered(_)
+            | CustomerEvent::VerificationRequested(_)
+            | CustomerEvent::VerificationFailed(_)
+            | CustomerEvent::ContactPointVerified(_) => return Ok(()),
         };
         self.steps.push(Step::Said {
             customer: id.0,

@@ -8,6 +8,7 @@
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
 pub mod access_log;
+pub mod cards;
 pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
@@ -66,6 +67,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("access_log", || Box::new(access_log::AccessLog::default())),
+    ("cards", || Box::new(cards::Cards::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

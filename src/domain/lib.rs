@@ -1,4 +1,4 @@
-//! The pure core of Parvandeh: cases, customers and SLA clocks, and who read whose data.
+//! The pure core of Parvandeh: cases, customers, their cards and SLA clocks, and who read whose data.
 //!
 //! Nothing here reads a clock, draws a random number, opens a file or waits. Commands meet states and become events
 //! ([`decider`]); events have stored names and versions ([`event`]). Reading order: [`id`], [`decider`], [`event`], then one
@@ -6,13 +6,16 @@
 
 pub mod access;
 pub mod calendar;
+pub mod card;
 pub mod case;
 pub mod customer;
 pub mod decider;
 pub mod event;
 pub mod id;
 pub mod log;
+pub mod one_time_code;
 pub mod pii;
 pub mod policy;
+pub mod sign_in;
 pub mod sla;
 pub mod text;

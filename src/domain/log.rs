@@ -7,11 +7,13 @@ use uuid::Uuid;
 
 use crate::access::{AccessDay, AccessEvent};
 use crate::calendar::CalendarEvent;
+use crate::card::CardEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
-use crate::id::{CalendarId, CaseId, CustomerId, PolicyId};
+use crate::id::{CalendarId, CardId, CaseId, CustomerId, PolicyId};
 use crate::policy::PolicyEvent;
+use crate::sign_in::SignInEvent;
 use crate::sla::SlaEvent;
 
 /// An event of some aggregate, with the aggregate's id.
@@ -27,6 +29,8 @@ pub enum DomainEvent {
     Policy(PolicyId, PolicyEvent),
     Calendar(CalendarId, CalendarEvent),
     Access(AccessDay, AccessEvent),
+    Card(CardId, CardEvent),
+    SignIn(CardId, SignInEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -69,6 +73,8 @@ impl DomainEvent {
                 AccessDay::parse(id).ok_or_else(unknown)?,
                 AccessEvent::from_json(name, version, json)?,
             ),
+            "card" => Self::Card(CardId(uuid()?), CardEvent::from_json(name, version, json)?),
+            "signin" => Self::SignIn(CardId(uuid()?), SignInEvent::from_json(name, version, json)?),
             _ => return Err(unknown()),
         })
     }
@@ -82,6 +88,8 @@ impl DomainEvent {
             Self::Policy(id, _) => format!("policy-{id}"),
             Self::Calendar(id, _) => format!("calendar-{id}"),
             Self::Access(day, _) => format!("access-{day}"),
+            Self::Card(id, _) => format!("card-{id}"),
+            Self::SignIn(id, _) => format!("signin-{id}"),
         }
     }
 
@@ -102,6 +110,8 @@ impl DomainEvent {
             Self::Policy(_, event) => event.event_type(),
             Self::Calendar(_, event) => event.event_type(),
             Self::Access(_, event) => event.event_type(),
+            Self::Card(_, event) => event.event_type(),
+            Self::SignIn(_, event) => event.event_type(),
         }
     }
 
@@ -114,6 +124,8 @@ impl DomainEvent {
             Self::Policy(_, event) => event.to_json(),
             Self::Calendar(_, event) => event.to_json(),
             Self::Access(_, event) => event.to_json(),
+            Self::Card(_, event) => event.to_json(),
+            Self::SignIn(_, event) => event.to_json(),
         }
     }
 }
@@ -126,5 +138,7 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(PolicyEvent::schemas());
     all.extend(CalendarEvent::schemas());
     all.extend(AccessEvent::schemas());
+    all.extend(CardEvent::schemas());
+    all.extend(SignInEvent::schemas());
     all
 }

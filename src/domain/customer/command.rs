@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
 use crate::case::Channel;
+use crate::one_time_code::CodeHash;
 use crate::pii::Pii;
 
 /// What may be asked of a customer's record.
@@ -28,6 +29,10 @@ pub enum CustomerCommand {
     OrderErasure(OrderErasure),
     /// Record that their personal data have been erased.
     ConfirmErasure(ConfirmErasure),
+    /// Take note of a code that is about to be sent to a contact point.
+    RequestVerification(ContactPointCode),
+    /// Say a code that was sent to a contact point.
+    VerifyContactPoint(ContactPointCode),
 }
 
 /// What is allowed, and by which channel.
@@ -93,4 +98,13 @@ pub struct ChangeDetails {
     pub language: Option<Language>,
     /// The new tier.
     pub tier: Option<String>,
+}
+
+/// A code for a contact point: one that is about to be sent there, or one that was said.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContactPointCode {
+    /// Which of the customer's contact points, counted from 1.
+    pub contact_point: u32,
+    /// The code's hash.
+    pub code_hash: CodeHash,
 }

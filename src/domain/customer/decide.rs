@@ -14,6 +14,7 @@ use super::event::{
     CustomerErasureOrdered, CustomerEvent, CustomerRegistered, LegalHoldPlaced, LegalHoldReleased,
 };
 use super::state::{CustomerState, Erasure};
+use super::verification;
 use crate::decider::{Context, Decider, Metadata};
 use crate::id::{CustomerId, DataSubject};
 use crate::pii::Pii;
@@ -47,13 +48,15 @@ impl Decider for Customer {
             CustomerCommand::ReleaseLegalHold => "release_legal_hold",
             CustomerCommand::OrderErasure(_) => "order_erasure",
             CustomerCommand::ConfirmErasure(_) => "confirm_erasure",
+            CustomerCommand::RequestVerification(_) => "request_verification",
+            CustomerCommand::VerifyContactPoint(_) => "verify_contact_point",
         }
     }
 
     fn decide(
         state: &CustomerState,
         command: CustomerCommand,
-        _context: &Context,
+        context: &Context,
     ) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
         match command {
             CustomerCommand::Register(register) => match state.name {
@@ -81,6 +84,12 @@ impl Decider for Customer {
                 None => Ok(vec![]),
             },
             CustomerCommand::OrderErasure(order) => erasure_ordered(state, &order),
+            CustomerCommand::RequestVerification(code) => {
+                verification::requested(state, code, context.recorded_at)
+            }
+            CustomerCommand::VerifyContactPoint(code) => {
+                verification::said(state, &code, context.recorded_at)
+            }
         }
     }
 
@@ -92,7 +101,19 @@ impl Decider for Customer {
 impl CustomerCommand {
     /// Whether the command belongs to a living record: after an erasure nothing is added to it.
     fn says_something_personal(&self) -> bool {
-        matches!(self, Self::AddContactPoint(_) | Self::ChangeDetails(_) | Self::GiveConsent(_))
+        match self {
+            Self::AddContactPoint(_)
+            | Self::ChangeDetails(_)
+            | Self::GiveConsent(_)
+            | Self::RequestVerification(_)
+            | Self::VerifyContactPoint(_) => true,
+            Self::Register(_)
+            | Self::WithdrawConsent(_)
+            | Self::PlaceLegalHold(_)
+            | Self::ReleaseLegalHold
+            | Self::OrderErasure(_)
+            | Self::ConfirmErasure(_) => false,
+        }
     }
 }
 

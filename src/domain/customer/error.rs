@@ -38,6 +38,21 @@ pub enum CustomerRefusal {
         /// The matter.
         matter: String,
     },
+    /// They have no contact point of this number.
+    #[error("the customer has no such contact point")]
+    ContactPointUnknown,
+    /// No code can be sent there.
+    #[error("a code can be sent to a telephone number or an email address alone")]
+    ContactPointTakesNoCodes,
+    /// The last code was made a moment ago, or too many were.
+    #[error("a code was sent a moment ago, or too many in a day: wait a minute, or until tomorrow")]
+    VerificationTooSoon,
+    /// Too many wrong codes were said.
+    #[error("too many wrong codes were said: wait a quarter of an hour or longer")]
+    VerificationLocked,
+    /// No code is good at the moment: none was sent, it was used, or it has expired.
+    #[error("the code is wrong, used or expired: ask for another one")]
+    VerificationCodeWrong,
     /// A text of the command is empty, too long or not a text.
     #[error("{field} {problem}")]
     Text {
@@ -59,6 +74,11 @@ impl Refusal for CustomerRefusal {
             Self::TooManyContactPoints { .. } => "TOO_MANY_CONTACT_POINTS",
             Self::Erased => "CUSTOMER_ERASED",
             Self::LegalHold { .. } => "LEGAL_HOLD",
+            Self::ContactPointUnknown => "CONTACT_POINT_UNKNOWN",
+            Self::ContactPointTakesNoCodes => "CONTACT_POINT_TAKES_NO_CODES",
+            Self::VerificationTooSoon => "VERIFICATION_TOO_SOON",
+            Self::VerificationLocked => "VERIFICATION_LOCKED",
+            Self::VerificationCodeWrong => "VERIFICATION_CODE_WRONG",
             Self::Text { problem, .. } => problem.code(),
         }
     }
@@ -66,6 +86,8 @@ impl Refusal for CustomerRefusal {
     fn field(&self) -> Option<&'static str> {
         match self {
             Self::InvalidEmail | Self::InvalidPhone => Some("value"),
+            Self::ContactPointUnknown | Self::ContactPointTakesNoCodes => Some("contact_point"),
+            Self::VerificationCodeWrong => Some("code"),
             Self::Text { field, .. } => Some(field),
             _ => None,
         }

@@ -1,11 +1,13 @@
 //! What may happen to a customer.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
 use crate::case::Channel;
 use crate::event::events;
+use crate::one_time_code::CodeHash;
 use crate::pii::Pii;
 
 events! {
@@ -29,6 +31,12 @@ events! {
         ErasureOrdered(CustomerErasureOrdered) = "CustomerErasureOrdered" v 1,
         /// Their personal data have been erased.
         Erased(CustomerErased) = "CustomerErased" v 1,
+        /// A code was made, to be sent to a contact point.
+        VerificationRequested(ContactPointVerificationRequested) = "ContactPointVerificationRequested" v 1,
+        /// A wrong code was said for a contact point.
+        VerificationFailed(ContactPointVerificationFailed) = "ContactPointVerificationFailed" v 1,
+        /// A contact point is theirs: what was sent there came back.
+        ContactPointVerified(ContactPointVerified) = "ContactPointVerified" v 1,
     }
 }
 
@@ -112,4 +120,32 @@ pub struct CustomerErased {
     pub key_count: u32,
     /// How many envelopes were removed from the vault.
     pub envelope_count: u32,
+}
+
+/// A code was made, to be sent to a contact point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactPointVerificationRequested {
+    /// Which of the customer's contact points, counted from 1 in the order in which they became known.
+    pub contact_point: u32,
+    /// A hash of the code under a key of the vault.
+    pub code_hash: CodeHash,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+}
+
+/// A wrong code was said for a contact point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactPointVerificationFailed {
+    /// Which of the customer's contact points.
+    pub contact_point: u32,
+    /// Where it was one too many: until when the contact point cannot be verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Timestamp>,
+}
+
+/// A contact point is theirs: what was sent there came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactPointVerified {
+    /// Which of the customer's contact points.
+    pub contact_point: u32,
 }

@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod search;
 pub mod state;
+mod verification;
 
 pub use attribute::{ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language};
 pub use command::CustomerCommand;
