@@ -219,7 +219,9 @@ impl ReadModel for SlaReference {
             DomainEvent::Case(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
         Ok(())
     }
@@ -252,7 +254,9 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             DomainEvent::Case(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
     }
     Ok(reference)

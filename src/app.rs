@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use parvandeh_domain::card::IssuerPrefix;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
 use parvandeh_domain::policy::{
@@ -16,16 +17,19 @@ use tokio::task::JoinHandle;
 
 use crate::access::AccessLog;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
+use crate::command::cards::{Cards, ReplacementError};
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::config::{Config, ConfigError};
+use crate::delivery::Outbox;
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
 use crate::replica::Members;
+use crate::sign_in::SignInConfig;
 use crate::store::kurrent::ConnectError;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
@@ -77,6 +81,9 @@ pub enum StartError {
     /// An erasure that was under way could not be carried out.
     #[error("going on with an erasure")]
     Erasure(#[from] ErasureError),
+    /// A replacement of a card that was under way could not be finished.
+    #[error("going on with a card's replacement")]
+    Replacement(#[from] ReplacementError),
     /// The first policy could not be published.
     #[error("publishing the first policy")]
     FirstPolicy(#[from] CommandError<PolicyRefusal>),
@@ -118,6 +125,12 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Proves what is in the log.
     pub proof: Arc<Proof>,
+    /// With what the numbers of new cards begin.
+    pub issuer_prefix: IssuerPrefix,
+    /// Sends codes to customers; without one no contact point is verified, and nobody signs in with a card.
+    pub outbox: Option<Outbox>,
+    /// How holders of cards sign in.
+    pub sign_in: SignInConfig,
     directory: PathBuf,
     keyring: Keyring,
     stop: watch::Sender<bool>,
@@ -205,6 +218,9 @@ impl App {
             members,
             cluster,
             clock,
+            issuer_prefix: IssuerPrefix::default(),
+            outbox: None,
+            sign_in: SignInConfig::default(),
             directory: directory.to_owned(),
             keyring,
             stop: watch::channel(false).0,
@@ -224,6 +240,10 @@ impl App {
         let resumed = self.eraser().resume().await?;
         if resumed > 0 {
             tracing::info!(resumed, "erasures that were under way are done");
+        }
+        let replaced = self.cards().resume(&self.read_models).await?;
+        if replaced > 0 {
+            tracing::info!(replaced, "cards whose replacement was under way are given up");
         }
         // What another replica erases is taken out of the copy, which is not appended to.
         let here = Eraser { store: self.log.clone(), ..self.eraser() };
@@ -246,6 +266,15 @@ impl App {
             commands: self.commands.clone(),
             read_models: self.read_models.clone(),
             clock: self.clock.clone(),
+        }
+    }
+
+    /// What issues and replaces cards.
+    pub fn cards(&self) -> Cards {
+        Cards {
+            commands: self.commands.clone(),
+            vault: self.vault.clone(),
+            issuer_prefix: self.issuer_prefix.clone(),
         }
     }
 
@@ -276,6 +305,8 @@ impl App {
             access_log: self.access_log.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
+            cards: self.cards(),
+            outbox: self.outbox.clone(),
             eraser: self.eraser(),
             idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),

@@ -87,6 +87,8 @@ fn seal(
         DomainEvent::Case(id, _) | DomainEvent::Clock(id, _) => Some(of_case(id)),
         DomainEvent::Customer(id, _) => Some(DataSubject::Customer(*id)),
         DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => None,
+        // Logs of that time have no cards.
+        DomainEvent::Card(..) | DomainEvent::SignIn(..) => None,
     };
     // What the identity provider called a customer may be an address; today they are named by their own id.
     if let (ActorKind::Customer, Some(DataSubject::Customer(id))) = (meta.actor.kind, subject) {
@@ -104,6 +106,8 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Policy(_, event) => event.to_json(),
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),
+        DomainEvent::Card(_, event) => event.to_json(),
+        DomainEvent::SignIn(_, event) => event.to_json(),
     };
     (event.event_type(), json)
 }

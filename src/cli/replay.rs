@@ -73,7 +73,9 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
-        | DomainEvent::Access(..) => None,
+        | DomainEvent::Access(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => None,
     }
 }
 
@@ -110,6 +112,8 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Policy(id, _) => format!("policy {id} version {}", revision + 1),
         DomainEvent::Calendar(id, _) => format!("calendar {id} version {}", revision + 1),
         DomainEvent::Access(day, _) => format!("access log of {day}, event {revision}"),
+        DomainEvent::Card(..) => format!("card event {revision}"),
+        DomainEvent::SignIn(..) => format!("sign-in event {revision}"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`sla_monitor`] is a reaction: it turns a due time that has passed into a fact;
 //! [`erasure`] carries out that a customer's personal data are erased.
 
+pub mod cards;
 pub mod erasure;
 pub mod handler;
 pub mod idempotency;

@@ -138,7 +138,9 @@ impl Writer<'_> {
             DomainEvent::Customer(..)
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
         Ok(related)
     }

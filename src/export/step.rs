@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use parvandeh_domain::access::AccessEvent;
 use parvandeh_domain::calendar::CalendarEvent;
 use parvandeh_domain::case::{CaseEvent, Direction};
+use parvandeh_domain::card::CardEvent;
 use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Actor, ActorKind, Recorded};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::PolicyEvent;
+use parvandeh_domain::sign_in::SignInEvent;
 use parvandeh_domain::sla::{ClockSubject, SlaEvent};
 
 use super::history::{History, Told};
@@ -228,11 +230,26 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::LegalHoldReleased(_) => "Legal hold released",
             CustomerEvent::ErasureOrdered(_) => "Customer erasure ordered",
             CustomerEvent::Erased(_) => "Customer erased",
+            CustomerEvent::VerificationRequested(_) => "Contact point verification requested",
+            CustomerEvent::VerificationFailed(_) => "Contact point verification failed",
+            CustomerEvent::ContactPointVerified(_) => "Contact point verified",
         },
         DomainEvent::Policy(_, PolicyEvent::Published(_)) => "Policy published",
         DomainEvent::Calendar(_, CalendarEvent::Published(_)) => "Calendar published",
         DomainEvent::Access(_, AccessEvent::PersonalDataRead(_)) => "Personal data read",
         DomainEvent::Access(_, AccessEvent::LogRead(_)) => "Access log read",
+        DomainEvent::Card(_, event) => match event {
+            CardEvent::Issued(_) => "Card issued",
+            CardEvent::Activated(_) => "Card activated",
+            CardEvent::Blocked(_) => "Card blocked",
+            CardEvent::Replaced(_) => "Card replaced",
+            CardEvent::Expired(_) => "Card expired",
+        },
+        DomainEvent::SignIn(_, event) => match event {
+            SignInEvent::CodeIssued(_) => "Sign-in code issued",
+            SignInEvent::Failed(_) => "Sign-in failed",
+            SignInEvent::SignedIn(_) => "Signed in",
+        },
     }
 }
 
@@ -242,7 +259,16 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Case(_, event) => of_case(event),
         DomainEvent::Clock(_, event) => of_clock(event),
         DomainEvent::Customer(_, event) => of_customer(event),
-        DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => Vec::new(),
+        DomainEvent::Card(_, CardEvent::Blocked(blocked)) => {
+            let mut said = Attributes(Vec::new());
+            said.text("reason", Some(blocked.reason.as_str()));
+            said.0
+        }
+        DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Access(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => Vec::new(),
     }
 }
 
@@ -387,7 +413,11 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
         }
         CustomerEvent::LegalHoldPlaced(hold) => said.text("matter", Some(&hold.matter)),
         CustomerEvent::ErasureOrdered(order) => said.text("ground", Some(order.ground.as_str())),
-        CustomerEvent::LegalHoldReleased(_) | CustomerEvent::Erased(_) => {}
+        CustomerEvent::LegalHoldReleased(_)
+        | CustomerEvent::Erased(_)
+        | CustomerEvent::VerificationRequested(_)
+        | CustomerEvent::VerificationFailed(_)
+        | CustomerEvent::ContactPointVerified(_) => {}
     }
     said.0
 }

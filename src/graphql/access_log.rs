@@ -112,6 +112,10 @@ impl AccessLogFilterInput {
             Ok(match global_id::decode_any("subject", &id)? {
                 (NodeType::Customer, id) => DataSubject::Customer(CustomerId(id)),
                 (NodeType::Case, id) => DataSubject::Case(CaseId(id)),
+                (NodeType::Card, _) => {
+                    let problem = "is the id of a card: give its holder's";
+                    return Err(RequestError::bad_input("subject", problem));
+                }
             })
         });
         // The filter goes into the log, so it is no more than a filter can be.

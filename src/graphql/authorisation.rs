@@ -46,6 +46,9 @@ const ACCESS_LOG_READERS_AND_CUSTOMERS: Roles = Roles::of(&[Auditor, PrivacyOffi
 /// Those who run the installation.
 const ADMINS: Roles = Roles::of(&[Admin]);
 
+/// Those who may send codes to a customer and say them: whoever works on cases, and the customers themselves.
+const VERIFIERS: Roles = WORKERS_AND_CUSTOMERS;
+
 /// The table.
 pub const FIELDS: FieldTable = &[
     // Queries
@@ -456,6 +459,41 @@ pub const FIELDS: FieldTable = &[
         &["position", "index", "treeSize", "leaf", "leafHash", "hashes", "root", "checkpoint"],
     ),
     ("ConsistencyProof", PROVERS, &["from", "to", "fromRoot", "toRoot", "hashes", "checkpoint"]),
+    // Cards, verification, the customer's own page
+    ("Query", READERS, &["viewer"]),
+    ("Viewer", READERS, &["customer", "cases", "cards"]),
+    ("Customer", READERS, &["cards"]),
+    ("ContactPoint", CUSTOMER_READERS, &["number", "verifiedAt"]),
+    (
+        "Card",
+        READERS,
+        &[
+            "id",
+            "maskedNumber",
+            "erased",
+            "status",
+            "blockReason",
+            "replaces",
+            "replacedBy",
+            "issuedAt",
+            "activatedAt",
+            "blockedAt",
+            "endedAt",
+            "customer",
+            "revision",
+        ],
+    ),
+    ("Mutation", WORKERS, &["issueCard", "activateCard", "replaceCard", "expireCard"]),
+    // Whoever has lost their card blocks it at once.
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["blockCard"]),
+    ("Mutation", VERIFIERS, &["requestContactPointVerification", "verifyContactPoint"]),
+    ("IssueCardPayload", WORKERS, &["card", "number", "userErrors"]),
+    ("ReplaceCardPayload", WORKERS, &["card", "number", "userErrors"]),
+    ("ActivateCardPayload", WORKERS, &["card", "userErrors"]),
+    ("ExpireCardPayload", WORKERS, &["card", "userErrors"]),
+    ("BlockCardPayload", WORKERS_AND_CUSTOMERS, &["card", "userErrors"]),
+    ("RequestContactPointVerificationPayload", VERIFIERS, &["customer", "userErrors"]),
+    ("VerifyContactPointPayload", VERIFIERS, &["customer", "userErrors"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

@@ -8,11 +8,13 @@ use tokio::sync::Semaphore;
 
 use crate::access::AccessLog;
 use crate::clock::Clock;
+use crate::command::cards::Cards;
 use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::policy;
+use crate::delivery::Outbox;
 use crate::error::RequestError;
 use crate::principal::Principal;
 use crate::proof::service::Proof;
@@ -34,6 +36,10 @@ pub struct Services {
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
     pub merges: Merges,
+    /// Issues and replaces cards.
+    pub cards: Cards,
+    /// Sends codes to customers, where that is configured.
+    pub outbox: Option<Outbox>,
     /// Carries erasures out.
     pub eraser: Eraser,
     /// The newest facts about clocks, for subscribers.

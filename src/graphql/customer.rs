@@ -8,6 +8,7 @@ use parvandeh_projections::customer_profile::{self, CustomerFilter, CustomerRow}
 use uuid::Uuid;
 
 use super::access_log::{self, AccessRecordConnection};
+use super::card::{self, Card};
 use super::case::{self, CaseConnection, CodeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::cursor::{Cursor, ListKey};
@@ -58,6 +59,10 @@ pub struct Customer {
 pub struct ContactPoint {
     /// What sort of contact point.
     pub kind: ContactPointKind,
+    /// Its number among the customer's contact points, from 1: verifications name it.
+    pub number: u32,
+    /// When it was shown to be theirs, by a code that was sent there and came back. Null while it was not.
+    pub verified_at: Option<DateTime>,
     #[graphql(skip)]
     personal: Personal,
 }
@@ -135,8 +140,11 @@ impl From<CustomerRow> for Customer {
             contact_points: row
                 .contact_points
                 .into_iter()
-                .map(|point| ContactPoint {
+                .zip(1..)
+                .map(|(point, number)| ContactPoint {
                     kind: point.kind.into(),
+                    number,
+                    verified_at: point.verified_at.map(DateTime),
                     personal: Personal::new(point.value),
                 })
                 .collect(),
@@ -182,6 +190,11 @@ impl Customer {
         before: Option<String>,
     ) -> async_graphql::Result<CaseConnection> {
         case::of_customer(ctx, self.uuid, PageArguments { first, after, last, before }).await
+    }
+
+    /// Their cards, the newest first; of many the newest hundred.
+    async fn cards(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Card>> {
+        card::of_customer(ctx, self.uuid).await
     }
 
     /// Who read their personal data, when and what for, the newest first.

@@ -14,15 +14,18 @@ pub enum NodeType {
     Case,
     /// A customer.
     Customer,
+    /// A card.
+    Card,
 }
 
 impl NodeType {
-    const ALL: [Self; 2] = [Self::Case, Self::Customer];
+    const ALL: [Self; 3] = [Self::Case, Self::Customer, Self::Card];
 
     fn name(self) -> &'static str {
         match self {
             Self::Case => "Case",
             Self::Customer => "Customer",
+            Self::Card => "Card",
         }
     }
 }

@@ -8,6 +8,8 @@ mod access_log;
 pub mod admission;
 mod as_of;
 pub mod authorisation;
+mod card;
+mod card_mutations;
 mod case;
 mod case_events;
 mod case_mutations;
@@ -46,6 +48,8 @@ mod sla_simulation;
 mod timeline;
 mod type_map;
 pub mod validated;
+mod verification_mutations;
+mod viewer;
 mod vocabulary;
 
 use std::sync::Arc;

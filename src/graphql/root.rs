@@ -5,6 +5,8 @@ use futures_util::Stream;
 use serde_json::Value;
 
 use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
+use super::card::{self, Card};
+use super::card_mutations::CardMutation;
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
@@ -26,6 +28,8 @@ use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGr
 use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
+use super::verification_mutations::VerificationMutation;
+use super::viewer::{self, Viewer};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
 
@@ -40,6 +44,8 @@ pub enum Node {
     Case(Box<Case>),
     /// A customer.
     Customer(Box<Customer>),
+    /// A card.
+    Card(Box<Card>),
 }
 
 /// What can be asked.
@@ -219,6 +225,11 @@ impl Query {
         access_log::list(ctx, filter.unwrap_or_default(), page).await
     }
 
+    /// The customer who asks, with all that their own page shows. Null for staff and programs.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
+        viewer::of(ctx)
+    }
+
     /// Anything by its global id. Null when there is nothing that you may know of.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
         node(ctx, "id", &id).await
@@ -250,6 +261,9 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
         (NodeType::Customer, id) => {
             Ok(customer::find(ctx, id).await?.map(|found| Node::Customer(Box::new(found))))
         }
+        (NodeType::Card, id) => {
+            Ok(card::find(ctx, id).await?.map(|found| Node::Card(Box::new(found))))
+        }
     }
 }
 
@@ -262,6 +276,8 @@ pub struct Mutation(
     SlaMutation,
     ReferenceDataMutation,
     OperationsMutation,
+    CardMutation,
+    VerificationMutation,
 );
 
 /// What can be followed.

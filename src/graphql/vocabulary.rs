@@ -1,7 +1,7 @@
 //! The published lists of values as GraphQL enums.
 
 use async_graphql::Enum;
-use parvandeh_domain::{case, customer, decider};
+use parvandeh_domain::{card, case, customer, decider};
 
 /// Declares a GraphQL enum with the values of a domain enum, and the conversions both ways.
 macro_rules! published {
@@ -234,5 +234,37 @@ published!(
         Service,
         /// A part of this system, such as the SLA monitor.
         System,
+    }
+);
+
+published!(
+    /// How a card stands.
+    CardStatus = "card::CardStatus" {
+        /// It was issued and cannot be used yet.
+        Issued,
+        /// Its holder can sign in with it.
+        Active,
+        /// It cannot be used any more; it can be replaced.
+        Blocked,
+        /// Another card has taken its place.
+        Replaced,
+        /// Its time is over.
+        Expired,
+    }
+);
+
+published!(
+    /// Why a card is blocked.
+    BlockReason = "card::BlockReason" {
+        /// Its holder does not find it.
+        Lost,
+        /// Somebody took it.
+        Stolen,
+        /// Somebody uses it who may not.
+        Misuse,
+        /// Its holder does not want it any more.
+        HolderRequest,
+        /// The organisation decided it.
+        Organisation,
     }
 );

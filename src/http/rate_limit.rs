@@ -182,7 +182,7 @@ impl RateLimits {
 }
 
 /// Whoever has one IPv6 address has the 2^64 around it.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
@@ -193,7 +193,7 @@ fn network_of(address: IpAddr) -> IpAddr {
 }
 
 /// One bucket for each key.
-struct Buckets<K> {
+pub(super) struct Buckets<K> {
     /// How long one unit takes to come back.
     unit_nanoseconds: u64,
     /// How long a whole bucket takes to come back.
@@ -204,7 +204,7 @@ struct Buckets<K> {
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
-    fn new(period: Duration, number: u32, burst: u32) -> Self {
+    pub(super) fn new(period: Duration, number: u32, burst: u32) -> Self {
         let unit_nanoseconds = period.as_nanos() as u64 / u64::from(number.max(1));
         Self {
             unit_nanoseconds,
@@ -219,7 +219,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
     }
 
     /// Takes so many units, or all that a full bucket has where they are more; or says how long until they are there.
-    fn take<Q>(&self, key: &Q, units: u64) -> Result<(), Duration>
+    pub(super) fn take<Q>(&self, key: &Q, units: u64) -> Result<(), Duration>
     where
         K: std::borrow::Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,

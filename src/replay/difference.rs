@@ -94,7 +94,9 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
-        | DomainEvent::Access(..) => false,
+        | DomainEvent::Access(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => false,
     };
     says.then(|| Difference {
         subject: CASE.to_owned(),

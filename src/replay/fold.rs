@@ -61,7 +61,11 @@ impl ClocksFold {
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 self.publish(&event.event, meta.recorded_at);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Access(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Access(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
     }
 
@@ -82,7 +86,9 @@ impl ClocksFold {
             DomainEvent::Case(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Customer(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
     }
 

@@ -339,7 +339,10 @@ impl Objects {
                 | CustomerEvent::ConsentWithdrawn(_)
                 | CustomerEvent::LegalHoldPlaced(_)
                 | CustomerEvent::LegalHoldReleased(_)
-                | CustomerEvent::ErasureOrdered(_) => {}
+                | CustomerEvent::ErasureOrdered(_)
+                | CustomerEvent::VerificationRequested(_)
+                | CustomerEvent::VerificationFailed(_)
+                | CustomerEvent::ContactPointVerified(_) => {}
             }
         }
         self.add("customer", customer(CustomerId(id)), &said, Vec::new())
