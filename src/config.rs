@@ -208,10 +208,14 @@ pub enum ConfigError {
     #[error("cards.issuer_prefix: {0}")]
     IssuerPrefix(#[from] InvalidPrefix),
     /// Tokens of two issuers could not be told apart.
-    #[error("sign_in.issuer is the identity provider's, or empty: give this program a name of its own")]
+    #[error(
+        "sign_in.issuer is the identity provider's, or empty: give this program a name of its own"
+    )]
     SignInIssuer,
     /// A token that is good for too long, or not at all.
-    #[error("sign_in.token_life_seconds must be from 60 to 3600: a blocked card's tokens are good for so long")]
+    #[error(
+        "sign_in.token_life_seconds must be from 60 to 3600: a blocked card's tokens are good for so long"
+    )]
     TokenLife,
     /// An answer's time that hides nothing, or that nobody waits for.
     #[error("sign_in.answer_milliseconds must be from 10 to 5000")]

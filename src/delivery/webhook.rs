@@ -115,7 +115,12 @@ mod tests {
         let at = |url: &str| {
             WebhookDelivery::new(&WebhookConfig { url: url.to_owned(), token_file: None })
         };
-        for wrong in ["http://sms.example.org/send", "ftp://127.0.0.1/", "sms", "http://localhost.example.org"] {
+        for wrong in [
+            "http://sms.example.org/send",
+            "ftp://127.0.0.1/",
+            "sms",
+            "http://localhost.example.org",
+        ] {
             assert!(matches!(at(wrong), Err(WebhookError::Address)), "{wrong}");
         }
         assert!(at("https://sms.example.org/send").is_ok());

@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use parvandeh_domain::access::AccessEvent;
 use parvandeh_domain::calendar::CalendarEvent;
-use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::card::CardEvent;
+use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Actor, ActorKind, Recorded};
 use parvandeh_domain::log::DomainEvent;

@@ -126,9 +126,7 @@ async fn verify(
     let written = written.map_err(|error| Failed::Failure(failure(&error)))?;
     if written.first().is_none_or(|event| &*event.type_name != "ContactPointVerified") {
         let refusal = CustomerRefusal::VerificationCodeWrong;
-        return Err(
-            UserError::new(refusal.code(), refusal.field(), refusal.to_string()).into()
-        );
+        return Err(UserError::new(refusal.code(), refusal.field(), refusal.to_string()).into());
     }
     shown(ctx, id.0, executed.position).await
 }

@@ -173,7 +173,10 @@ fn read<E: Executor>(
     })?;
     // What the decoder would say of it may repeat what is secret.
     let said: Said = serde_json::from_slice(&body).map_err(|_| {
-        RequestError::bad_input("The body", "must be an object with the text `card`, and to sign in `code`")
+        RequestError::bad_input(
+            "The body",
+            "must be an object with the text `card`, and to sign in `code`",
+        )
     })?;
     let card_id = desk.card_id(&said.card);
     rations.cards.take(&card_id, 1).map_err(|wait| rationed(RateLimitScope::Principal, wait))?;

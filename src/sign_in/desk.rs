@@ -206,7 +206,9 @@ impl Work {
         let (stream, batch) = (stream("signin", card_id.0), vec![(metadata, command)]);
         match self.commands.execute::<SignIn>(&stream, batch, None, |_| may).await {
             Ok(executed) => Some(executed),
-            Err(CommandError::Refused(_) | CommandError::NotFound | CommandError::Contended) => None,
+            Err(CommandError::Refused(_) | CommandError::NotFound | CommandError::Contended) => {
+                None
+            }
             Err(error) => {
                 failed(&error);
                 None

@@ -6,9 +6,7 @@ use super::Card;
 use super::attribute::CardStatus::{Active, Blocked, Expired, Issued, Replaced};
 use super::command::CardCommand;
 use super::error::CardRefusal;
-use super::event::{
-    CardActivated, CardBlocked, CardEvent, CardExpired, CardIssued, CardReplaced,
-};
+use super::event::{CardActivated, CardBlocked, CardEvent, CardExpired, CardIssued, CardReplaced};
 use super::state::CardState;
 use crate::decider::{Context, Decider, Metadata};
 use crate::id::DataSubject;

@@ -118,13 +118,8 @@ mod tests {
     fn a_number_is_understood_as_people_write_it() {
         let number = CardNumber::of(&IssuerPrefix::default(), 123_456_789);
         let written = number.digits().to_owned();
-        let spaced = format!(
-            "{} {}-{} {}",
-            &written[..4],
-            &written[4..8],
-            &written[8..12],
-            &written[12..]
-        );
+        let spaced =
+            format!("{} {}-{} {}", &written[..4], &written[4..8], &written[8..12], &written[12..]);
         let persian: String = written
             .chars()
             .map(|digit| char::from_u32('۰' as u32 + digit.to_digit(10).unwrap()).unwrap())
