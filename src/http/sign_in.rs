@@ -1,10 +1,10 @@
 //! Signing in with a card: `POST /sign-in/code` with a card's number has a code sent, `POST /sign-in` with number and code gives a token.
 //!
 //! Neither tells whether there is such a card. The first answers before anybody has looked. The second gives everybody who is not let in the
-//! same refusal after the same time, whatever the reason. Both are rationed by address and by the number that is named, whether or not it
+//! same refusal after the same time, whatever the reason. Both are rationed by address and by the number that it names, whether or not it
 //! is a card's; that number is in no log line.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ use crate::sign_in::{Desk, codes};
 
 /// The largest body. The longest honest one has a hundred bytes.
 const BODY_BYTES_MAX: usize = 1_024;
-/// How often one number may be named in a minute, and at once, wherever from.
+/// How often one number may be named in a minute, and at once, by one address. From all addresses together the log counts: see
+/// [`parvandeh_domain::one_time_code`].
 const REQUESTS_PER_CARD_PER_MINUTE: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 /// The one refusal.
@@ -39,7 +40,8 @@ const REFUSED: &str = "The card or the code is not right, or the code is used or
 /// Who asks how often.
 struct Rations {
     addresses: Option<Buckets<IpAddr>>,
-    cards: Buckets<CardId>,
+    /// By who names which number: were they counted from everywhere, anybody could keep a holder out.
+    cards: Buckets<(IpAddr, CardId)>,
 }
 
 /// What a caller says. It never prints.
@@ -161,11 +163,10 @@ fn read<E: Executor>(
         let message = "Send the header `Content-Type: application/json`.";
         return Err(RequestError::new(ErrorCode::UnsupportedMediaType, message));
     }
-    if let (Some(addresses), Some(address)) =
-        (&rations.addresses, transport.rate_limits.address(request))
-    {
-        let taken = addresses.take(&network_of(address), 1);
-        taken.map_err(|wait| rationed(RateLimitScope::Address, wait))?;
+    let address = transport.rate_limits.address(request);
+    let address = network_of(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    if let Some(addresses) = &rations.addresses {
+        addresses.take(&address, 1).map_err(|wait| rationed(RateLimitScope::Address, wait))?;
     }
     let body = body.map_err(|_| {
         let message = format!("The body has more than {BODY_BYTES_MAX} bytes, or did not arrive.");
@@ -179,7 +180,8 @@ fn read<E: Executor>(
         )
     })?;
     let card_id = desk.card_id(&said.card);
-    rations.cards.take(&card_id, 1).map_err(|wait| rationed(RateLimitScope::Principal, wait))?;
+    let taken = rations.cards.take(&(address, card_id), 1);
+    taken.map_err(|wait| rationed(RateLimitScope::Principal, wait))?;
     Ok((said, card_id))
 }
 

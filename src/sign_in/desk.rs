@@ -227,17 +227,4 @@ fn stream(category: &str, id: Uuid) -> StreamId {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_comes_a_whole_number_of_times_after_the_question() {
-        let asked_at = Instant::now();
-        let after = |milliseconds| {
-            let now = asked_at + Duration::from_millis(milliseconds);
-            let answer_at = answer_at(asked_at, now, Duration::from_millis(500));
-            answer_at.duration_since(asked_at).as_millis()
-        };
-        assert_eq!([0, 1, 499, 500, 501, 1_700].map(after), [500, 500, 500, 500, 1_000, 2_000]);
-    }
-}
+mod tests;
