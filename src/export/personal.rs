@@ -170,7 +170,7 @@ mod tests {
                 subject: Some(DataSubject::Customer(CustomerId(Uuid::nil()))),
             };
             let sealed = draft.seal(&vault).unwrap();
-            let streams = ["case", "customer", "clock", "policy", "calendar"]
+            let streams = ["case", "customer", "clock", "policy", "calendar", "card"]
                 .map(|category| format!("{category}-{}", Uuid::nil()));
             let event = streams.iter().find_map(|stream| {
                 DomainEvent::decode(stream, event_type.name, version, &sealed.data).ok()
