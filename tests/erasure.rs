@@ -91,6 +91,7 @@ async fn tell(service: &Service) -> Told {
     worker.mutate("changeCustomerDetails", "", input).await;
     let input = json!({ "customerId": customer, "purpose": "SURVEY", "channel": "EMAIL" });
     worker.mutate("giveConsent", "", input).await;
+    worker.mutate("issueCard", "", json!({ "customerId": customer })).await;
 
     let mut cases = Vec::new();
     for number in 0..2 {
