@@ -72,7 +72,12 @@ fn there_and_back(runtime: &Runtime, name: &str, data: &Path, random: &mut Rando
 }
 
 /// Moves a log with kills on the way; answers the root that it prints and the seconds it took in all.
-fn moved(data: &Path, arguments: [&str; 2], pause_ms_max: u64, random: &mut Random) -> (String, f64) {
+fn moved(
+    data: &Path,
+    arguments: [&str; 2],
+    pause_ms_max: u64,
+    random: &mut Random,
+) -> (String, f64) {
     let start = Instant::now();
     for _ in 0..KILLS {
         let mut program = program(data, arguments);

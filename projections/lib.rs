@@ -8,6 +8,7 @@
 //! events is applied ([`ReadModel::apply`]) and writes each row once at the end ([`ReadModel::flush`]).
 
 pub mod access_log;
+pub mod case_answers;
 pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
@@ -15,9 +16,12 @@ pub mod case_timeline;
 pub mod clock_filter;
 pub mod column;
 pub mod command_receipts;
+pub mod complaints;
 pub mod customer_profile;
 pub mod customer_search;
+pub mod follow_ups;
 pub mod page;
+pub mod referrals;
 pub mod rows;
 pub mod scope;
 pub mod sla_at_risk;
@@ -26,6 +30,7 @@ pub mod sla_clocks;
 pub mod sla_compliance;
 pub mod sla_facts;
 pub mod sla_reference;
+pub mod unit_tree;
 
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
@@ -66,6 +71,11 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("sla_reference", || Box::new(sla_reference::SlaReference::default())),
     ("sla_facts", || Box::new(sla_facts::SlaFacts::default())),
     ("access_log", || Box::new(access_log::AccessLog::default())),
+    ("complaints", || Box::new(complaints::Complaints::default())),
+    ("referrals", || Box::new(referrals::Referrals::default())),
+    ("follow_ups", || Box::new(follow_ups::FollowUps::default())),
+    ("case_answers", || Box::new(case_answers::CaseAnswers::default())),
+    ("unit_tree", || Box::new(unit_tree::Units::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

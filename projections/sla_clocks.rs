@@ -291,7 +291,7 @@ impl ReadModel for SlaClocks {
                     self.customer_event(db, id.0, event, said)?;
                 }
             }
-            DomainEvent::Access(..) => {}
+            DomainEvent::Access(..) | DomainEvent::Unit(..) => {}
         }
         Ok(())
     }

@@ -219,7 +219,8 @@ impl ReadModel for SlaReference {
             DomainEvent::Case(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Unit(..) => {}
         }
         Ok(())
     }
@@ -252,7 +253,8 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             DomainEvent::Case(..)
             | DomainEvent::Customer(..)
             | DomainEvent::Clock(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Unit(..) => {}
         }
     }
     Ok(reference)

@@ -529,6 +529,7 @@ fn open_for(customer_id: CustomerId) -> CaseCommand {
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::log::{DomainEvent, schemas};
-use parvandeh_domain::{access, calendar, case, customer, policy, sla};
+use parvandeh_domain::{access, calendar, case, customer, policy, sla, unit};
 use serde_json::Value;
 
 const ID: &str = "0198c1f0-5d7e-7c3a-9b1e-2f4a6c8e0d12";
@@ -29,6 +29,7 @@ fn stream_of(name: &str) -> String {
         _ if has(policy::PolicyEvent::TYPES) => return "policy-standard".to_owned(),
         _ if has(access::AccessEvent::TYPES) => return "access-2026-03-21".to_owned(),
         _ if has(calendar::CalendarEvent::TYPES) => return "calendar-office".to_owned(),
+        _ if has(unit::UnitEvent::TYPES) => return "unit-Customer+contact".to_owned(),
         _ => panic!("{name} belongs to no aggregate"),
     };
     format!("{category}-{ID}")
@@ -42,6 +43,7 @@ fn encoded(event: &DomainEvent) -> Value {
         DomainEvent::Policy(_, event) => event.to_json(),
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),
+        DomainEvent::Unit(_, event) => event.to_json(),
     };
     serde_json::from_slice(&json).unwrap()
 }

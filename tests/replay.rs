@@ -343,6 +343,7 @@ async fn small() -> Small {
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     };
     small.case(CaseCommand::Open(open)).await;
     small

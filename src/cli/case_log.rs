@@ -84,7 +84,7 @@ fn collect(
             DomainEvent::Case(other, _) | DomainEvent::Clock(other, _) => *other == id,
             DomainEvent::Customer(other, _) => Some(*other) == customer_id,
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
-            DomainEvent::Access(..) => false,
+            DomainEvent::Access(..) | DomainEvent::Unit(..) => false,
         };
         if concerns {
             found.clocks.take_in(&event);

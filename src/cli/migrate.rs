@@ -86,7 +86,10 @@ fn seal(
     let subject = match &event {
         DomainEvent::Case(id, _) | DomainEvent::Clock(id, _) => Some(of_case(id)),
         DomainEvent::Customer(id, _) => Some(DataSubject::Customer(*id)),
-        DomainEvent::Policy(..) | DomainEvent::Calendar(..) | DomainEvent::Access(..) => None,
+        DomainEvent::Policy(..)
+        | DomainEvent::Calendar(..)
+        | DomainEvent::Access(..)
+        | DomainEvent::Unit(..) => None,
     };
     // What the identity provider called a customer may be an address; today they are named by their own id.
     if let (ActorKind::Customer, Some(DataSubject::Customer(id))) = (meta.actor.kind, subject) {
@@ -104,6 +107,7 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Policy(_, event) => event.to_json(),
         DomainEvent::Calendar(_, event) => event.to_json(),
         DomainEvent::Access(_, event) => event.to_json(),
+        DomainEvent::Unit(_, event) => event.to_json(),
     };
     (event.event_type(), json)
 }

@@ -73,7 +73,8 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
-        | DomainEvent::Access(..) => None,
+        | DomainEvent::Access(..)
+        | DomainEvent::Unit(..) => None,
     }
 }
 
@@ -110,6 +111,7 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Policy(id, _) => format!("policy {id} version {}", revision + 1),
         DomainEvent::Calendar(id, _) => format!("calendar {id} version {}", revision + 1),
         DomainEvent::Access(day, _) => format!("access log of {day}, event {revision}"),
+        DomainEvent::Unit(id, _) => format!("unit {id} event {revision}"),
     }
 }
 

@@ -16,3 +16,4 @@ pub mod pii;
 pub mod policy;
 pub mod sla;
 pub mod text;
+pub mod unit;

@@ -10,9 +10,10 @@ use crate::calendar::CalendarEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
-use crate::id::{CalendarId, CaseId, CustomerId, PolicyId};
+use crate::id::{CalendarId, CaseId, CustomerId, PolicyId, UnitId};
 use crate::policy::PolicyEvent;
 use crate::sla::SlaEvent;
+use crate::unit::{self, UnitEvent};
 
 /// An event of some aggregate, with the aggregate's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub enum DomainEvent {
     Policy(PolicyId, PolicyEvent),
     Calendar(CalendarId, CalendarEvent),
     Access(AccessDay, AccessEvent),
+    Unit(UnitId, UnitEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -69,6 +71,10 @@ impl DomainEvent {
                 AccessDay::parse(id).ok_or_else(unknown)?,
                 AccessEvent::from_json(name, version, json)?,
             ),
+            "unit" => Self::Unit(
+                unit::of_stream(id).ok_or_else(unknown)?,
+                UnitEvent::from_json(name, version, json)?,
+            ),
             _ => return Err(unknown()),
         })
     }
@@ -82,6 +88,7 @@ impl DomainEvent {
             Self::Policy(id, _) => format!("policy-{id}"),
             Self::Calendar(id, _) => format!("calendar-{id}"),
             Self::Access(day, _) => format!("access-{day}"),
+            Self::Unit(id, _) => unit::stream_name(id),
         }
     }
 
@@ -102,6 +109,7 @@ impl DomainEvent {
             Self::Policy(_, event) => event.event_type(),
             Self::Calendar(_, event) => event.event_type(),
             Self::Access(_, event) => event.event_type(),
+            Self::Unit(_, event) => event.event_type(),
         }
     }
 
@@ -114,6 +122,7 @@ impl DomainEvent {
             Self::Policy(_, event) => event.to_json(),
             Self::Calendar(_, event) => event.to_json(),
             Self::Access(_, event) => event.to_json(),
+            Self::Unit(_, event) => event.to_json(),
         }
     }
 }
@@ -126,5 +135,6 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(PolicyEvent::schemas());
     all.extend(CalendarEvent::schemas());
     all.extend(AccessEvent::schemas());
+    all.extend(UnitEvent::schemas());
     all
 }

@@ -61,7 +61,10 @@ impl ClocksFold {
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 self.publish(&event.event, meta.recorded_at);
             }
-            DomainEvent::Case(..) | DomainEvent::Clock(..) | DomainEvent::Access(..) => {}
+            DomainEvent::Case(..)
+            | DomainEvent::Clock(..)
+            | DomainEvent::Access(..)
+            | DomainEvent::Unit(..) => {}
         }
     }
 
@@ -82,7 +85,8 @@ impl ClocksFold {
             DomainEvent::Case(..)
             | DomainEvent::Clock(..)
             | DomainEvent::Customer(..)
-            | DomainEvent::Access(..) => {}
+            | DomainEvent::Access(..)
+            | DomainEvent::Unit(..) => {}
         }
     }
 

@@ -100,7 +100,7 @@ impl Replay {
             DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 !differences.is_empty()
             }
-            DomainEvent::Access(..) => false,
+            DomainEvent::Access(..) | DomainEvent::Unit(..) => false,
         };
         if !concerns || after.case.is_none() {
             return None;

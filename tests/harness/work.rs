@@ -91,6 +91,7 @@ pub fn open_case(argument: u8, at: Timestamp) -> CaseCommand {
         due_at: (!argument.is_multiple_of(4)).then(|| at + hours(argument)),
         external_reference: (argument.is_multiple_of(7)).then(|| format!("W-{argument}")),
         split_from: (argument.is_multiple_of(6)).then(|| CaseId(numbered_case(argument % 4))),
+        remedy_sought: (argument.is_multiple_of(9)).then(|| text(argument)),
     })
 }
 

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::attribute::{HoldReason, Priority, Severity, Status};
+use super::complaint::ComplaintState;
 use super::event::CaseEvent;
+use super::follow_up::FollowUps;
+use super::referral::{self, Referral};
 use crate::decider::Metadata;
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 
@@ -32,6 +35,12 @@ pub struct CaseState {
     pub due_at: Option<Timestamp>,
     /// The merge that it was given up by, while it is.
     pub merged: Option<Merge>,
+    /// How far it was handled as a complaint.
+    pub complaint: ComplaintState,
+    /// The last referral, unless it was sent back.
+    pub referral: Option<Referral>,
+    /// What was promised to the customer.
+    pub follow_ups: FollowUps,
 }
 
 /// By what a case was given up.
@@ -46,6 +55,9 @@ pub struct Merge {
 impl CaseState {
     /// The state after the event.
     pub fn evolve(mut self, event: &CaseEvent, _meta: &Metadata) -> Self {
+        self.complaint.evolve(event);
+        referral::evolve(&mut self.referral, event);
+        self.follow_ups.evolve(event);
         match event {
             CaseEvent::Opened(opened) => {
                 self.status = Some(Status::Open);
@@ -94,9 +106,28 @@ impl CaseState {
                     self.status = merge.status_before;
                 }
             }
+            CaseEvent::ReferralReturned(returned) => {
+                self.unit = returned.unit.clone();
+                self.assignee = None;
+            }
             CaseEvent::InteractionRecorded(_)
             | CaseEvent::NoteAdded(_)
-            | CaseEvent::ActivityRecorded(_) => {}
+            | CaseEvent::ActivityRecorded(_)
+            // What these change is the part's own.
+            | CaseEvent::Acknowledged(_)
+            | CaseEvent::Assessed(_)
+            | CaseEvent::FindingRecorded(_)
+            | CaseEvent::Decided(_)
+            | CaseEvent::Appealed(_)
+            | CaseEvent::DecisionAccepted(_)
+            | CaseEvent::AlternativesOffered(_)
+            | CaseEvent::RootCauseRecorded(_)
+            | CaseEvent::CorrectiveActionLinked(_)
+            | CaseEvent::ReferralAccepted(_)
+            | CaseEvent::ReferralEscalated(_)
+            | CaseEvent::FollowUpPromised(_)
+            | CaseEvent::FollowUpKept(_)
+            | CaseEvent::FollowUpMissed(_) => {}
         }
         self
     }

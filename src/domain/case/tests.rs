@@ -71,6 +71,7 @@ fn open() -> CaseCommand {
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     })
 }
 
