@@ -104,12 +104,12 @@ impl ComplaintRow {
     }
 
     /// The handling as the case's events tell it; `None` when they tell of none. What "as of" views use.
-    pub fn fold<'a>(
-        events: impl IntoIterator<Item = (&'a CaseEvent, &'a Metadata)>,
-    ) -> Option<Self> {
+    pub fn fold(events: &[Recorded<DomainEvent>]) -> Option<Self> {
         let mut row = Self::default();
-        let told =
-            events.into_iter().fold(false, |told, (event, meta)| row.apply(event, meta) || told);
+        let told = events.iter().fold(false, |told, recorded| match &recorded.event {
+            DomainEvent::Case(_, event) => row.apply(event, &recorded.meta) || told,
+            _ => told,
+        });
         told.then_some(row)
     }
 }

@@ -30,6 +30,45 @@ pub struct FollowUpRow {
     pub missed_at: Option<Timestamp>,
 }
 
+impl FollowUpRow {
+    fn promised(recorded: &Recorded<DomainEvent>) -> Option<Self> {
+        let DomainEvent::Case(id, CaseEvent::FollowUpPromised(promised)) = &recorded.event else {
+            return None;
+        };
+        Some(Self {
+            case_id: id.0,
+            number: promised.number,
+            what: recorded.envelope.clone(),
+            promised_at: recorded.meta.occurred_at,
+            promised_by: recorded.meta.actor.id.clone(),
+            due_at: promised.due_at,
+            kept_at: None,
+            missed_at: None,
+        })
+    }
+}
+
+/// The promises of a case as its events tell them, in the order in which they were made. What "as of" views use.
+pub fn fold(events: &[Recorded<DomainEvent>]) -> Vec<FollowUpRow> {
+    let mut rows: Vec<FollowUpRow> = Vec::new();
+    for recorded in events {
+        rows.extend(FollowUpRow::promised(recorded));
+        let DomainEvent::Case(_, event) = &recorded.event else { continue };
+        let at = Some(recorded.meta.occurred_at);
+        let mut change = |number, change: fn(&mut FollowUpRow, Option<Timestamp>)| {
+            rows.iter_mut().filter(|row| row.number == number).for_each(|row| change(row, at));
+        };
+        match event {
+            CaseEvent::FollowUpKept(kept) => change(kept.number, |row, at| row.kept_at = at),
+            CaseEvent::FollowUpMissed(missed) => {
+                change(missed.number, |row, at| row.missed_at = at);
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
 /// What an event does to the table.
 enum Step {
     Promised { position: u64, row: FollowUpRow },
@@ -76,20 +115,10 @@ impl ReadModel for FollowUps {
         }
         let DomainEvent::Case(id, case_event) = &event.event else { return Ok(()) };
         let at = column::microseconds(event.meta.occurred_at);
+        if let Some(row) = FollowUpRow::promised(event) {
+            self.steps.push(Step::Promised { position: event.position, row });
+        }
         self.steps.push(match case_event {
-            CaseEvent::FollowUpPromised(promised) => Step::Promised {
-                position: event.position,
-                row: FollowUpRow {
-                    case_id: id.0,
-                    number: promised.number,
-                    what: event.envelope.clone(),
-                    promised_at: event.meta.occurred_at,
-                    promised_by: event.meta.actor.id.clone(),
-                    due_at: promised.due_at,
-                    kept_at: None,
-                    missed_at: None,
-                },
-            },
             CaseEvent::FollowUpKept(kept) => Step::Kept { case_id: id.0, number: kept.number, at },
             CaseEvent::FollowUpMissed(missed) => {
                 Step::Missed { case_id: id.0, number: missed.number, at }

@@ -26,6 +26,43 @@ pub struct ReferralRow {
     pub escalated_to: Option<String>,
 }
 
+impl ReferralRow {
+    fn referred(event: &CaseEvent, at: Timestamp) -> Option<Self> {
+        let CaseEvent::Referred(referred) = event else { return None };
+        Some(Self {
+            unit: referred.unit.to_string(),
+            from_unit: referred.from_unit.as_ref().map(ToString::to_string),
+            referred_at: at,
+            answer_due_at: referred.answer_due_at,
+            accepted_at: None,
+            returned_at: None,
+            escalated_at: None,
+            escalated_to: None,
+        })
+    }
+
+    /// The last referral of a case as its events tell it. What "as of" views use.
+    pub fn fold(events: &[Recorded<DomainEvent>]) -> Option<Self> {
+        let mut last: Option<Self> = None;
+        for recorded in events {
+            let DomainEvent::Case(_, event) = &recorded.event else { continue };
+            let at = recorded.meta.occurred_at;
+            last = Self::referred(event, at).or(last);
+            let Some(row) = &mut last else { continue };
+            match event {
+                CaseEvent::ReferralAccepted(_) => row.accepted_at = Some(at),
+                CaseEvent::ReferralReturned(_) => row.returned_at = Some(at),
+                CaseEvent::ReferralEscalated(escalated) => {
+                    row.escalated_at = Some(at);
+                    row.escalated_to = escalated.to.as_ref().map(ToString::to_string);
+                }
+                _ => {}
+            }
+        }
+        last
+    }
+}
+
 /// What an event does to the table.
 enum Step {
     Referred { case_id: Uuid, revision: u64, row: ReferralRow },
@@ -58,21 +95,11 @@ impl ReadModel for Referrals {
     fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         let DomainEvent::Case(id, case_event) = &event.event else { return Ok(()) };
         let (case_id, at) = (id.0, column::microseconds(event.meta.occurred_at));
+        if let Some(row) = ReferralRow::referred(case_event, event.meta.occurred_at) {
+            self.steps.push(Step::Referred { case_id, revision: event.revision, row });
+            return Ok(());
+        }
         self.steps.push(match case_event {
-            CaseEvent::Referred(referred) => Step::Referred {
-                case_id,
-                revision: event.revision,
-                row: ReferralRow {
-                    unit: referred.unit.to_string(),
-                    from_unit: referred.from_unit.as_ref().map(ToString::to_string),
-                    referred_at: event.meta.occurred_at,
-                    answer_due_at: referred.answer_due_at,
-                    accepted_at: None,
-                    returned_at: None,
-                    escalated_at: None,
-                    escalated_to: None,
-                },
-            },
             CaseEvent::ReferralAccepted(_) => Step::At { case_id, column: "accepted_at", at },
             CaseEvent::ReferralReturned(_) => Step::At { case_id, column: "returned_at", at },
             CaseEvent::Resolved(_) => Step::Resolved { case_id },

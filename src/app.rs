@@ -20,6 +20,7 @@ use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::promise_monitor::PromiseMonitor;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::config::{Config, ConfigError};
 use crate::graphql::recorded::Recorded;
@@ -249,7 +250,7 @@ impl App {
         }
     }
 
-    /// Lets the SLA monitor record what falls due.
+    /// Lets the monitors record what falls due: clocks, promises to customers, and referrals.
     pub fn start_monitor(&mut self) {
         let monitor = SlaMonitor {
             commands: self.commands.clone(),
@@ -259,7 +260,17 @@ impl App {
             members: self.members.clone(),
             started_at: self.clock.now(),
         };
-        self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
+        let promises = PromiseMonitor {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            members: self.members.clone(),
+        };
+        let (stop, stop_promises) = (self.stop.subscribe(), self.stop.subscribe());
+        self.monitor = Some(tokio::spawn(async move {
+            tokio::join!(monitor.run(stop), promises.run(stop_promises));
+        }));
     }
 
     /// Lets a thread follow the log and sign checkpoints of it.
@@ -314,7 +325,7 @@ impl App {
         if let Some(monitor) = self.monitor.take()
             && let Err(error) = monitor.await
         {
-            tracing::error!(%error, "the SLA monitor ended badly");
+            tracing::error!(%error, "the monitors ended badly");
         }
         self.read_models.stop().await;
         // Last of those that follow the log, so that a checkpoint covers what the others have written.

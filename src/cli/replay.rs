@@ -85,7 +85,24 @@ fn sealed_field(step: &ReplayStep) -> Option<&'static str> {
 }
 
 /// What events say beside the fields of the case.
-const DETAILS: [&str; 5] = ["answer_due_at", "activity", "resource", "group", "transition"];
+const DETAILS: &[&str] = &[
+    "answer_due_at",
+    "activity",
+    "resource",
+    "group",
+    "transition",
+    "safety",
+    "complexity",
+    "impact",
+    "level",
+    "appeal_until",
+    "appeal_to",
+    "cause",
+    "corrective_action",
+    "from_unit",
+    "escalated_to",
+    "follow_up",
+];
 
 fn details(entry: &TimelineEntry) -> impl Iterator<Item = &Change> {
     entry.changes.iter().filter(|change| DETAILS.contains(&change.field.as_str()))

@@ -5,19 +5,24 @@ use futures_util::Stream;
 use serde_json::Value;
 
 use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
-use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
+use super::case::{
+    self, Case, CaseConnection, CaseFilterInput, CaseSort, UnansweredCaseFilterInput,
+};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
+use super::complaint_mutations::ComplaintMutation;
 use super::context::refused;
 use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
 use super::customer_mutations::CustomerMutation;
 use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
+use super::follow_up::{self, FollowUpConnection, MissedFollowUpFilterInput};
 use super::global_id::{self, NodeType};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
 use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
+use super::referral_mutations::ReferralMutation;
 use super::scalar::DateTime;
 use super::sla_at_risk::{self, SlaAtRiskPage};
 use super::sla_attribution::{self, SlaAttributeBy, SlaAttribution};
@@ -26,6 +31,7 @@ use super::sla_compliance::{self, SlaCompliance, SlaComplianceFilterInput, SlaGr
 use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
+use super::unit::{self, Unit, UnitMutation};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
 
@@ -219,6 +225,44 @@ impl Query {
         access_log::list(ctx, filter.unwrap_or_default(), page).await
     }
 
+    /// The promises to customers that are on record as missed, the longest overdue first.
+    async fn missed_follow_ups(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<MissedFollowUpFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<FollowUpConnection> {
+        let page = PageArguments { first, after, last, before };
+        follow_up::missed(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// The cases whose customer's last word (the opening, a message, a reopening) no person has answered, the longest waiting first.
+    /// Automatic messages are no answers, and merged cases are answered where they went on.
+    async fn unanswered_cases(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<UnansweredCaseFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<CaseConnection> {
+        let page = PageArguments { first, after, last, before };
+        case::unanswered(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// All units, in the order of their codes: as they are, or as they were known at a moment.
+    async fn units(
+        &self,
+        ctx: &Context<'_>,
+        as_of: Option<DateTime>,
+    ) -> async_graphql::Result<Vec<Unit>> {
+        unit::units(ctx, as_of).await
+    }
+
     /// Anything by its global id. Null when there is nothing that you may know of.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
         node(ctx, "id", &id).await
@@ -262,6 +306,9 @@ pub struct Mutation(
     SlaMutation,
     ReferenceDataMutation,
     OperationsMutation,
+    ComplaintMutation,
+    ReferralMutation,
+    UnitMutation,
 );
 
 /// What can be followed.

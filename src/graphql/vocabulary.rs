@@ -156,6 +156,30 @@ published!(
 );
 
 published!(
+    /// How hard a complaint is to look into.
+    Complexity = "case::Complexity" {
+        /// One look settles it.
+        Simple,
+        /// Several facts or units are involved.
+        Involved,
+        /// It takes expert knowledge, or several organisations.
+        Complex,
+    }
+);
+
+published!(
+    /// How many a complaint's matter touches.
+    Impact = "case::Impact" {
+        /// The complainant alone.
+        Single,
+        /// Several customers.
+        Several,
+        /// All customers of a product or a place, or the public.
+        Widespread,
+    }
+);
+
+published!(
     /// In which relation somebody stands to the organisation.
     CustomerKind = "customer::CustomerKind" {
         /// A person.

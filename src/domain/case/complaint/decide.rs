@@ -16,7 +16,7 @@ use crate::case::event::{
     CaseClassified, CaseEvent, CaseReopened, CaseResolved, InteractionRecorded,
 };
 use crate::case::state::CaseState;
-use crate::decider::Context;
+use crate::decider::{ActorKind, Context};
 use crate::text;
 
 type Decided = Result<Vec<CaseEvent>, CaseRefusal>;
@@ -163,7 +163,12 @@ fn appeal(state: &CaseState, appeal: AppealCase, context: &Context) -> Decided {
         return Err(CaseRefusal::DecisionAlreadyAccepted);
     }
     let until = decision.appeal_until.ok_or(CaseRefusal::DecisionFinal)?;
-    if until < context.occurred_at {
+    // Staff record on Monday the letter of Friday; a customer who appeals by themselves does so now.
+    let appealed_at = match context.actor.kind {
+        ActorKind::Customer => context.recorded_at,
+        _ => context.occurred_at,
+    };
+    if until < appealed_at {
         return Err(CaseRefusal::AppealTooLate);
     }
     let level = state.complaint.appeals.saturating_add(2);
