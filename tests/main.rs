@@ -7,6 +7,7 @@ mod authorisation;
 mod bad_input;
 mod breach_feed;
 mod cases;
+mod complaints;
 mod config_check;
 mod customer_search;
 mod drain;

@@ -62,7 +62,7 @@ fn evidence(log: &Log, case_id: CaseId) -> Log {
         DomainEvent::Case(id, _) | DomainEvent::Clock(id, _) => *id == case_id,
         DomainEvent::Customer(id, _) => Some(*id) == customer,
         DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
-        DomainEvent::Access(..) => false,
+        DomainEvent::Access(..) | DomainEvent::Unit(..) => false,
     };
     log.iter().filter(concerns).cloned().collect()
 }

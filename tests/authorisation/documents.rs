@@ -28,6 +28,9 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("slaPolicies", "{ slaPolicies { id } }"),
     ("calendars", "{ calendars { id } }"),
     ("accessLog", "{ accessLog { totalCount } }"),
+    ("missedFollowUps", "{ missedFollowUps { totalCount } }"),
+    ("unansweredCases", "{ unansweredCases { totalCount } }"),
+    ("units", "{ units { code } }"),
     ("node", "query($id: ID!) { node(id: $id) { id } }"),
     ("nodes", "query($id: ID!) { nodes(ids: [$id]) { id } }"),
 ];
@@ -61,6 +64,22 @@ pub fn mutations_on_cases() -> Vec<(&'static str, Value)> {
         ("mergeCase", json!({ "into": global_id("Case", Uuid::nil()), "reason": "x" })),
         ("unmergeCase", json!({ "reason": "x" })),
         ("recordActivity", json!({ "name": "x" })),
+        ("acknowledgeCase", json!({ "channel": "SMS" })),
+        (
+            "assessCase",
+            json!({ "severity": "MINOR", "safety": false, "complexity": "SIMPLE", "impact": "SINGLE" }),
+        ),
+        ("recordFinding", json!({ "finding": "x" })),
+        ("decideCase", json!({ "outcome": "UPHELD", "reasons": "x" })),
+        ("appealCase", json!({ "grounds": "x" })),
+        ("acceptDecision", json!({ "channel": "PORTAL" })),
+        ("offerAlternatives", json!({ "alternatives": "x" })),
+        ("recordRootCause", json!({ "cause": "x" })),
+        ("linkCorrectiveAction", json!({ "correctiveCaseId": global_id("Case", Uuid::nil()) })),
+        ("acceptReferral", json!({})),
+        ("returnReferral", json!({ "reason": "x" })),
+        ("promiseFollowUp", json!({ "what": "x", "dueAt": "2999-01-01T00:00:00Z" })),
+        ("keepFollowUp", json!({ "number": 1 })),
     ]
 }
 
@@ -92,6 +111,11 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
             json!({ "caseId": case, "clock": "resolution-1", "reason": "x", "told": "x" }),
         ),
         ("waiveSlaBreach", json!({ "caseId": case, "clock": "resolution-1", "reason": "x" })),
+        ("defineUnit", json!({ "unit": "care", "name": "x" })),
+        ("moveUnit", json!({ "unit": "care" })),
+        ("appointUnitOwner", json!({ "unit": "care", "owner": "somebody" })),
+        ("addUnitStaff", json!({ "unit": "care", "staff": "somebody" })),
+        ("removeUnitStaff", json!({ "unit": "care", "staff": "somebody" })),
         ("publishPolicy", json!({ "id": "p", "document": {} })),
         ("publishCalendar", json!({ "id": "c", "document": {} })),
     ]);

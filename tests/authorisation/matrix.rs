@@ -114,6 +114,7 @@ async fn every_field_of_cases_and_customers_is_for_the_roles_of_the_table_and_fo
                 let below = match field {
                     "customer" => " { __typename }",
                     "timeline" | "replay" | "cases" | "accessLog" => " { __typename }",
+                    "complaint" | "referral" | "followUps" => " { __typename }",
                     "mergedInto" | "mergedCases" | "splitFrom" => " { __typename }",
                     "slaClocks" | "contactPoints" | "consents" | "erasure" => " { __typename }",
                     _ => "",
