@@ -237,7 +237,7 @@ impl TimelineEntry {
                 self.internal = true;
                 self.changed("unit", Some(&escalated.unit));
                 self.changed("due_at", Some(escalated.due_at));
-                self.changed("escalated_to", escalated.to.as_ref());
+                self.changed("escalated_to", Some(&escalated.to));
             }
             CaseEvent::FollowUpPromised(promised) => {
                 self.text_field = Some("what");

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
@@ -54,7 +55,7 @@ impl ReferralRow {
                 CaseEvent::ReferralReturned(_) => row.returned_at = Some(at),
                 CaseEvent::ReferralEscalated(escalated) => {
                     row.escalated_at = Some(at);
-                    row.escalated_to = escalated.to.as_ref().map(ToString::to_string);
+                    row.escalated_to = Some(escalated.to.to_string());
                 }
                 _ => {}
             }
@@ -68,7 +69,7 @@ enum Step {
     Referred { case_id: Uuid, revision: u64, row: ReferralRow },
     Resolved { case_id: Uuid },
     At { case_id: Uuid, column: &'static str, at: i64 },
-    Escalated { case_id: Uuid, at: i64, to: Option<String> },
+    Escalated { case_id: Uuid, at: i64, to: String },
 }
 
 /// The read model.
@@ -104,7 +105,7 @@ impl ReadModel for Referrals {
             CaseEvent::ReferralReturned(_) => Step::At { case_id, column: "returned_at", at },
             CaseEvent::Resolved(_) => Step::Resolved { case_id },
             CaseEvent::ReferralEscalated(escalated) => {
-                let to = escalated.to.as_ref().map(ToString::to_string);
+                let to = escalated.to.to_string();
                 Step::Escalated { case_id, at, to }
             }
             _ => return Ok(()),
@@ -199,19 +200,30 @@ pub struct OverdueReferral {
 /// A case that is worked on: what is done with needs no answer, and what is merged is answered elsewhere.
 const IS_WORKED_ON: &str = "c.status IN ('open', 'pending', 'on_hold')";
 
-/// For the monitor, unscoped: the referrals that were not answered in time and not escalated, the longest overdue first.
+/// For the monitor, unscoped: the referrals to these units that were not answered in time and not escalated, the longest overdue first.
+/// What fell due before `since` is left alone.
 pub fn overdue(
     db: &Connection,
+    units: &[String],
+    since: Timestamp,
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<OverdueReferral>> {
+    let mut conditions = Conditions::default();
+    conditions.add("r.waits = 1 AND r.answer_due_at IS NOT NULL", []);
+    conditions.add(
+        "r.answer_due_at >= ? AND r.answer_due_at < ?",
+        [since, now].map(|moment| Value::Integer(column::microseconds(moment))),
+    );
+    conditions.add(IS_WORKED_ON, []);
+    conditions.add_in("r.unit", units.iter().cloned().map(Value::Text));
     db.prepare_cached(&format!(
         "SELECT r.case_id, r.revision, r.unit, r.answer_due_at \
          FROM referral r JOIN case_summary c ON c.id = r.case_id \
-         WHERE r.waits = 1 AND r.answer_due_at IS NOT NULL AND r.answer_due_at < ? \
-         AND {IS_WORKED_ON} ORDER BY r.answer_due_at LIMIT ?"
+         WHERE {} ORDER BY r.answer_due_at LIMIT {limit}",
+        conditions.sql()
     ))?
-    .query_map((column::microseconds(now), limit), |row| {
+    .query_map(params_from_iter(conditions.values()), |row| {
         Ok(OverdueReferral {
             case_id: row.get(0)?,
             revision: row.get(1)?,

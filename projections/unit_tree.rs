@@ -23,6 +23,8 @@ const DEPTH_MAX: usize = 32;
 pub struct UnitTree {
     /// Every unit that is defined, by its code.
     pub units: BTreeMap<UnitId, UnitState>,
+    /// When the first of them was defined; `None` while there are none.
+    pub since: Option<Timestamp>,
 }
 
 impl UnitTree {
@@ -99,7 +101,7 @@ impl ReadModel for Units {
 /// scope.
 pub fn tree(db: &Connection, moment: Timestamp) -> rusqlite::Result<UnitTree> {
     let mut statement = db.prepare_cached(
-        "SELECT stream, name, event FROM unit_event WHERE recorded_at <= ? ORDER BY position",
+        "SELECT stream, name, event, recorded_at FROM unit_event WHERE recorded_at <= ? ORDER BY position",
     )?;
     let mut rows = statement.query([column::microseconds(moment)])?;
     let mut tree = UnitTree::default();
@@ -112,6 +114,7 @@ pub fn tree(db: &Connection, moment: Timestamp) -> rusqlite::Result<UnitTree> {
         let event = UnitEvent::from_json(name, latest.version, row.get_ref(2)?.as_bytes()?);
         if let Ok(event) = event {
             tree.units.entry(id).or_default().evolve(&event);
+            tree.since = tree.since.or(Some(column::time(row, 3)?));
         }
     }
     Ok(tree)
@@ -133,7 +136,7 @@ mod tests {
             ..UnitState::default()
         };
         let units = units.iter().map(|(code, parent, owner)| (id(code), state((*parent, *owner))));
-        UnitTree { units: units.collect() }
+        UnitTree { units: units.collect(), since: None }
     }
 
     #[test]

@@ -217,9 +217,9 @@ async fn a_view_of_a_past_moment_shows_how_far_the_complaint_was_then() {
 async fn cases_whose_customers_wait_for_an_answer_are_listed_also_when_they_ended_so() {
     let service = Service::start().await;
     let agent = service.system.caller(Role::Agent);
+    service.advance_to(30);
     let (silent, answered) = (service.open("care", 0).await, service.open("care", 5).await);
     let says = |direction: &str, automatic: bool| json!({ "direction": direction, "channel": "EMAIL", "body": "x", "automatic": automatic });
-    service.advance_to(30);
     service.command("recordInteraction", &answered, 6, says("OUTBOUND", false)).await;
     service.command("recordInteraction", &silent, 6, says("OUTBOUND", true)).await;
     service.resolve(&silent, 10).await;

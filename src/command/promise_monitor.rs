@@ -141,12 +141,8 @@ impl PromiseMonitor {
         self.read_models
             .query(move |db| {
                 let missed = follow_ups::overdue(db, now, limit)?;
-                let referrals = referrals::overdue(db, now, limit)?;
-                // Who owns a unit is asked only when somebody is to be told.
-                let tree = match referrals.is_empty() {
-                    true => UnitTree::default(),
-                    false => unit_tree::tree(db, Timestamp::MAX)?,
-                };
+                let tree = unit_tree::tree(db, Timestamp::MAX)?;
+                let referrals = unanswered(db, &tree, now, limit)?;
                 let escalated =
                     referrals.iter().filter_map(|referral| Overdue::referral(referral, &tree));
                 let is_mine = |due: &Overdue| {
@@ -187,6 +183,20 @@ impl PromiseMonitor {
     }
 }
 
+/// The referrals that an owner is to be told of. What fell due before anybody had defined a unit is left alone: logs from before there
+/// were owners say nothing of who accepted what.
+fn unanswered(
+    db: &rusqlite::Connection,
+    tree: &UnitTree,
+    now: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<OverdueReferral>> {
+    let Some(since) = tree.since else { return Ok(vec![]) };
+    let owned = tree.units.keys().filter(|unit| tree.owner(unit).is_some());
+    let owned: Vec<_> = owned.map(ToString::to_string).collect();
+    referrals::overdue(db, &owned, since, now, limit)
+}
+
 /// A time that has passed.
 struct Overdue {
     case_id: CaseId,
@@ -215,7 +225,7 @@ impl Overdue {
         let parts = ["referral escalated", &case_id.to_string(), &revision.to_string()];
         let command_id = CommandId(derived(&parts));
         let unit = UnitId::new(unit.clone()).ok()?;
-        let (owner_of, to) = tree.owner(&unit).map(|(of, to)| (of.clone(), to.clone())).unzip();
+        let (owner_of, to) = tree.owner(&unit).map(|(of, to)| (of.clone(), to.clone()))?;
         let escalated = ReferralEscalated { unit, due_at: *due_at, to, owner_of };
         Some(Self {
             case_id: CaseId(*case_id),

@@ -376,7 +376,7 @@ fn of_case(event: &CaseEvent) -> Vec<Attribute<'_>> {
         CaseEvent::ReferralEscalated(escalated) => {
             said.text("unit", Some(escalated.unit.as_str()));
             said.time("due_at", Some(escalated.due_at));
-            said.text("escalated_to", escalated.to.as_ref().map(|owner| owner.as_str()));
+            said.text("escalated_to", Some(escalated.to.as_str()));
         }
         CaseEvent::FollowUpPromised(promised) => {
             said.number("number", promised.number);

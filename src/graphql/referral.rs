@@ -24,9 +24,9 @@ pub struct Referral {
     pub accepted_at: Option<DateTime>,
     /// When the unit sent it back.
     pub returned_at: Option<DateTime>,
-    /// When the unit's time passed without an answer.
+    /// When the unit's time passed without an answer; null also where no owner is named.
     pub escalated_at: Option<DateTime>,
-    /// The owner who was told; null when neither the unit nor any above it has one.
+    /// The owner who was told: that of the unit, or of the nearest unit above it which has one.
     pub escalated_to: Option<String>,
 }
 

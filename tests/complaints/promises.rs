@@ -14,15 +14,16 @@ use parvandeh::store::{EventStore, READ_EVENTS_MAX};
 use parvandeh::subscription::read_models::ReadModels;
 use parvandeh_domain::case::CaseCommand;
 use parvandeh_domain::case::command::{FollowUpCommand, KeepFollowUp, PromiseFollowUp, ReferCase};
-use parvandeh_domain::id::UnitId;
+use parvandeh_domain::id::{StaffId, UnitId};
 use parvandeh_domain::pii::Pii;
+use parvandeh_domain::unit::{DefineUnit, ParentIs, Unit, UnitCommand};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{refused, story, with};
 use crate::harness::service::Service;
-use crate::harness::work::{metadata, on_case, open_case, vault};
+use crate::harness::work::{metadata, on_case, open_case, stream, vault};
 
 /// Asks again until the answer at this JSON pointer is the expected one.
 async fn until(service: &Service, query: &str, id: &str, pointer: &str, expected: Value) {
@@ -154,6 +155,14 @@ async fn of_several_monitors_on_one_log_each_misses_nothing_and_none_says_it_twi
     let watchers = [Watcher::start(&store, &clock).await, Watcher::start(&store, &clock).await];
     let commands = watchers[0].monitor.commands.clone();
     let due_at = begin + SignedDuration::from_mins(10);
+    let define = UnitCommand::Define(DefineUnit {
+        name: "حقوقی".to_owned(),
+        parent: None,
+        owner: Some(StaffId::new("maryam").unwrap()),
+        parent_is: ParentIs::Fine,
+    });
+    let batch = vec![(metadata(None), define)];
+    commands.execute::<Unit>(&stream("unit", "legal"), batch, None, |_| true).await.unwrap();
     for number in 0..CASES {
         let case = Uuid::from_u128(u128::from(number));
         let send = async |command| {

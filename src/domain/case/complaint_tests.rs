@@ -145,8 +145,8 @@ fn send_back() -> CaseCommand {
 }
 
 fn escalate(unit: &str, due_at: Timestamp) -> CaseCommand {
-    let (unit, to) = (UnitId::new(unit).unwrap(), Some(StaffId::new("maryam").unwrap()));
-    let owner_of = Some(unit.clone());
+    let (unit, to) = (UnitId::new(unit).unwrap(), StaffId::new("maryam").unwrap());
+    let owner_of = unit.clone();
     let escalated = ReferralEscalated { unit, due_at, to, owner_of };
     CaseCommand::Referral(ReferralCommand::Escalate(escalated))
 }

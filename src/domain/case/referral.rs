@@ -1,5 +1,6 @@
 //! What a unit does with a case that was handed to it: it accepts it, or sends it back with a reason. Where it does neither until the
-//! time that it was given, the case is escalated to the unit's owner: a reaction (`src/command/promise_monitor.rs`) says so in the log.
+//! time that it was given, the case is escalated to the unit's owner, where somebody has named one: a reaction
+//! (`src/command/promise_monitor.rs`) says so in the log.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -37,12 +38,10 @@ pub struct ReferralEscalated {
     pub unit: UnitId,
     /// When it should have answered.
     pub due_at: Timestamp,
-    /// The owner who answers for it now; absent when neither the unit nor any above it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<StaffId>,
-    /// The unit that they own: the one above, where the unit itself has no owner.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner_of: Option<UnitId>,
+    /// The owner who answers for it.
+    pub to: StaffId,
+    /// The unit that they own: the nearest one above, where the unit itself has no owner.
+    pub owner_of: UnitId,
 }
 
 /// What may be asked about a referral.
