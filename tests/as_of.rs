@@ -138,7 +138,25 @@ pub fn folded(events: &[&Raw]) -> Value {
             "CaseUnmerged" => {
                 (case["status"], case["holdReason"]) = std::mem::take(&mut before_merge);
             }
+            "ReferralReturned" => {
+                case["unit"] = event.data["unit"].clone();
+                case["assignee"] = Value::Null;
+            }
             "CaseNoteAdded" | "CaseActivityRecorded" => {}
+            "CaseAcknowledged"
+            | "CaseAssessed"
+            | "FindingRecorded"
+            | "CaseDecided"
+            | "CaseAppealed"
+            | "DecisionAccepted"
+            | "AlternativesOffered"
+            | "RootCauseRecorded"
+            | "CorrectiveActionLinked"
+            | "ReferralAccepted"
+            | "ReferralEscalated"
+            | "FollowUpPromised"
+            | "FollowUpKept"
+            | "FollowUpMissed" => {}
             other => panic!("the fold does not know {other}"),
         }
     }

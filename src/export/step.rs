@@ -103,7 +103,7 @@ pub(super) const ATTRIBUTES: &[&str] = &[
     "appeal_until",
     "appeal_to",
     "cause",
-    "case_id",
+    "corrective_action",
     "escalated_to",
     "number",
 ];
@@ -367,7 +367,7 @@ fn of_case(event: &CaseEvent) -> Vec<Attribute<'_>> {
         }
         CaseEvent::RootCauseRecorded(recorded) => said.text("cause", Some(recorded.cause.as_str())),
         CaseEvent::CorrectiveActionLinked(linked) => {
-            said.owned("case_id", Some(linked.case_id));
+            said.owned("corrective_action", Some(linked.case_id));
         }
         CaseEvent::ReferralReturned(returned) => {
             said.text("unit", returned.unit.as_ref().map(|unit| unit.as_str()));
