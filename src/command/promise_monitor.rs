@@ -31,7 +31,7 @@ use crate::replica::Members;
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
 
-/// Promises and referrals looked up at once, each.
+/// Promises and referrals looked up at once, each. Where others leave more than this lying, it is taken over after the grace time.
 const PAGE_SIZE: usize = 1_000;
 /// Cases recorded side by side: the log commits them together.
 const CONCURRENT_APPENDS_MAX: usize = 64;
@@ -110,13 +110,13 @@ impl PromiseMonitor {
         let mut shown = HashSet::new();
         loop {
             let now = self.clock.now();
-            if self.overdue(now, 1).await?.is_empty() {
+            if self.overdue(now).await?.is_empty() {
                 return self.next_due(now).await;
             }
             if let Some(head) = self.store.sync().await? {
                 self.read_models.wait_for(head).await?;
             }
-            let overdue = self.overdue(now, PAGE_SIZE).await?;
+            let overdue = self.overdue(now).await?;
             let fresh: Vec<_> =
                 overdue.into_iter().filter(|due| shown.insert(due.command_id)).collect();
             if fresh.is_empty() {
@@ -136,13 +136,13 @@ impl PromiseMonitor {
     }
 
     /// What has passed and is this monitor's to record: its own share, and what others have left lying.
-    async fn overdue(&self, now: Timestamp, limit: usize) -> Result<Vec<Overdue>, QueryError> {
+    async fn overdue(&self, now: Timestamp) -> Result<Vec<Overdue>, QueryError> {
         let members = self.members.borrow().clone();
         self.read_models
             .query(move |db| {
-                let missed = follow_ups::overdue(db, now, limit)?;
+                let missed = follow_ups::overdue(db, now, PAGE_SIZE)?;
                 let tree = unit_tree::tree(db, Timestamp::MAX)?;
-                let referrals = unanswered(db, &tree, now, limit)?;
+                let referrals = unanswered(db, &tree, now)?;
                 let escalated =
                     referrals.iter().filter_map(|referral| Overdue::referral(referral, &tree));
                 let is_mine = |due: &Overdue| {
@@ -189,12 +189,11 @@ fn unanswered(
     db: &rusqlite::Connection,
     tree: &UnitTree,
     now: Timestamp,
-    limit: usize,
 ) -> rusqlite::Result<Vec<OverdueReferral>> {
     let Some(since) = tree.since else { return Ok(vec![]) };
     let owned = tree.units.keys().filter(|unit| tree.owner(unit).is_some());
     let owned: Vec<_> = owned.map(ToString::to_string).collect();
-    referrals::overdue(db, &owned, since, now, limit)
+    referrals::overdue(db, &owned, since, now, PAGE_SIZE)
 }
 
 /// A time that has passed.
