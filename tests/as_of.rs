@@ -312,6 +312,21 @@ pub fn evaluated(
             "CaseMerged" => FactKind::Merged,
             "CaseUnmerged" => FactKind::Unmerged,
             "CaseActivityRecorded" => FactKind::ActivityRecorded,
+            "ReferralReturned" => FactKind::Returned { unit: event.field("unit") },
+            "CaseAcknowledged"
+            | "CaseAssessed"
+            | "FindingRecorded"
+            | "CaseDecided"
+            | "CaseAppealed"
+            | "DecisionAccepted"
+            | "AlternativesOffered"
+            | "RootCauseRecorded"
+            | "CorrectiveActionLinked"
+            | "ReferralAccepted"
+            | "ReferralEscalated"
+            | "FollowUpPromised"
+            | "FollowUpKept"
+            | "FollowUpMissed" => continue,
             other => panic!("the fold does not know {other}"),
         };
         history.insert(Fact {

@@ -404,6 +404,7 @@ const NOT_COMPARED: &[&str] = &["generation", "command_receipts", "access_log"];
 const CHANGED_BY_ERASURE: &[&str] = &[
     "opening",
     "envelope",
+    "what",
     "blind_index",
     "name",
     "contact_points",
