@@ -135,6 +135,7 @@ async fn fill(data: &Path, open: u64) {
             due_at: Some(due_at),
             external_reference: None,
             split_from: None,
+            remedy_sought: None,
         })
     })
     .await;

@@ -170,10 +170,29 @@ impl CaseClocks {
             CaseEvent::Merged(_) => FactKind::Merged,
             CaseEvent::Unmerged(_) => FactKind::Unmerged,
             CaseEvent::ActivityRecorded(_) => FactKind::ActivityRecorded,
-            // Who raised it moves no clock; the message that tells the author is an answer of its own.
-            CaseEvent::Opened(_) | CaseEvent::RaisedByStaff(_) | CaseEvent::AuthorTold(_) => {
-                return false;
+            CaseEvent::ReferralReturned(returned) => {
+                self.unit = returned.unit.as_ref().map(ToString::to_string);
+                FactKind::Returned { unit: returned.unit.clone() }
             }
+            // What a decision or an assessment does to the clocks is told by the events beside it. Who raised it moves no clock, and the
+            // message that tells the author is an answer of its own.
+            CaseEvent::Opened(_)
+            | CaseEvent::RaisedByStaff(_)
+            | CaseEvent::AuthorTold(_)
+            | CaseEvent::Acknowledged(_)
+            | CaseEvent::Assessed(_)
+            | CaseEvent::FindingRecorded(_)
+            | CaseEvent::Decided(_)
+            | CaseEvent::Appealed(_)
+            | CaseEvent::DecisionAccepted(_)
+            | CaseEvent::AlternativesOffered(_)
+            | CaseEvent::RootCauseRecorded(_)
+            | CaseEvent::CorrectiveActionLinked(_)
+            | CaseEvent::ReferralAccepted(_)
+            | CaseEvent::ReferralEscalated(_)
+            | CaseEvent::FollowUpPromised(_)
+            | CaseEvent::FollowUpKept(_)
+            | CaseEvent::FollowUpMissed(_) => return false,
         };
         self.insert(fact, meta, FactSource::Case(revision));
         true

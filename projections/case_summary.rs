@@ -105,6 +105,24 @@ impl CaseRow {
             | CaseEvent::ActivityRecorded(_)
             | CaseEvent::RaisedByStaff(_)
             | CaseEvent::AuthorTold(_) => {}
+            CaseEvent::Acknowledged(_)
+            | CaseEvent::Assessed(_)
+            | CaseEvent::FindingRecorded(_)
+            | CaseEvent::Decided(_)
+            | CaseEvent::Appealed(_)
+            | CaseEvent::DecisionAccepted(_)
+            | CaseEvent::AlternativesOffered(_)
+            | CaseEvent::RootCauseRecorded(_)
+            | CaseEvent::CorrectiveActionLinked(_)
+            | CaseEvent::ReferralAccepted(_)
+            | CaseEvent::ReferralEscalated(_)
+            | CaseEvent::FollowUpPromised(_)
+            | CaseEvent::FollowUpKept(_)
+            | CaseEvent::FollowUpMissed(_) => {}
+            CaseEvent::ReferralReturned(returned) => {
+                self.unit = returned.unit.as_ref().map(ToString::to_string);
+                self.assignee = None;
+            }
             CaseEvent::Classified(classified) => {
                 if let Some(category) = &classified.category {
                     self.category = Some(category.to_string());

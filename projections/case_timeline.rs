@@ -207,6 +207,70 @@ impl TimelineEntry {
                 self.changed("group", activity.group.as_ref());
                 self.changed("transition", activity.transition.as_ref());
             }
+
+            CaseEvent::Acknowledged(acknowledged) => self.channel = Some(acknowledged.channel),
+            CaseEvent::Assessed(assessed) => {
+                // How it is weighed is for staff; what follows for its priority stands beside it.
+                self.internal = true;
+                self.text_field = assessed.immediate_action.as_ref().map(|_| "immediate_action");
+                self.changed("severity", Some(assessed.severity));
+                self.changed("safety", Some(assessed.safety));
+                self.changed("complexity", Some(assessed.complexity));
+                self.changed("impact", Some(assessed.impact));
+            }
+            CaseEvent::FindingRecorded(found) => {
+                self.internal = true;
+                self.text_field = Some("finding");
+                if found.evidence.is_some() {
+                    self.changes.push(Change { field: "evidence".to_owned(), value: None });
+                }
+            }
+            CaseEvent::Decided(decided) => {
+                self.text_field = Some("reasons");
+                self.changed("level", Some(decided.level));
+                self.changed("outcome", Some(decided.outcome));
+                self.changed("appeal_until", decided.appeal_until);
+                self.changed("appeal_to", decided.appeal_to.as_ref());
+            }
+            CaseEvent::Appealed(appealed) => {
+                self.text_field = Some("grounds");
+                self.changed("level", Some(appealed.level));
+            }
+            CaseEvent::DecisionAccepted(accepted) => self.channel = Some(accepted.channel),
+            CaseEvent::AlternativesOffered(_) => self.text_field = Some("alternatives"),
+            CaseEvent::RootCauseRecorded(recorded) => {
+                self.internal = true;
+                self.text_field = recorded.explanation.as_ref().map(|_| "explanation");
+                self.changed("cause", Some(&recorded.cause));
+            }
+            CaseEvent::CorrectiveActionLinked(linked) => {
+                // It may be a case of somebody else.
+                self.internal = true;
+                self.changed("corrective_action", Some(linked.case_id.reference()));
+            }
+            CaseEvent::ReferralAccepted(_) => self.internal = true,
+            CaseEvent::ReferralReturned(returned) => {
+                self.internal = true;
+                self.text_field = Some("reason");
+                self.changed("from_unit", Some(&returned.from_unit));
+                self.changed("unit", returned.unit.as_ref());
+            }
+            CaseEvent::ReferralEscalated(escalated) => {
+                self.internal = true;
+                self.changed("unit", Some(&escalated.unit));
+                self.changed("due_at", Some(escalated.due_at));
+                self.changed("escalated_to", Some(&escalated.to));
+            }
+            CaseEvent::FollowUpPromised(promised) => {
+                self.text_field = Some("what");
+                self.changed("follow_up", Some(promised.number));
+                self.changed("due_at", Some(promised.due_at));
+            }
+            CaseEvent::FollowUpKept(kept) => self.changed("follow_up", Some(kept.number)),
+            CaseEvent::FollowUpMissed(missed) => {
+                self.changed("follow_up", Some(missed.number));
+                self.changed("due_at", Some(missed.due_at));
+            }
         }
     }
 
@@ -429,9 +493,24 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
     })
 }
 
+/// The personal fields that an entry can show as its text.
+const TEXT_FIELDS: &[&str] = &[
+    "name",
+    "subject",
+    "reason",
+    "body",
+    "note",
+    "summary",
+    "immediate_action",
+    "finding",
+    "reasons",
+    "grounds",
+    "alternatives",
+    "explanation",
+    "what",
+];
+
 /// A field's name as it stands in the code.
 fn text_field(stored: &str) -> Option<&'static str> {
-    ["subject", "reason", "body", "note", "summary", "name"]
-        .into_iter()
-        .find(|name| *name == stored)
+    TEXT_FIELDS.iter().copied().find(|name| *name == stored)
 }

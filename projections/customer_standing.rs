@@ -224,6 +224,7 @@ impl ReadModel for CustomerStanding {
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
             | DomainEvent::Attachment(..)
+            | DomainEvent::Unit(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Account(..)

@@ -11,6 +11,7 @@ pub mod access_log;
 pub mod account;
 pub mod attachments;
 pub mod cards;
+pub mod case_answers;
 pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
@@ -18,6 +19,7 @@ pub mod case_timeline;
 pub mod clock_filter;
 pub mod column;
 pub mod command_receipts;
+pub mod complaints;
 pub mod customer_merges;
 pub mod customer_profile;
 pub mod customer_representatives;
@@ -25,8 +27,10 @@ pub mod customer_search;
 pub mod customer_standing;
 pub mod customer_timeline;
 pub mod fee;
+pub mod follow_ups;
 pub mod page;
 pub mod redress;
+pub mod referrals;
 pub mod rows;
 pub mod scope;
 pub mod segmentations;
@@ -36,6 +40,7 @@ pub mod sla_clocks;
 pub mod sla_compliance;
 pub mod sla_facts;
 pub mod sla_reference;
+pub mod unit_tree;
 pub mod voices;
 
 use parvandeh_domain::decider::Recorded;
@@ -90,6 +95,11 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("redress", || Box::new(redress::Redresses::default())),
     ("fee", || Box::new(fee::Fees::default())),
     ("cards", || Box::new(cards::Cards::default())),
+    ("complaints", || Box::new(complaints::Complaints::default())),
+    ("referrals", || Box::new(referrals::Referrals::default())),
+    ("follow_ups", || Box::new(follow_ups::FollowUps::default())),
+    ("case_answers", || Box::new(case_answers::CaseAnswers::default())),
+    ("unit_tree", || Box::new(unit_tree::Units::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

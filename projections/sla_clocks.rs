@@ -299,7 +299,8 @@ impl ReadModel for SlaClocks {
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => {}
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => {}
         }
         Ok(())
     }

@@ -226,7 +226,8 @@ impl ReadModel for SlaReference {
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => {}
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => {}
         }
         Ok(())
     }
@@ -266,7 +267,8 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => {}
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => {}
         }
     }
     Ok(reference)

@@ -25,6 +25,7 @@ use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::points_expiry::PointsExpiry;
+use crate::command::promise_monitor::PromiseMonitor;
 use crate::command::settlement::Settlement;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::command::tier_keeper::TierKeeper;
@@ -294,7 +295,7 @@ impl App {
         }
     }
 
-    /// Lets the SLA monitor record what falls due, what expires, what is to be settled, and where customers belong.
+    /// Lets the monitors record what falls due (clocks, promises to customers, referrals), what expires, what is to be settled, and where customers belong.
     pub fn start_monitor(&mut self) {
         let keeper = TierKeeper {
             commands: self.commands.clone(),
@@ -310,7 +311,17 @@ impl App {
             members: self.members.clone(),
             started_at: self.clock.now(),
         };
-        self.monitor = Some(tokio::spawn(monitor.run(self.stop.subscribe())));
+        let promises = PromiseMonitor {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            members: self.members.clone(),
+        };
+        let (stop, stop_promises) = (self.stop.subscribe(), self.stop.subscribe());
+        self.monitor = Some(tokio::spawn(async move {
+            tokio::join!(monitor.run(stop), promises.run(stop_promises));
+        }));
         let expiry = PointsExpiry {
             commands: self.commands.clone(),
             read_models: self.read_models.clone(),
@@ -397,7 +408,7 @@ impl App {
         if let Some(monitor) = self.monitor.take()
             && let Err(error) = monitor.await
         {
-            tracing::error!(%error, "the SLA monitor ended badly");
+            tracing::error!(%error, "the monitors ended badly");
         }
         if let Some(keeper) = self.tier_keeper.take()
             && let Err(error) = keeper.await

@@ -138,7 +138,25 @@ pub fn folded(events: &[&Raw]) -> Value {
             "CaseUnmerged" => {
                 (case["status"], case["holdReason"]) = std::mem::take(&mut before_merge);
             }
+            "ReferralReturned" => {
+                case["unit"] = event.data["unit"].clone();
+                case["assignee"] = Value::Null;
+            }
             "CaseNoteAdded" | "CaseActivityRecorded" => {}
+            "CaseAcknowledged"
+            | "CaseAssessed"
+            | "FindingRecorded"
+            | "CaseDecided"
+            | "CaseAppealed"
+            | "DecisionAccepted"
+            | "AlternativesOffered"
+            | "RootCauseRecorded"
+            | "CorrectiveActionLinked"
+            | "ReferralAccepted"
+            | "ReferralEscalated"
+            | "FollowUpPromised"
+            | "FollowUpKept"
+            | "FollowUpMissed" => {}
             other => panic!("the fold does not know {other}"),
         }
     }
@@ -294,6 +312,21 @@ pub fn evaluated(
             "CaseMerged" => FactKind::Merged,
             "CaseUnmerged" => FactKind::Unmerged,
             "CaseActivityRecorded" => FactKind::ActivityRecorded,
+            "ReferralReturned" => FactKind::Returned { unit: event.field("unit") },
+            "CaseAcknowledged"
+            | "CaseAssessed"
+            | "FindingRecorded"
+            | "CaseDecided"
+            | "CaseAppealed"
+            | "DecisionAccepted"
+            | "AlternativesOffered"
+            | "RootCauseRecorded"
+            | "CorrectiveActionLinked"
+            | "ReferralAccepted"
+            | "ReferralEscalated"
+            | "FollowUpPromised"
+            | "FollowUpKept"
+            | "FollowUpMissed" => continue,
             other => panic!("the fold does not know {other}"),
         };
         history.insert(Fact {

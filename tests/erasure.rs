@@ -103,9 +103,9 @@ async fn tell(service: &Service) -> Told {
     worker.mutate("issueCard", "", json!({ "customerId": customer })).await;
 
     let mut cases = Vec::new();
-    for number in 0..2 {
+    for number in 0..3 {
         let input = json!({
-            "kind": "COMPLAINT", "subject": said("نشتی"), "description": said("از دیروز"), "channel": "PHONE",
+            "kind": "COMPLAINT", "subject": said("نشتی"), "description": said("از دیروز"), "remedySought": said("پوزش"), "channel": "PHONE",
             "unit": "care", "customerId": customer, "priority": "URGENT",
             "idempotencyKey": format!("open {number}"),
         });
@@ -126,6 +126,7 @@ async fn tell(service: &Service) -> Told {
     let merge = json!({ "into": case, "reason": said("یکی است") });
     service.command("mergeCase", other, 0, merge).await;
     service.command("unmergeCase", other, 0, json!({ "reason": said("دو تاست") })).await;
+    complain(service, &cases[2]).await;
     let extend = json!({ "caseId": case, "clock": "resolution-1", "reason": said("دیر"),
         "told": said("با تلفن") });
     service.system.caller(Role::Supervisor).mutate("extendSlaClock", "", extend).await;
@@ -145,6 +146,30 @@ async fn tell(service: &Service) -> Told {
     Told { customer, cases }
 }
 
+/// All that people say in the handling of a complaint.
+async fn complain(service: &Service, case: &str) {
+    let assessment = json!({ "severity": "MAJOR", "safety": true, "complexity": "SIMPLE", "impact": "SINGLE",
+        "immediateAction": said("شیر بسته شود") });
+    let decision = json!({ "outcome": "NOT_UPHELD", "reasons": said("سالم بود"),
+        "appealUntil": "2999-01-01T00:00:00Z", "appealTo": "کمیته" });
+    let last = json!({ "outcome": "UPHELD", "reasons": said("سالم نبود") });
+    let promise = json!({ "what": said("تماس"), "dueAt": "2999-01-01T00:00:00Z" });
+    for (name, input) in [
+        ("referCase", json!({ "unit": "technical", "reason": said("ارجاع") })),
+        ("returnReferral", json!({ "reason": said("از ما نیست") })),
+        ("assessCase", assessment),
+        ("recordFinding", json!({ "finding": said("ترک"), "evidence": said("عکس") })),
+        ("promiseFollowUp", promise),
+        ("decideCase", decision),
+        ("appealCase", json!({ "grounds": said("ببینید") })),
+        ("decideCase", last),
+        ("offerAlternatives", json!({ "alternatives": said("شورا") })),
+        ("recordRootCause", json!({ "cause": "worn", "explanation": said("کهنه") })),
+    ] {
+        service.command(name, case, 0, input).await;
+    }
+}
+
 async fn breached_clocks(service: &Service, case: &str) -> Vec<String> {
     let query = "query($id: ID!) { case(id: $id) { slaClocks { key breachRecorded } } }";
     let answer = service.system.caller(Role::Service).ask(query, json!({ "id": case })).await;
@@ -158,7 +183,7 @@ async fn everything_asked(system: &System, told: &Told) -> String {
     let timeline =
         "timeline(first: 30) { nodes { eventType actorId text erased changes { field value } } }";
     let case = format!(
-        "id reference subject description erased status outcome {timeline} slaClocks {{ key state }} customer {{ id name }}"
+        "id reference subject description remedySought erased status outcome followUps {{ what }} {timeline} slaClocks {{ key state }} customer {{ id name }}"
     );
     let customer =
         "id name erased language contactPoints { kind value erased } consents { purpose } revision";
@@ -176,6 +201,7 @@ async fn everything_asked(system: &System, told: &Told) -> String {
         }
     }
     let queries = [
+        "{ missedFollowUps { nodes { what } } }".to_owned(),
         format!(
             "query($id: ID!) {{ customer(id: $id) {{ {customer} cases(first: 5) {{ nodes {{ {case} }} }} }} }}"
         ),
@@ -388,6 +414,7 @@ const NOT_COMPARED: &[&str] = &["generation", "command_receipts", "access_log"];
 const CHANGED_BY_ERASURE: &[&str] = &[
     "opening",
     "envelope",
+    "what",
     "blind_index",
     "sound_index",
     "name",
@@ -540,6 +567,7 @@ fn open_for(customer_id: CustomerId) -> CaseCommand {
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     })
 }
 

@@ -6,7 +6,7 @@ use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::log::{DomainEvent, schemas};
 use parvandeh_domain::{
     access, account, attachment, calendar, card, case, customer, fee, policy, redress,
-    segmentation, sign_in, sla,
+    segmentation, sign_in, sla, unit,
 };
 use serde_json::Value;
 
@@ -41,6 +41,7 @@ fn stream_of(name: &str) -> String {
         }
         _ if has(card::CardEvent::TYPES) => "card",
         _ if has(sign_in::SignInEvent::TYPES) => "signin",
+        _ if has(unit::UnitEvent::TYPES) => return "unit-Customer+contact".to_owned(),
         _ => panic!("{name} belongs to no aggregate"),
     };
     format!("{category}-{ID}")
@@ -61,6 +62,7 @@ fn encoded(event: &DomainEvent) -> Value {
         DomainEvent::Fee(_, event) => event.to_json(),
         DomainEvent::Card(_, event) => event.to_json(),
         DomainEvent::SignIn(_, event) => event.to_json(),
+        DomainEvent::Unit(_, event) => event.to_json(),
     };
     serde_json::from_slice(&json).unwrap()
 }

@@ -9,6 +9,7 @@ mod bad_input;
 mod breach_feed;
 mod cards;
 mod cases;
+mod complaints;
 mod config_check;
 mod customer_records;
 mod customer_search;

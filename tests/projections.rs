@@ -460,7 +460,8 @@ async fn a_rebuild_beside_the_serving_models_leaves_no_gap_and_never_goes_back()
                     .query(move |db| case_summary::case(db, &CaseScope::All, case))
                     .await
                     .unwrap();
-                assert_eq!(row.unwrap().revision as u64, executed.revision.unwrap());
+                // The monitor may have said more of the case by then.
+                assert!(row.unwrap().revision as u64 >= executed.revision.unwrap());
             }
         });
     }

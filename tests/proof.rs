@@ -21,7 +21,7 @@ pub async fn work(system: &System, cases: std::ops::Range<u8>) {
     let begin = Timestamp::now() - SignedDuration::from_hours(500);
     for number in cases {
         let id = numbered_case(number);
-        for step in 0..12_u8 {
+        for step in 0..16_u8 {
             let at = begin + SignedDuration::from_hours(i64::from(step) + i64::from(number));
             let command = match step {
                 0 => open_case(number, at),

@@ -69,7 +69,8 @@ fn evidence(log: &Log, case_id: CaseId) -> Log {
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
         | DomainEvent::Card(..)
-        | DomainEvent::SignIn(..) => false,
+        | DomainEvent::SignIn(..)
+        | DomainEvent::Unit(..) => false,
     };
     log.iter().filter(concerns).cloned().collect()
 }
@@ -350,6 +351,7 @@ async fn small() -> Small {
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     };
     small.case(CaseCommand::Open(open)).await;
     small

@@ -317,6 +317,18 @@ async fn an_administrator_configures_and_can_select_nothing_that_tells_of_anybod
         ("PublishPolicyPayload", &["policy", "userErrors"]),
         ("PublishCalendarPayload", &["calendar", "userErrors"]),
         ("RebuildReadModelsPayload", &["position"]),
+        // How the organisation is built is configuration: who answers for which unit, by the names of the identity provider.
+        ("Query", &["units"]),
+        (
+            "Mutation",
+            &["defineUnit", "moveUnit", "appointUnitOwner", "addUnitStaff", "removeUnitStaff"],
+        ),
+        ("Unit", &["code", "name", "parent", "owner", "responsible", "staff"]),
+        ("DefineUnitPayload", &["unit", "userErrors"]),
+        ("MoveUnitPayload", &["unit", "userErrors"]),
+        ("AppointUnitOwnerPayload", &["unit", "userErrors"]),
+        ("AddUnitStaffPayload", &["unit", "userErrors"]),
+        ("RemoveUnitStaffPayload", &["unit", "userErrors"]),
         ("UserError", &["code", "field", "message"]),
         ("PageInfo", &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ]);

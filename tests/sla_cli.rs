@@ -69,6 +69,7 @@ async fn late_case() -> TempDir {
         due_at: None,
         external_reference: Some("L-1".to_owned()),
         split_from: None,
+        remedy_sought: None,
     });
     let hold = HoldCase { reason: HoldReason::AwaitingCustomer, note: None };
     let resolve = ResolveCase { outcome: Outcome::ALL[0], summary: None };

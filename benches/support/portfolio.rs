@@ -236,6 +236,7 @@ fn life(number: u64) -> Vec<(String, Draft)> {
             due_at: dated.then(|| at(5 * 24 * 60)),
             external_reference: None,
             split_from: None,
+            remedy_sought: None,
         }
         .into(),
     );

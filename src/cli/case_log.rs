@@ -91,7 +91,8 @@ fn collect(
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => false,
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => false,
         };
         if concerns {
             found.clocks.take_in(&event);

@@ -95,7 +95,8 @@ fn seal(
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
         | DomainEvent::Card(..)
-        | DomainEvent::SignIn(..) => None,
+        | DomainEvent::SignIn(..)
+        | DomainEvent::Unit(..) => None,
     };
     // What the identity provider called a customer may be an address; today they are named by their own id.
     if let (ActorKind::Customer, Some(DataSubject::Customer(id))) = (meta.actor.kind, subject) {
@@ -120,6 +121,7 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Fee(_, event) => event.to_json(),
         DomainEvent::Card(_, event) => event.to_json(),
         DomainEvent::SignIn(_, event) => event.to_json(),
+        DomainEvent::Unit(_, event) => event.to_json(),
     };
     (event.event_type(), json)
 }

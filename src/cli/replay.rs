@@ -80,7 +80,8 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
         | DomainEvent::Card(..)
-        | DomainEvent::SignIn(..) => None,
+        | DomainEvent::SignIn(..)
+        | DomainEvent::Unit(..) => None,
     }
 }
 
@@ -91,7 +92,24 @@ fn sealed_field(step: &ReplayStep) -> Option<&'static str> {
 }
 
 /// What events say beside the fields of the case.
-const DETAILS: [&str; 5] = ["answer_due_at", "activity", "resource", "group", "transition"];
+const DETAILS: &[&str] = &[
+    "answer_due_at",
+    "activity",
+    "resource",
+    "group",
+    "transition",
+    "safety",
+    "complexity",
+    "impact",
+    "level",
+    "appeal_until",
+    "appeal_to",
+    "cause",
+    "corrective_action",
+    "from_unit",
+    "escalated_to",
+    "follow_up",
+];
 
 fn details(entry: &TimelineEntry) -> impl Iterator<Item = &Change> {
     entry.changes.iter().filter(|change| DETAILS.contains(&change.field.as_str()))
@@ -124,6 +142,7 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Fee(..) => format!("fee event {revision}"),
         DomainEvent::Card(..) => format!("card event {revision}"),
         DomainEvent::SignIn(..) => format!("sign-in event {revision}"),
+        DomainEvent::Unit(id, _) => format!("unit {id} event {revision}"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`handler`] loads, decides and appends; [`policy`] says who may do what and who may see what; [`idempotency`] keeps a key from
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`erasure`] carries out that a customer's
 //! personal data are erased; [`anonymous`] gives staff who wish it a code in place of their name. The others are reactions to events:
-//! [`sla_monitor`] turns a due time that has passed into a fact, [`points_expiry`] the end of points into a posting, [`settlement`] settles
+//! [`sla_monitor`] and [`promise_monitor`] turn a due time that has passed into a fact, [`points_expiry`] the end of points into a posting, [`settlement`] settles
 //! what is owed and given, [`tier_keeper`] keeps customers in their tiers.
 
 pub mod anonymous;
@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod merge;
 pub mod points_expiry;
 pub mod policy;
+pub mod promise_monitor;
 pub mod settlement;
 pub mod sla_monitor;
 pub mod tier_keeper;

@@ -114,6 +114,7 @@ impl<'a> Story<'a> {
             due_at,
             external_reference: reference,
             split_from: None,
+            remedy_sought: None,
         };
         let actor = recorder(&self.brief.sender, channel);
         self.push_since(opened_at, actor, CaseCommand::Open(open));

@@ -239,6 +239,10 @@ code_id!(
     CategoryId, further: " "
 );
 code_id!(
+    /// A root cause of complaints, from a list that the organisation keeps.
+    RootCauseId, further: " "
+);
+code_id!(
     /// A member of staff, as the identity provider names them (the token's `sub`).
     StaffId, further: "@|:+"
 );

@@ -26,3 +26,4 @@ pub mod segmentation;
 pub mod sign_in;
 pub mod sla;
 pub mod text;
+pub mod unit;

@@ -16,13 +16,14 @@ use crate::event::{DecodeError, EventType, StoredEvent};
 use crate::fee::FeeEvent;
 use crate::id::{
     AttachmentId, CalendarId, CardId, CaseId, CustomerId, FeeId, PolicyId, RedressId,
-    SegmentationId,
+    SegmentationId, UnitId,
 };
 use crate::policy::PolicyEvent;
 use crate::redress::RedressEvent;
 use crate::segmentation::SegmentationEvent;
 use crate::sign_in::SignInEvent;
 use crate::sla::SlaEvent;
+use crate::unit::{self, UnitEvent};
 
 /// An event of some aggregate, with the aggregate's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub enum DomainEvent {
     Fee(FeeId, FeeEvent),
     Card(CardId, CardEvent),
     SignIn(CardId, SignInEvent),
+    Unit(UnitId, UnitEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -103,6 +105,10 @@ impl DomainEvent {
             "fee" => Self::Fee(FeeId(uuid()?), FeeEvent::from_json(name, version, json)?),
             "card" => Self::Card(CardId(uuid()?), CardEvent::from_json(name, version, json)?),
             "signin" => Self::SignIn(CardId(uuid()?), SignInEvent::from_json(name, version, json)?),
+            "unit" => Self::Unit(
+                unit::of_stream(id).ok_or_else(unknown)?,
+                UnitEvent::from_json(name, version, json)?,
+            ),
             _ => return Err(unknown()),
         })
     }
@@ -123,6 +129,7 @@ impl DomainEvent {
             Self::Fee(id, _) => format!("fee-{id}"),
             Self::Card(id, _) => format!("card-{id}"),
             Self::SignIn(id, _) => format!("signin-{id}"),
+            Self::Unit(id, _) => unit::stream_name(id),
         }
     }
 
@@ -150,6 +157,7 @@ impl DomainEvent {
             Self::Fee(_, event) => event.event_type(),
             Self::Card(_, event) => event.event_type(),
             Self::SignIn(_, event) => event.event_type(),
+            Self::Unit(_, event) => event.event_type(),
         }
     }
 
@@ -169,6 +177,7 @@ impl DomainEvent {
             Self::Fee(_, event) => event.to_json(),
             Self::Card(_, event) => event.to_json(),
             Self::SignIn(_, event) => event.to_json(),
+            Self::Unit(_, event) => event.to_json(),
         }
     }
 }
@@ -188,5 +197,6 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(FeeEvent::schemas());
     all.extend(CardEvent::schemas());
     all.extend(SignInEvent::schemas());
+    all.extend(UnitEvent::schemas());
     all
 }

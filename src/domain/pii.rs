@@ -333,14 +333,14 @@ mod tests {
             names.sort_unstable();
             names
         };
-        assert_eq!(fields("CaseOpened"), ["description", "subject"]);
+        assert_eq!(fields("CaseOpened"), ["description", "remedy_sought", "subject"]);
         assert_eq!(fields("CustomerRegistered"), ["name"]);
         assert_eq!(fields("CaseClosed"), [""; 0]);
     }
 
     #[test]
     fn an_event_tells_which_personal_fields_it_has_and_those_values_that_are_not_sealed() {
-        assert_eq!(names("CaseOpened"), ["description", "subject"]);
+        assert_eq!(names("CaseOpened"), ["description", "remedy_sought", "subject"]);
         let json = r#"{"subject":{"sealed":true},"kind":"complaint","description":"x"}"#;
         let found = fields("CaseOpened", json.as_bytes()).unwrap();
         assert_eq!(found, [("subject", None), ("description", Some(r#""x""#.to_owned()))]);

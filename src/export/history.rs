@@ -237,7 +237,7 @@ impl History {
                     "due_at",
                 ],
                 CaseEvent::Classified(_) => &["category", "priority", "severity"],
-                CaseEvent::Referred(_) => &["unit"],
+                CaseEvent::Referred(_) | CaseEvent::ReferralReturned(_) => &["unit"],
                 CaseEvent::Assigned(_) => &["assignee"],
                 CaseEvent::StageEntered(_) => &["stage"],
                 CaseEvent::DueDateSet(_) => &["due_at"],
@@ -251,6 +251,9 @@ impl History {
             state = state.evolve(event, &recorded.meta);
             if let Some(status) = state.status.filter(|status| Some(*status) != before.0) {
                 self.changes.push((at, ("status", Value::Text(status.as_str()))));
+            }
+            if matches!(event, CaseEvent::ReferralReturned(_)) && state.unit.is_none() {
+                self.changes.push((at, ("unit", Value::Text(""))));
             }
             if before.1 && state.assignee.is_none() {
                 self.changes.push((at, ("assignee", Value::Text(""))));
@@ -268,6 +271,9 @@ impl History {
             told.unit.clone_from(&unit);
             if let DomainEvent::Case(_, CaseEvent::Referred(referred)) = &told.event.event {
                 unit = Some(referred.unit.to_string());
+            }
+            if let DomainEvent::Case(_, CaseEvent::ReferralReturned(returned)) = &told.event.event {
+                unit = returned.unit.as_ref().map(ToString::to_string);
             }
         }
     }

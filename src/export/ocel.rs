@@ -120,6 +120,14 @@ impl Writer<'_> {
                 CaseEvent::Referred(referred) => {
                     relate(self.objects.unit(referred.unit.as_str())?, "referred to");
                 }
+                CaseEvent::ReferralReturned(returned) => {
+                    if let Some(unit) = &returned.unit {
+                        relate(self.objects.unit(unit.as_str())?, "returned to");
+                    }
+                }
+                CaseEvent::CorrectiveActionLinked(linked) if self.is_told(linked.case_id)? => {
+                    relate(case(linked.case_id), "corrected by");
+                }
                 CaseEvent::Assigned(assigned) => {
                     let assignee = self.objects.agent(assigned.assignee.as_str(), Some("staff"))?;
                     relate(assignee, "assigned to");
@@ -145,7 +153,8 @@ impl Writer<'_> {
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => {}
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => {}
         }
         Ok(related)
     }

@@ -18,6 +18,7 @@ use parvandeh_domain::policy::PolicyEvent;
 use parvandeh_domain::redress::RedressEvent;
 use parvandeh_domain::sign_in::SignInEvent;
 use parvandeh_domain::sla::{ClockSubject, SlaEvent};
+use parvandeh_domain::unit::UnitEvent;
 
 use super::history::{History, Told};
 use crate::import;
@@ -101,6 +102,16 @@ pub(super) const ATTRIBUTES: &[&str] = &[
     "merged",
     "from",
     "to",
+    "safety",
+    "complexity",
+    "impact",
+    "level",
+    "appeal_until",
+    "appeal_to",
+    "cause",
+    "corrective_action",
+    "escalated_to",
+    "number",
 ];
 
 /// One event as a format writes it.
@@ -214,6 +225,21 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CaseEvent::ActivityRecorded(activity) => &activity.name,
             CaseEvent::RaisedByStaff(_) => "Raised by staff",
             CaseEvent::AuthorTold(_) => "Author told what became of it",
+            CaseEvent::Acknowledged(_) => "Case acknowledged",
+            CaseEvent::Assessed(_) => "Case assessed",
+            CaseEvent::FindingRecorded(_) => "Finding recorded",
+            CaseEvent::Decided(_) => "Case decided",
+            CaseEvent::Appealed(_) => "Case appealed",
+            CaseEvent::DecisionAccepted(_) => "Decision accepted",
+            CaseEvent::AlternativesOffered(_) => "Alternatives offered",
+            CaseEvent::RootCauseRecorded(_) => "Root cause recorded",
+            CaseEvent::CorrectiveActionLinked(_) => "Corrective action linked",
+            CaseEvent::ReferralAccepted(_) => "Referral accepted",
+            CaseEvent::ReferralReturned(_) => "Referral returned",
+            CaseEvent::ReferralEscalated(_) => "Referral escalated",
+            CaseEvent::FollowUpPromised(_) => "Follow-up promised",
+            CaseEvent::FollowUpKept(_) => "Follow-up kept",
+            CaseEvent::FollowUpMissed(_) => "Follow-up missed",
         },
         DomainEvent::Clock(_, event) => match event {
             SlaEvent::Warned(_) => "Clock warned",
@@ -287,6 +313,13 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             SignInEvent::Failed(_) => "Sign-in failed",
             SignInEvent::SignedIn(_) => "Signed in",
         },
+        DomainEvent::Unit(_, event) => match event {
+            UnitEvent::Defined(_) => "Unit defined",
+            UnitEvent::Moved(_) => "Unit moved",
+            UnitEvent::OwnerAppointed(_) => "Unit owner appointed",
+            UnitEvent::StaffJoined(_) => "Unit staff joined",
+            UnitEvent::StaffLeft(_) => "Unit staff left",
+        },
     }
 }
 
@@ -310,7 +343,8 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
         | DomainEvent::Card(..)
-        | DomainEvent::SignIn(..) => Vec::new(),
+        | DomainEvent::SignIn(..)
+        | DomainEvent::Unit(..) => Vec::new(),
     }
 }
 
@@ -328,6 +362,10 @@ impl<'a> Attributes<'a> {
 
     fn time(&mut self, name: &'static str, value: Option<Timestamp>) {
         self.0.extend(value.map(|moment| (name, Value::Time(moment))));
+    }
+
+    fn number(&mut self, name: &'static str, value: u32) {
+        self.0.push((name, Value::Integer(i64::from(value))));
     }
 
     fn flag(&mut self, name: &'static str, value: bool) {
@@ -373,12 +411,56 @@ fn of_case(event: &CaseEvent) -> Vec<Attribute<'_>> {
         CaseEvent::Resolved(resolved) => said.text("outcome", Some(resolved.outcome.as_str())),
         CaseEvent::Merged(merged) => said.owned("merged_into", Some(merged.into)),
         CaseEvent::AuthorTold(told) => said.text("became", Some(told.became.as_str())),
+        CaseEvent::Acknowledged(acknowledged) => {
+            said.text("channel", Some(acknowledged.channel.as_str()));
+        }
+        CaseEvent::Assessed(assessed) => {
+            said.text("severity", Some(assessed.severity.as_str()));
+            said.flag("safety", assessed.safety);
+            said.text("complexity", Some(assessed.complexity.as_str()));
+            said.text("impact", Some(assessed.impact.as_str()));
+        }
+        CaseEvent::Decided(decided) => {
+            said.number("level", decided.level);
+            said.text("outcome", Some(decided.outcome.as_str()));
+            said.time("appeal_until", decided.appeal_until);
+            said.text("appeal_to", decided.appeal_to.as_deref());
+        }
+        CaseEvent::Appealed(appealed) => said.number("level", appealed.level),
+        CaseEvent::DecisionAccepted(accepted) => {
+            said.text("channel", Some(accepted.channel.as_str()));
+        }
+        CaseEvent::RootCauseRecorded(recorded) => said.text("cause", Some(recorded.cause.as_str())),
+        CaseEvent::CorrectiveActionLinked(linked) => {
+            said.owned("corrective_action", Some(linked.case_id));
+        }
+        CaseEvent::ReferralReturned(returned) => {
+            said.text("unit", returned.unit.as_ref().map(|unit| unit.as_str()));
+            said.text("from_unit", Some(returned.from_unit.as_str()));
+        }
+        CaseEvent::ReferralEscalated(escalated) => {
+            said.text("unit", Some(escalated.unit.as_str()));
+            said.time("due_at", Some(escalated.due_at));
+            said.text("escalated_to", Some(escalated.to.as_str()));
+        }
+        CaseEvent::FollowUpPromised(promised) => {
+            said.number("number", promised.number);
+            said.time("due_at", Some(promised.due_at));
+        }
+        CaseEvent::FollowUpKept(kept) => said.number("number", kept.number),
+        CaseEvent::FollowUpMissed(missed) => {
+            said.number("number", missed.number);
+            said.time("due_at", Some(missed.due_at));
+        }
         // Who raised it is told by who acted.
         CaseEvent::RaisedByStaff(_)
         | CaseEvent::NoteAdded(_)
         | CaseEvent::Reopened(_)
         | CaseEvent::Closed(_)
         | CaseEvent::Unmerged(_)
+        | CaseEvent::FindingRecorded(_)
+        | CaseEvent::AlternativesOffered(_)
+        | CaseEvent::ReferralAccepted(_)
         // Its name, resource, group and transition are the step's own.
         | CaseEvent::ActivityRecorded(_) => {}
     }

@@ -24,6 +24,15 @@ pub async fn case_row(
     Ok(replay::case_row(CaseId(id), &events))
 }
 
+/// The events of a case that were recorded until a moment.
+pub async fn case_events(
+    ctx: &Context<'_>,
+    id: Uuid,
+    moment: Timestamp,
+) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
+    events(ctx, "case", id, moment).await
+}
+
 /// The clocks of a case as they were known at a moment, and the policies and calendars by which they are counted.
 pub async fn clocks(
     ctx: &Context<'_>,

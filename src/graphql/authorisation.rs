@@ -15,6 +15,8 @@ const READERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Service
 const WATCHERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Service, Monitor]);
 /// Those who see how the work is organised: everyone but customers and administrators.
 const STAFF: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, Monitor]);
+/// Those of them who may also read what people said.
+const STAFF_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service]);
 /// Those who work on cases.
 const WORKERS: Roles = Roles::of(&[Agent, Supervisor, Service]);
 /// Those who answer for the work: they grant more time and waive breaches.
@@ -32,7 +34,7 @@ const PROGRAMS: Roles = Roles::of(&[Service]);
 /// Those who may read customers' records: all who may read cases, and whoever answers for personal data.
 const CUSTOMER_READERS: Roles = READERS.union(PRIVACY_OFFICERS);
 /// Those who may read customers' records, but for the customers: whether two records are one person's is for them to know.
-const STAFF_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, PrivacyOfficer]);
+const RECORD_KEEPERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, PrivacyOfficer]);
 /// Those who record what a customer allows.
 const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, PrivacyOfficer]);
 /// Those who answer for personal data.
@@ -294,7 +296,7 @@ pub const FIELDS: FieldTable = &[
         &["mergeCustomer", "unmergeCustomer", "appointRepresentative", "dismissRepresentative"],
     ),
     ("Customer", READERS, &["timeline", "representatives", "represents"]),
-    ("Customer", STAFF_READERS, &["mergedInto", "mergedCustomers"]),
+    ("Customer", RECORD_KEEPERS, &["mergedInto", "mergedCustomers"]),
     (
         "Representation",
         READERS,
@@ -661,6 +663,107 @@ pub const FIELDS: FieldTable = &[
     ("BlockCardPayload", WORKERS_AND_CUSTOMERS, &["card", "userErrors"]),
     ("RequestContactPointVerificationPayload", VERIFIERS, &["customer", "userErrors"]),
     ("VerifyContactPointPayload", VERIFIERS, &["customer", "userErrors"]),
+    // Complaints, referrals, promises and units
+    ("Query", STAFF_READERS, &["missedFollowUps"]),
+    ("Query", STAFF, &["unansweredCases"]),
+    ("Query", REFERENCE_READERS, &["units"]),
+    // A customer disputes a decision, or is content with it, by themselves.
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["appealCase", "acceptDecision"]),
+    (
+        "Mutation",
+        WORKERS,
+        &[
+            "acknowledgeCase",
+            "assessCase",
+            "recordFinding",
+            "decideCase",
+            "offerAlternatives",
+            "recordRootCause",
+            "linkCorrectiveAction",
+            "acceptReferral",
+            "returnReferral",
+            "promiseFollowUp",
+            "keepFollowUp",
+        ],
+    ),
+    (
+        "Mutation",
+        ADMINS,
+        &["defineUnit", "moveUnit", "appointUnitOwner", "addUnitStaff", "removeUnitStaff"],
+    ),
+    ("Case", READERS, &["remedySought", "complaint", "followUps"]),
+    ("Case", STAFF, &["referral"]),
+    ("Complaint", READERS, &["acknowledgedAt", "acknowledgedBy", "decisions"]),
+    // How it is weighed and what brought it about is said among staff.
+    (
+        "Complaint",
+        STAFF_READERS,
+        &[
+            "assessedAt",
+            "safety",
+            "complexity",
+            "impact",
+            "findingCount",
+            "rootCauses",
+            "correctiveActions",
+        ],
+    ),
+    (
+        "Decision",
+        READERS,
+        &[
+            "level",
+            "outcome",
+            "decidedAt",
+            "appealUntil",
+            "appealTo",
+            "acceptedAt",
+            "appealedAt",
+            "alternativesOfferedAt",
+        ],
+    ),
+    ("Decision", STAFF_READERS, &["decidedBy"]),
+    (
+        "Referral",
+        STAFF,
+        &[
+            "unit",
+            "fromUnit",
+            "referredAt",
+            "answerDueAt",
+            "acceptedAt",
+            "returnedAt",
+            "escalatedAt",
+            "escalatedTo",
+        ],
+    ),
+    (
+        "FollowUp",
+        READERS,
+        &["caseId", "number", "state", "what", "promisedAt", "dueAt", "keptAt", "case"],
+    ),
+    ("FollowUp", STAFF_READERS, &["promisedBy"]),
+    ("FollowUpConnection", STAFF_READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("FollowUpEdge", STAFF_READERS, &["node", "cursor"]),
+    ("Unit", REFERENCE_READERS, &["code", "name", "parent", "owner", "responsible", "staff"]),
+    ("AppealCasePayload", WORKERS_AND_CUSTOMERS, &["case", "userErrors"]),
+    ("AcceptDecisionPayload", WORKERS_AND_CUSTOMERS, &["case", "userErrors"]),
+    ("AcknowledgeCasePayload", WORKERS, &["case", "userErrors"]),
+    ("AssessCasePayload", WORKERS, &["case", "userErrors"]),
+    ("RecordFindingPayload", WORKERS, &["case", "userErrors"]),
+    ("DecideCasePayload", WORKERS, &["case", "userErrors"]),
+    ("OfferAlternativesPayload", WORKERS, &["case", "userErrors"]),
+    ("RecordRootCausePayload", WORKERS, &["case", "userErrors"]),
+    ("LinkCorrectiveActionPayload", WORKERS, &["case", "userErrors"]),
+    ("AcceptReferralPayload", WORKERS, &["case", "userErrors"]),
+    ("ReturnReferralPayload", WORKERS, &["case", "userErrors"]),
+    ("PromiseFollowUpPayload", WORKERS, &["case", "userErrors"]),
+    ("KeepFollowUpPayload", WORKERS, &["case", "userErrors"]),
+    ("DefineUnitPayload", ADMINS, &["unit", "userErrors"]),
+    ("MoveUnitPayload", ADMINS, &["unit", "userErrors"]),
+    ("AppointUnitOwnerPayload", ADMINS, &["unit", "userErrors"]),
+    ("AddUnitStaffPayload", ADMINS, &["unit", "userErrors"]),
+    ("RemoveUnitStaffPayload", ADMINS, &["unit", "userErrors"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

@@ -3,6 +3,7 @@
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
+use parvandeh_projections::case_answers::{self, UnansweredFilter};
 use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, TimeRange};
 use parvandeh_projections::{case_merges, customer_merges};
 use rusqlite::Row;
@@ -10,16 +11,19 @@ use uuid::Uuid;
 
 use super::as_of;
 use super::attachment::{self, Attachment};
+use super::complaint::{self, Complaint};
 use super::context::{case_scope, principal, query, query_now, refused};
 use super::cursor::{Cursor, ListKey};
 use super::customer::Customer;
 use super::fee::{self, Fee};
+use super::follow_up::{self, FollowUp};
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
 use super::personal::Personal;
 use super::plain_rows::{PlainColumn, PlainKind, PlainOr, PlainSelection};
 use super::redress::{self, Redress};
+use super::referral::{self, Referral};
 use super::replay::{self, ReplayStepConnection};
 use super::scalar::DateTime;
 use super::sla_clock::SlaClock;
@@ -247,10 +251,30 @@ impl Case {
     async fn split_from(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Case>> {
         linked(ctx, self.split_from_uuid, self.as_of).await
     }
+
+    /// What the customer asks for, to be content; null when nothing was said, or when it was erased.
+    async fn remedy_sought(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        self.personal.text(ctx, "remedy_sought")
+    }
+
+    /// How far it has come in its handling as a complaint; null when nobody has begun it.
+    async fn complaint(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Complaint>> {
+        complaint::of_case(ctx, self.uuid, self.as_of).await
+    }
+
+    /// Its last referral; null when it was never handed to a unit.
+    async fn referral(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Referral>> {
+        referral::of_case(ctx, self.uuid, self.as_of).await
+    }
+
+    /// What was promised to the customer, the earliest due first; at most the first hundred promises.
+    async fn follow_ups(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<FollowUp>> {
+        follow_up::of_case(ctx, self.uuid, self.as_of).await
+    }
 }
 
 /// A case that another links to, as it stands or as it was known at a moment.
-async fn linked(
+pub async fn linked(
     ctx: &Context<'_>,
     id: Option<Uuid>,
     as_of: Option<Timestamp>,
@@ -404,6 +428,8 @@ pub enum CaseTotal {
     Filtered(Box<CaseFilter>),
     /// The cases that are merged into one, or were known to be at a moment.
     MergedInto(Uuid, Option<Timestamp>),
+    /// Those whose customer waits for an answer.
+    Unanswered(UnansweredFilter),
 }
 
 #[Object]
@@ -420,6 +446,10 @@ impl CaseTotal {
                 let (survivor, as_of) = (*survivor, *as_of);
                 query(ctx, move |db| case_merges::merged_case_count(db, &scope, survivor, as_of))
                     .await
+            }
+            Self::Unanswered(filter) => {
+                let filter = filter.clone();
+                query(ctx, move |db| case_answers::unanswered_count(db, &scope, &filter)).await
             }
         }
     }
@@ -495,6 +525,36 @@ async fn merged_into(
     }
     let node = |row| PlainOr::Object(Box::new(Case { as_of: moment, ..Case::from(row) }));
     Ok(connection(key, &request, page, CaseTotal::MergedInto(survivor, moment), node))
+}
+
+/// Which unanswered cases are wanted. All conditions hold together.
+#[derive(InputObject, Clone, Default)]
+pub struct UnansweredCaseFilterInput {
+    /// Owned by these units.
+    pub unit: Option<CodeFilter>,
+    /// True: those that are resolved or closed without an answer; false: those that are still worked on.
+    pub ended: Option<bool>,
+    /// Asked before this moment.
+    pub asked_before: Option<DateTime>,
+}
+
+/// A page of the cases whose customer waits for an answer, the longest waiting first.
+pub async fn unanswered(
+    ctx: &Context<'_>,
+    filter: UnansweredCaseFilterInput,
+    page: PageArguments,
+) -> async_graphql::Result<CaseConnection> {
+    let filter = UnansweredFilter {
+        unit: filter.unit.and_then(CodeFilter::values),
+        ended: filter.ended,
+        asked_before: filter.asked_before.map(|moment| moment.0),
+    };
+    let key = ListKey::of("unanswered", &filter);
+    let request = page.request(key).map_err(refused)?;
+    let (scope, wanted) = (case_scope(ctx), filter.clone());
+    let page = query(ctx, move |db| case_answers::unanswered(db, &scope, &wanted, request)).await?;
+    let node = |row| PlainOr::Object(Box::new(Case::from(row)));
+    Ok(connection(key, &request, page, CaseTotal::Unanswered(filter), node))
 }
 
 /// One case, as it stands.

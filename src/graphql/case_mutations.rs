@@ -79,6 +79,8 @@ pub struct OpenCaseInput {
     pub external_reference: Option<String>,
     /// The case of which it was a part (a global id), where a matter turns out to be two.
     pub split_from: Option<ID>,
+    /// What the customer asks for, to be content.
+    pub remedy_sought: Option<String>,
     /// Your own name for this request: sent again with the same name, it is done once.
     pub idempotency_key: Option<String>,
     /// When it happened, where that was not just now.
@@ -224,6 +226,8 @@ case_input!(
         transition: Option<String>,
     }
 );
+
+pub(super) use case_input;
 
 payload!(OpenCasePayload, case: Case);
 payload!(ClassifyCasePayload, case: Case);
@@ -489,7 +493,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
         }
     }
     let customer_id = customer_of(ctx, input.customer_id.as_ref()).await?;
-    let split_from = split_from(ctx, input.split_from.as_ref())?;
+    let split_from = known_case(ctx, "splitFrom", input.split_from.as_ref())?;
     let command = CaseCommand::Open(domain::OpenCase {
         kind: input.kind.into(),
         subject: Pii::new(input.subject),
@@ -503,6 +507,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
         due_at: input.due_at.map(|moment| moment.0),
         external_reference: input.external_reference,
         split_from,
+        remedy_sought: input.remedy_sought.map(Pii::new),
     });
     let common = Common {
         expected_revision: None,
@@ -541,17 +546,19 @@ async fn customer_of(ctx: &Context<'_>, named: Option<&ID>) -> Result<Option<Cus
     Ok(named)
 }
 
-/// The case of which a new one was a part, which the caller must know of. Its status does not matter: a second matter may come to light
-/// when the first is closed.
-fn split_from(ctx: &Context<'_>, named: Option<&ID>) -> Result<Option<CaseId>, Failed> {
+/// A case that an input names, which the caller must know of. Its status does not matter: a second matter may come to light when the
+/// first is closed.
+pub(super) fn known_case(
+    ctx: &Context<'_>,
+    field: &'static str,
+    named: Option<&ID>,
+) -> Result<Option<CaseId>, Failed> {
     let Some(named) = named else { return Ok(None) };
-    let id = global_id::decode("splitFrom", NodeType::Case, named)?;
+    let id = global_id::decode(field, NodeType::Case, named)?;
     let scope = case_scope(ctx);
     let known = query_now(ctx, |db| case_summary::case(db, &scope, id)).map_err(Failed::Failure)?;
     if known.is_none() {
-        return Err(
-            UserError::new("CASE_NOT_FOUND", Some("splitFrom"), "there is no such case").into()
-        );
+        return Err(UserError::new("CASE_NOT_FOUND", Some(field), "there is no such case").into());
     }
     Ok(Some(CaseId(id)))
 }
@@ -578,7 +585,7 @@ async fn merge(ctx: &Context<'_>, input: MergeCaseInput) -> Result<Option<Case>,
 }
 
 /// Executes a command on an existing case inside the caller's scope.
-async fn change(
+pub(super) async fn change(
     ctx: &Context<'_>,
     case_id: &ID,
     common: Common,

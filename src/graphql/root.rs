@@ -9,15 +9,19 @@ use super::account_mutations::AccountMutation;
 use super::attachment::{self, Attachment};
 use super::card::{self, Card};
 use super::card_mutations::CardMutation;
-use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
+use super::case::{
+    self, Case, CaseConnection, CaseFilterInput, CaseSort, UnansweredCaseFilterInput,
+};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
+use super::complaint_mutations::ComplaintMutation;
 use super::context::refused;
 use super::customer::{self, Customer, CustomerConnection, CustomerFilterInput};
 use super::customer_mutations::CustomerMutation;
 use super::customer_records::CustomerRecordMutation;
 use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
 use super::fee::FeeMutation;
+use super::follow_up::{self, FollowUpConnection, MissedFollowUpFilterInput};
 use super::global_id::{self, NodeType};
 use super::match_proposals::{self, MatchProposal};
 use super::operations::OperationsMutation;
@@ -26,6 +30,7 @@ use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
 use super::redress::RedressMutation;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
+use super::referral_mutations::ReferralMutation;
 use super::scalar::DateTime;
 use super::segmentation::{
     self, AssetMatrixCell, SegmentationDraft, SegmentationMutation, SegmentationVersion,
@@ -38,6 +43,7 @@ use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
 use super::staff_case::{self, StaffCase, StaffCaseMutation};
+use super::unit::{self, Unit, UnitMutation};
 use super::verification_mutations::VerificationMutation;
 use super::viewer::{self, Viewer};
 use super::voice::{self, VoiceConnection, VoiceFilterInput};
@@ -312,6 +318,44 @@ impl Query {
         viewer::of(ctx)
     }
 
+    /// The promises to customers that are on record as missed, the longest overdue first.
+    async fn missed_follow_ups(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<MissedFollowUpFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<FollowUpConnection> {
+        let page = PageArguments { first, after, last, before };
+        follow_up::missed(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// The cases whose customer's last word (the opening, a message, a reopening) no person has answered, the longest waiting first.
+    /// Automatic messages are no answers, and merged cases are answered where they went on.
+    async fn unanswered_cases(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<UnansweredCaseFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<CaseConnection> {
+        let page = PageArguments { first, after, last, before };
+        case::unanswered(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// All units, in the order of their codes: as they are, or as they were known at a moment.
+    async fn units(
+        &self,
+        ctx: &Context<'_>,
+        as_of: Option<DateTime>,
+    ) -> async_graphql::Result<Vec<Unit>> {
+        unit::units(ctx, as_of).await
+    }
+
     /// Anything by its global id. Null when there is nothing that you may know of.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
         node(ctx, "id", &id).await
@@ -369,6 +413,9 @@ pub struct Mutation(
     FeeMutation,
     CardMutation,
     VerificationMutation,
+    ComplaintMutation,
+    ReferralMutation,
+    UnitMutation,
 );
 
 /// What can be followed.

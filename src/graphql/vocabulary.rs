@@ -174,6 +174,18 @@ published!(
 );
 
 published!(
+    /// How hard a complaint is to look into.
+    Complexity = "case::Complexity" {
+        /// One look settles it.
+        Simple,
+        /// Several facts or units are involved.
+        Involved,
+        /// It takes expert knowledge, or several organisations.
+        Complex,
+    }
+);
+
+published!(
     /// A cell of the customer-asset matrix: how sure we can be of a customer, and how much there is to lose.
     AssetCell = "segmentation::AssetCell" {
         /// Valuable, and strongly tied to us.
@@ -184,6 +196,18 @@ published!(
         Vulnerable,
         /// Less valuable, and weakly tied to us.
         Fragile,
+    }
+);
+
+published!(
+    /// How many a complaint's matter touches.
+    Impact = "case::Impact" {
+        /// The complainant alone.
+        Single,
+        /// Several customers.
+        Several,
+        /// All customers of a product or a place, or the public.
+        Widespread,
     }
 );
 

@@ -197,6 +197,7 @@ fn commands_of(
         due_at: case.due_at.map(to_microsecond),
         external_reference: Some(case.key.clone()),
         split_from: None,
+        remedy_sought: None,
     };
     let mut batch = vec![(metadata("open", case.opened_at), CaseCommand::Open(open))];
     for activity in &case.activities {

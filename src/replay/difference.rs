@@ -79,7 +79,15 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
             | CaseEvent::NoteAdded(_)
             | CaseEvent::Reopened(_)
             | CaseEvent::Merged(_)
-            | CaseEvent::Unmerged(_) => true,
+            | CaseEvent::Unmerged(_)
+            | CaseEvent::FindingRecorded(_)
+            | CaseEvent::Decided(_)
+            | CaseEvent::Appealed(_)
+            | CaseEvent::AlternativesOffered(_)
+            | CaseEvent::ReferralReturned(_)
+            | CaseEvent::FollowUpPromised(_) => true,
+            CaseEvent::Assessed(assessed) => assessed.immediate_action.is_some(),
+            CaseEvent::RootCauseRecorded(recorded) => recorded.explanation.is_some(),
             CaseEvent::Held(held) => held.note.is_some(),
             CaseEvent::Resolved(resolved) => resolved.summary.is_some(),
             CaseEvent::Classified(_)
@@ -90,8 +98,7 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
             | CaseEvent::Closed(_)
             | CaseEvent::ActivityRecorded(_)
             // What the author was told is the message that comes with it.
-            | CaseEvent::RaisedByStaff(_)
-            | CaseEvent::AuthorTold(_) => false,
+            | CaseEvent::RaisedByStaff(_) | CaseEvent::AuthorTold(_) | CaseEvent::Acknowledged(_) | CaseEvent::DecisionAccepted(_) | CaseEvent::CorrectiveActionLinked(_) | CaseEvent::ReferralAccepted(_) | CaseEvent::ReferralEscalated(_) | CaseEvent::FollowUpKept(_) | CaseEvent::FollowUpMissed(_) => false,
         },
         DomainEvent::Clock(_, fact) => matches!(fact, SlaEvent::Extended(_) | SlaEvent::Waived(_)),
         DomainEvent::Customer(..)
@@ -104,7 +111,8 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
         | DomainEvent::Card(..)
-        | DomainEvent::SignIn(..) => false,
+        | DomainEvent::SignIn(..)
+        | DomainEvent::Unit(..) => false,
     };
     says.then(|| Difference {
         subject: CASE.to_owned(),

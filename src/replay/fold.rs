@@ -71,7 +71,8 @@ impl ClocksFold {
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => {}
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => {}
         }
     }
 
@@ -99,7 +100,8 @@ impl ClocksFold {
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => {}
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => {}
         }
     }
 

@@ -107,7 +107,8 @@ impl Replay {
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Card(..)
-            | DomainEvent::SignIn(..) => false,
+            | DomainEvent::SignIn(..)
+            | DomainEvent::Unit(..) => false,
         };
         if !concerns || after.case.is_none() {
             return None;

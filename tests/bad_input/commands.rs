@@ -27,7 +27,27 @@ fn on_cases() -> Vec<(&'static str, Value)> {
             json!({ "into": global_id(&format!("Case:{}", Uuid::nil())), "reason": "x" }),
         ),
         ("unmergeCase", json!({ "reason": "x" })),
+        ("acknowledgeCase", json!({ "channel": "SMS" })),
+        ("assessCase", assessment()),
+        ("recordFinding", json!({ "finding": "x" })),
+        ("decideCase", json!({ "outcome": "UPHELD", "reasons": "x" })),
+        ("appealCase", json!({ "grounds": "x" })),
+        ("acceptDecision", json!({ "channel": "PHONE" })),
+        ("offerAlternatives", json!({ "alternatives": "x" })),
+        ("recordRootCause", json!({ "cause": "x" })),
+        (
+            "linkCorrectiveAction",
+            json!({ "correctiveCaseId": global_id(&format!("Case:{}", Uuid::nil())) }),
+        ),
+        ("acceptReferral", json!({})),
+        ("returnReferral", json!({ "reason": "x" })),
+        ("promiseFollowUp", json!({ "what": "x", "dueAt": "2999-01-01T00:00:00Z" })),
+        ("keepFollowUp", json!({ "number": 1 })),
     ]
+}
+
+fn assessment() -> Value {
+    json!({ "severity": "MINOR", "safety": false, "complexity": "SIMPLE", "impact": "SINGLE" })
 }
 
 pub(super) fn rows(world: &World) -> Vec<Row> {
@@ -64,7 +84,15 @@ fn refusals_of_a_case(world: &World) -> Vec<Row> {
     }
     for (name, _) in &commands {
         // What people say is kept, and undoing the merge is what is left to do.
-        if !matches!(*name, "recordInteraction" | "addNote" | "unmergeCase") {
+        // A promise outlives the merge; and the case that is linked is looked up first.
+        if !matches!(
+            *name,
+            "recordInteraction"
+                | "addNote"
+                | "unmergeCase"
+                | "keepFollowUp"
+                | "linkCorrectiveAction"
+        ) {
             rows.push(refused(name, "a merged case", &world.merged, "CASE_MERGED"));
         }
     }
@@ -235,7 +263,7 @@ fn said_by_customers(world: &World) -> Vec<Row> {
         ),
     ];
     for (name, input) in on_cases() {
-        if !matches!(name, "recordInteraction" | "reopenCase") {
+        if !matches!(name, "recordInteraction" | "reopenCase" | "appealCase" | "acceptDecision") {
             let request =
                 world.mutate_as_customer(name, with(input, json!({ "caseId": world.open })));
             rows.push(Row::new(

@@ -81,6 +81,7 @@ pub fn opening(unit_code: Option<&str>) -> OpenCase {
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     }
 }
 

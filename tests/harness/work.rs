@@ -8,15 +8,20 @@ use parvandeh::store::StreamId;
 use parvandeh::vault::{Keyring, Vault};
 use parvandeh_domain::calendar::{Calendar, CalendarCommand, PublishCalendar};
 use parvandeh_domain::case::command::{
+    AcceptDecision, AcknowledgeCase, AppealCase, AssessCase, ComplaintCommand, DecideCase,
+    FollowUpCommand, KeepFollowUp, LinkCorrectiveAction, OfferAlternatives, PromiseFollowUp,
+    RecordFinding, RecordRootCause, ReferralCommand, ReturnReferral,
+};
+use parvandeh_domain::case::command::{
     AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, MergeCase, OpenCase, RecordActivity,
     RecordInteraction, ReferCase, ReopenCase, ResolveCase, SetDueDate, Survivor, UnmergeCase,
 };
 use parvandeh_domain::case::{
-    Case, CaseCommand, CaseKind, CaseRefusal, Channel, Direction, HoldReason, Outcome, Priority,
-    Severity,
+    Case, CaseCommand, CaseKind, CaseRefusal, Channel, Complexity, Direction, HoldReason, Impact,
+    Outcome, Priority, Severity,
 };
 use parvandeh_domain::decider::{Actor, ActorKind};
-use parvandeh_domain::id::{CaseId, CategoryId, CommandId, StaffId, UnitId, derived};
+use parvandeh_domain::id::{CaseId, CategoryId, CommandId, RootCauseId, StaffId, UnitId, derived};
 use parvandeh_domain::pii::Pii;
 use parvandeh_domain::policy::{Policy, PolicyCommand, PublishPolicy};
 use serde_json::json;
@@ -24,7 +29,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// How many kinds of commands [`case_command`] knows.
-pub const KINDS: u8 = 16;
+pub const KINDS: u8 = 24;
 
 /// A new command of a member of staff.
 pub fn metadata(occurred_at: Option<Timestamp>) -> CommandMetadata {
@@ -91,6 +96,7 @@ pub fn open_case(argument: u8, at: Timestamp) -> CaseCommand {
         due_at: (!argument.is_multiple_of(4)).then(|| at + hours(argument)),
         external_reference: (argument.is_multiple_of(7)).then(|| format!("W-{argument}")),
         split_from: (argument.is_multiple_of(6)).then(|| CaseId(numbered_case(argument % 4))),
+        remedy_sought: (argument.is_multiple_of(9)).then(|| text(argument)),
     })
 }
 
@@ -141,6 +147,53 @@ pub fn case_command(kind: u8, argument: u8, at: Timestamp) -> CaseCommand {
             survivor: Survivor::Standing,
         }),
         14 => CaseCommand::Unmerge(UnmergeCase { reason: text(argument) }),
+        16 => CaseCommand::Complaint(ComplaintCommand::Acknowledge(AcknowledgeCase {
+            channel: of(Channel::ALL, argument),
+        })),
+        17 => CaseCommand::Complaint(ComplaintCommand::Assess(AssessCase {
+            severity: of(Severity::ALL, argument),
+            safety: argument.is_multiple_of(5),
+            complexity: of(Complexity::ALL, argument / 2),
+            impact: of(Impact::ALL, argument / 3),
+            immediate_action: (argument.is_multiple_of(3)).then(|| text(argument)),
+        })),
+        18 => CaseCommand::Complaint(ComplaintCommand::Decide(DecideCase {
+            outcome: of(&[Outcome::Upheld, Outcome::NotUpheld], argument),
+            reasons: text(argument),
+            appeal_until: (argument.is_multiple_of(2)).then(|| at + hours(argument)),
+            appeal_to: (argument.is_multiple_of(2)).then(|| "کمیته".to_owned()),
+            channel: (argument.is_multiple_of(3)).then(|| of(Channel::ALL, argument)),
+        })),
+        19 => CaseCommand::Complaint(match argument % 5 {
+            0 => ComplaintCommand::Appeal(AppealCase { grounds: text(argument) }),
+            1 => ComplaintCommand::AcceptDecision(AcceptDecision { channel: Channel::Phone }),
+            2 => {
+                let alternatives = text(argument);
+                ComplaintCommand::OfferAlternatives(OfferAlternatives { alternatives })
+            }
+            3 => ComplaintCommand::RecordFinding(RecordFinding {
+                finding: text(argument),
+                evidence: (argument.is_multiple_of(2)).then(|| text(argument)),
+            }),
+            _ => ComplaintCommand::LinkCorrectiveAction(LinkCorrectiveAction {
+                case_id: CaseId(numbered_case(argument % 4)),
+            }),
+        }),
+        20 => CaseCommand::Complaint(ComplaintCommand::RecordRootCause(RecordRootCause {
+            cause: RootCauseId::new(of(&["worn valve", "آموزش"], argument)).unwrap(),
+            explanation: (argument.is_multiple_of(3)).then(|| text(argument)),
+        })),
+        21 if argument.is_multiple_of(2) => CaseCommand::Referral(ReferralCommand::Accept),
+        21 => CaseCommand::Referral(ReferralCommand::Return(ReturnReferral {
+            reason: text(argument),
+        })),
+        22 => CaseCommand::FollowUp(FollowUpCommand::Promise(PromiseFollowUp {
+            what: text(argument),
+            due_at: at + hours(argument),
+        })),
+        23 => CaseCommand::FollowUp(FollowUpCommand::Keep(KeepFollowUp {
+            number: 1 + u32::from(argument % 3),
+        })),
         _ => CaseCommand::RecordActivity(RecordActivity {
             name: "check".to_owned(),
             resource: (argument.is_multiple_of(2)).then(|| "R1".to_owned()),

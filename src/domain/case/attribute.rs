@@ -190,3 +190,27 @@ vocabulary!(
         Unknown = "unknown",
     }
 );
+
+vocabulary!(
+    /// How hard a complaint is to look into.
+    Complexity {
+        /// One look settles it.
+        Simple = "simple",
+        /// Several facts or units are involved.
+        Involved = "involved",
+        /// It takes expert knowledge, or several organisations.
+        Complex = "complex",
+    }
+);
+
+vocabulary!(
+    /// How many a complaint's matter touches.
+    Impact {
+        /// The complainant alone.
+        Single = "single",
+        /// Several customers.
+        Several = "several",
+        /// All customers of a product or a place, or the public.
+        Widespread = "widespread",
+    }
+);

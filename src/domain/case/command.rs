@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
+pub use super::complaint::command::*;
+pub use super::follow_up::{FollowUpCommand, KeepFollowUp, PromiseFollowUp};
+pub use super::referral::{ReferralCommand, ReturnReferral};
 pub use super::voice::{RaiseByStaff, TellAuthor};
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 use crate::pii::Pii;
@@ -51,6 +54,12 @@ pub enum CaseCommand {
     RaiseByStaff(RaiseByStaff),
     /// Tell its author what became of it.
     TellAuthor(TellAuthor),
+    /// Handle it as a complaint.
+    Complaint(ComplaintCommand),
+    /// Answer a referral.
+    Referral(ReferralCommand),
+    /// Promise something, and keep it.
+    FollowUp(FollowUpCommand),
 }
 
 /// Open a case.
@@ -82,6 +91,9 @@ pub struct OpenCase {
     /// same request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_from: Option<CaseId>,
+    /// What the customer asks for, to be content. Left out of the digest where absent, as the field before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy_sought: Option<Pii<String>>,
 }
 
 /// Decide category, priority or severity; what is absent stays.

@@ -4,7 +4,11 @@ use uuid::Uuid;
 
 use super::Case;
 use super::attribute::{Direction, HoldReason, Status};
-use super::command::{CaseCommand, ClassifyCase, MergeCase, OpenCase, RecordInteraction, Survivor};
+use super::command::{
+    CaseCommand, ClassifyCase, FollowUpCommand, MergeCase, OpenCase, RecordActivity,
+    RecordInteraction, ReferralCommand, Survivor,
+};
+use super::complaint;
 use super::error::CaseRefusal;
 use super::event::{
     CaseActivityRecorded, CaseAssigned, CaseClassified, CaseClosed, CaseDueDateSet, CaseEvent,
@@ -12,7 +16,7 @@ use super::event::{
     CaseResumed, CaseStageEntered, CaseUnmerged, InteractionRecorded,
 };
 use super::state::CaseState;
-use super::voice;
+use super::{follow_up, referral, voice};
 use crate::decider::{Context, Decider, Metadata};
 use crate::id::{CaseId, DataSubject};
 use crate::text::{self, TextProblem};
@@ -50,6 +54,9 @@ impl Decider for Case {
             CaseCommand::RecordActivity(_) => "record_activity",
             CaseCommand::RaiseByStaff(_) => "raise_by_staff",
             CaseCommand::TellAuthor(_) => "tell_author",
+            CaseCommand::Complaint(command) => command.name(),
+            CaseCommand::Referral(command) => command.name(),
+            CaseCommand::FollowUp(command) => command.name(),
         }
     }
 
@@ -143,6 +150,7 @@ impl Decider for Case {
             }
             CaseCommand::Resolve(resolve) => {
                 unfinished(status)?;
+                state.complaint.check_resolving(resolve.outcome)?;
                 if let Some(summary) = &resolve.summary {
                     check("summary", text::check_personal_body(summary))?;
                 }
@@ -159,6 +167,10 @@ impl Decider for Case {
             CaseCommand::Close => match status {
                 Status::Resolved => {
                     state.voice.may_close()?;
+                    state.complaint.check_closing(context.occurred_at)?;
+                    if state.follow_ups.is_waiting() {
+                        return Err(CaseRefusal::FollowUpWaiting);
+                    }
                     Ok(vec![CaseClosed {}.into()])
                 }
                 Status::Closed => Err(CaseRefusal::Closed),
@@ -175,27 +187,13 @@ impl Decider for Case {
                 check("reason", text::check_personal_body(&unmerge.reason))?;
                 Ok(vec![CaseUnmerged { reason: unmerge.reason }.into()])
             }
-            CaseCommand::RecordActivity(activity) => {
-                check("name", text::check_line(&activity.name))?;
-                let optional = [
-                    ("resource", &activity.resource),
-                    ("group", &activity.group),
-                    ("transition", &activity.transition),
-                ];
-                for (field, value) in optional {
-                    value
-                        .as_deref()
-                        .map_or(Ok(()), |value| check(field, text::check_line(value)))?;
-                }
-                Ok(vec![
-                    CaseActivityRecorded {
-                        name: activity.name,
-                        resource: activity.resource,
-                        group: activity.group,
-                        transition: activity.transition,
-                    }
-                    .into(),
-                ])
+            CaseCommand::RecordActivity(activity) => Ok(vec![recorded(activity)?.into()]),
+            CaseCommand::Complaint(command) => {
+                complaint::decide::decide(state, status, command, context)
+            }
+            CaseCommand::Referral(command) => referral::decide(state, status, command),
+            CaseCommand::FollowUp(command) => {
+                follow_up::decide(&state.follow_ups, status, command, context)
             }
         }
     }
@@ -209,6 +207,9 @@ fn opened(open: OpenCase, context: &Context) -> Result<CaseOpened, CaseRefusal> 
     check("subject", text::check_personal_line(&open.subject))?;
     if let Some(description) = &open.description {
         check("description", text::check_personal_body(description))?;
+    }
+    if let Some(remedy) = &open.remedy_sought {
+        check("remedy_sought", text::check_personal_body(remedy))?;
     }
     if let Some(reference) = &open.external_reference {
         check("external_reference", text::check_line(reference))?;
@@ -229,7 +230,22 @@ fn opened(open: OpenCase, context: &Context) -> Result<CaseOpened, CaseRefusal> 
         due_at: open.due_at,
         external_reference: open.external_reference,
         split_from: open.split_from,
+        remedy_sought: open.remedy_sought,
     })
+}
+
+fn recorded(activity: RecordActivity) -> Result<CaseActivityRecorded, CaseRefusal> {
+    check("name", text::check_line(&activity.name))?;
+    let optional = [
+        ("resource", &activity.resource),
+        ("group", &activity.group),
+        ("transition", &activity.transition),
+    ];
+    for (field, value) in optional {
+        value.as_deref().map_or(Ok(()), |value| check(field, text::check_line(value)))?;
+    }
+    let RecordActivity { name, resource, group, transition } = activity;
+    Ok(CaseActivityRecorded { name, resource, group, transition })
 }
 
 /// Whether the command is work on the matter itself, which goes on at the surviving case once two are merged. What people say and
@@ -247,13 +263,18 @@ fn is_work(command: &CaseCommand) -> bool {
         | CaseCommand::Reopen(_)
         | CaseCommand::Close
         | CaseCommand::Merge(_)
-        | CaseCommand::TellAuthor(_) => true,
+        | CaseCommand::TellAuthor(_)
+        | CaseCommand::Complaint(_)
+        | CaseCommand::Referral(ReferralCommand::Accept | ReferralCommand::Return(_))
+        | CaseCommand::FollowUp(FollowUpCommand::Promise(_)) => true,
         CaseCommand::Open(_)
         | CaseCommand::RaiseByStaff(_)
         | CaseCommand::RecordInteraction(_)
         | CaseCommand::AddNote(_)
         | CaseCommand::Unmerge(_)
-        | CaseCommand::RecordActivity(_) => false,
+        | CaseCommand::RecordActivity(_)
+        | CaseCommand::Referral(ReferralCommand::Escalate(_))
+        | CaseCommand::FollowUp(FollowUpCommand::Keep(_) | FollowUpCommand::Miss(_)) => false,
     }
 }
 
@@ -313,7 +334,7 @@ fn interaction(
 }
 
 /// A merged case has been refused by then: see [`is_work`].
-fn not_closed(status: Status) -> Result<(), CaseRefusal> {
+pub(super) fn not_closed(status: Status) -> Result<(), CaseRefusal> {
     match status {
         Status::Closed => Err(CaseRefusal::Closed),
         Status::Open | Status::Pending | Status::OnHold | Status::Resolved | Status::Merged => {
@@ -323,7 +344,7 @@ fn not_closed(status: Status) -> Result<(), CaseRefusal> {
 }
 
 /// A merged case has been refused by then: see [`is_work`].
-fn unfinished(status: Status) -> Result<(), CaseRefusal> {
+pub(super) fn unfinished(status: Status) -> Result<(), CaseRefusal> {
     match status {
         Status::Closed => Err(CaseRefusal::Closed),
         Status::Resolved => Err(CaseRefusal::Resolved),
@@ -331,6 +352,9 @@ fn unfinished(status: Status) -> Result<(), CaseRefusal> {
     }
 }
 
-fn check(field: &'static str, result: Result<(), TextProblem>) -> Result<(), CaseRefusal> {
+pub(super) fn check(
+    field: &'static str,
+    result: Result<(), TextProblem>,
+) -> Result<(), CaseRefusal> {
     result.map_err(|problem| CaseRefusal::Text { field, problem })
 }

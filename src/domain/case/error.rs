@@ -70,6 +70,62 @@ pub enum CaseRefusal {
         /// The command's field.
         field: &'static str,
     },
+    /// The step belongs to the handling of complaints, and the case is none.
+    #[error("the case is not a complaint")]
+    NotAComplaint,
+    /// A complaint is assessed before it is decided.
+    #[error("the complaint is not assessed; assess it first")]
+    AssessmentMissing,
+    /// Without a decision there is nothing to resolve, close, accept or appeal.
+    #[error("the complaint is not decided; decide it with reasons first")]
+    DecisionMissing,
+    /// A decision says whether the complaint was right.
+    #[error(
+        "a decision is upheld, partly upheld or not upheld; resolve the case to end it otherwise"
+    )]
+    OutcomeNotADecision,
+    /// A way to appeal is told whole or not at all.
+    #[error("{field} is missing: say until when and to whom the customer may appeal, or neither")]
+    AppealIncomplete {
+        /// The command's field.
+        field: &'static str,
+    },
+    /// The decision gives no way to appeal.
+    #[error("the decision is the last: no appeal is possible")]
+    DecisionFinal,
+    /// The time for an appeal has passed.
+    #[error("the time for an appeal has passed; reopen the case if it is to be looked at again")]
+    AppealTooLate,
+    /// The customer has accepted the decision.
+    #[error("the decision was accepted; reopen the case if it is to be looked at again")]
+    DecisionAlreadyAccepted,
+    /// The decision is neither accepted nor beyond appeal.
+    #[error(
+        "the decision is not accepted; record the acceptance, wait until the time for an appeal has passed, or after the last decision \
+         offer what else there is"
+    )]
+    DecisionNotAccepted,
+    /// Nobody told the customer.
+    #[error("nobody has told the customer; record the answer that went out first")]
+    AnswerMissing,
+    /// There is no referral to answer.
+    #[error("the case was not referred, or it was sent back already")]
+    NotReferred,
+    /// The unit took the case on, so it cannot send it back.
+    #[error("the unit has accepted the case; refer it to another unit instead")]
+    ReferralAccepted,
+    /// The case has no promise of this number.
+    #[error("the case has no promise of this number")]
+    FollowUpUnknown,
+    /// Something was promised, and its time has not come.
+    #[error("a promise to the customer waits to be kept; keep it first")]
+    FollowUpWaiting,
+    /// Too many promises wait to be kept.
+    #[error(
+        "the case has {} promises that were not kept; keep some first",
+        super::follow_up::FOLLOW_UPS_MAX
+    )]
+    TooManyFollowUps,
     /// A text of the command is empty, too long or not a text.
     #[error("{field} {problem}")]
     Text {
@@ -101,13 +157,32 @@ impl Refusal for CaseRefusal {
             Self::AuthorNotTold => "AUTHOR_NOT_TOLD",
             Self::NothingToClassify => "NOTHING_TO_CLASSIFY",
             Self::DueDatePassed { .. } => "DUE_DATE_PASSED",
+            Self::NotAComplaint => "CASE_NOT_A_COMPLAINT",
+            Self::AssessmentMissing => "ASSESSMENT_MISSING",
+            Self::DecisionMissing => "DECISION_MISSING",
+            Self::OutcomeNotADecision => "OUTCOME_NOT_A_DECISION",
+            Self::AppealIncomplete { .. } => "APPEAL_INCOMPLETE",
+            Self::DecisionFinal => "DECISION_FINAL",
+            Self::AppealTooLate => "APPEAL_TOO_LATE",
+            Self::DecisionAlreadyAccepted => "DECISION_ACCEPTED",
+            Self::DecisionNotAccepted => "DECISION_NOT_ACCEPTED",
+            Self::AnswerMissing => "ANSWER_MISSING",
+            Self::NotReferred => "CASE_NOT_REFERRED",
+            Self::ReferralAccepted => "REFERRAL_ACCEPTED",
+            Self::FollowUpUnknown => "FOLLOW_UP_UNKNOWN",
+            Self::FollowUpWaiting => "FOLLOW_UP_WAITING",
+            Self::TooManyFollowUps => "TOO_MANY_FOLLOW_UPS",
             Self::Text { problem, .. } => problem.code(),
         }
     }
 
     fn field(&self) -> Option<&'static str> {
         match self {
-            Self::DueDatePassed { field } | Self::Text { field, .. } => Some(field),
+            Self::DueDatePassed { field }
+            | Self::AppealIncomplete { field }
+            | Self::Text { field, .. } => Some(field),
+            Self::OutcomeNotADecision => Some("outcome"),
+            Self::FollowUpUnknown => Some("number"),
             Self::MergeIntoItself | Self::SurvivorNotFound | Self::SurvivorMerged { .. } => {
                 Some("into")
             }

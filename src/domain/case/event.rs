@@ -5,6 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
+pub use super::complaint::event::{
+    AlternativesOffered, CaseAcknowledged, CaseAppealed, CaseAssessed, CaseDecided,
+    CorrectiveActionLinked, DecisionAccepted, FindingRecorded, RootCauseRecorded,
+};
+pub use super::follow_up::{FollowUpKept, FollowUpMissed, FollowUpPromised};
+pub use super::referral::{ReferralAccepted, ReferralEscalated, ReferralReturned};
 use super::upcast::UPCASTERS;
 pub use super::voice::{CaseAuthorTold, CaseRaisedByStaff};
 use crate::event::events;
@@ -51,6 +57,36 @@ events! {
         RaisedByStaff(CaseRaisedByStaff) = "CaseRaisedByStaff" v 1,
         /// Its author was told what became of it.
         AuthorTold(CaseAuthorTold) = "CaseAuthorTold" v 1,
+        /// The customer was told that it was received.
+        Acknowledged(CaseAcknowledged) = "CaseAcknowledged" v 1,
+        /// It was weighed.
+        Assessed(CaseAssessed) = "CaseAssessed" v 1,
+        /// The investigation found something.
+        FindingRecorded(FindingRecorded) = "FindingRecorded" v 1,
+        /// It was decided.
+        Decided(CaseDecided) = "CaseDecided" v 1,
+        /// The customer asks for another decision.
+        Appealed(CaseAppealed) = "CaseAppealed" v 1,
+        /// The customer is content with the decision.
+        DecisionAccepted(DecisionAccepted) = "DecisionAccepted" v 1,
+        /// The customer was told what else they can do.
+        AlternativesOffered(AlternativesOffered) = "AlternativesOffered" v 1,
+        /// It was found what brought it about.
+        RootCauseRecorded(RootCauseRecorded) = "RootCauseRecorded" v 1,
+        /// Another case removes the cause.
+        CorrectiveActionLinked(CorrectiveActionLinked) = "CorrectiveActionLinked" v 1,
+        /// The unit took it on.
+        ReferralAccepted(ReferralAccepted) = "ReferralAccepted" v 1,
+        /// The unit sent it back.
+        ReferralReturned(ReferralReturned) = "ReferralReturned" v 1,
+        /// The unit let the time pass, and its owner was told.
+        ReferralEscalated(ReferralEscalated) = "ReferralEscalated" v 1,
+        /// Something was promised to the customer.
+        FollowUpPromised(FollowUpPromised) = "FollowUpPromised" v 1,
+        /// What was promised was done.
+        FollowUpKept(FollowUpKept) = "FollowUpKept" v 1,
+        /// The time of a promise passed.
+        FollowUpMissed(FollowUpMissed) = "FollowUpMissed" v 1,
     }
 }
 
@@ -89,6 +125,9 @@ pub struct CaseOpened {
     /// The case of which this one was a part, where a matter turned out to be two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_from: Option<CaseId>,
+    /// What the customer asks for, to be content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy_sought: Option<Pii<String>>,
 }
 
 /// Its category, priority or severity was decided anew. Absent fields stay as they were.

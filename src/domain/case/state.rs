@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::attribute::{HoldReason, Priority, Severity, Status};
+use super::complaint::ComplaintState;
 use super::event::CaseEvent;
+use super::follow_up::FollowUps;
+use super::referral::{self, Referral};
 use super::voice::Voice;
 use crate::decider::Metadata;
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
@@ -35,6 +38,12 @@ pub struct CaseState {
     pub merged: Option<Merge>,
     /// What is known of it as a voice.
     pub voice: Voice,
+    /// How far it was handled as a complaint.
+    pub complaint: ComplaintState,
+    /// The last referral, unless it was sent back.
+    pub referral: Option<Referral>,
+    /// What was promised to the customer.
+    pub follow_ups: FollowUps,
 }
 
 /// By what a case was given up.
@@ -49,6 +58,9 @@ pub struct Merge {
 impl CaseState {
     /// The state after the event.
     pub fn evolve(mut self, event: &CaseEvent, _meta: &Metadata) -> Self {
+        self.complaint.evolve(event);
+        referral::evolve(&mut self.referral, event);
+        self.follow_ups.evolve(event);
         match event {
             CaseEvent::Opened(opened) => {
                 self.status = Some(Status::Open);
@@ -100,9 +112,28 @@ impl CaseState {
                     self.status = merge.status_before;
                 }
             }
+            CaseEvent::ReferralReturned(returned) => {
+                self.unit = returned.unit.clone();
+                self.assignee = None;
+            }
             CaseEvent::InteractionRecorded(_)
             | CaseEvent::NoteAdded(_)
-            | CaseEvent::ActivityRecorded(_) => {}
+            | CaseEvent::ActivityRecorded(_)
+            // What these change is the part's own.
+            | CaseEvent::Acknowledged(_)
+            | CaseEvent::Assessed(_)
+            | CaseEvent::FindingRecorded(_)
+            | CaseEvent::Decided(_)
+            | CaseEvent::Appealed(_)
+            | CaseEvent::DecisionAccepted(_)
+            | CaseEvent::AlternativesOffered(_)
+            | CaseEvent::RootCauseRecorded(_)
+            | CaseEvent::CorrectiveActionLinked(_)
+            | CaseEvent::ReferralAccepted(_)
+            | CaseEvent::ReferralEscalated(_)
+            | CaseEvent::FollowUpPromised(_)
+            | CaseEvent::FollowUpKept(_)
+            | CaseEvent::FollowUpMissed(_) => {}
         }
         self
     }

@@ -53,7 +53,7 @@ fn refused(state: &CaseState, command: CaseCommand) -> CaseRefusal {
     Case::decide(state, command, &context()).unwrap_err()
 }
 
-fn text(text: &str) -> Pii<String> {
+pub(super) fn text(text: &str) -> Pii<String> {
     Pii::new(text.to_owned())
 }
 
@@ -71,6 +71,7 @@ fn open() -> CaseCommand {
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     })
 }
 
@@ -78,7 +79,7 @@ fn hold(reason: HoldReason) -> CaseCommand {
     CaseCommand::Hold(HoldCase { reason, note: None })
 }
 
-fn says(direction: Direction) -> CaseCommand {
+pub(super) fn says(direction: Direction) -> CaseCommand {
     let (channel, body) = (Channel::Phone, text("سلام"));
     CaseCommand::RecordInteraction(RecordInteraction { direction, channel, body, automatic: false })
 }

@@ -159,6 +159,7 @@ pub(super) fn raised_by_staff(raise: RaiseByStaff) -> Result<Vec<CaseEvent>, Cas
         due_at: None,
         external_reference: None,
         split_from: None,
+        remedy_sought: None,
     };
     Ok(vec![opened.into(), CaseRaisedByStaff { author: raise.author }.into()])
 }

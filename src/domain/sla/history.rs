@@ -94,6 +94,11 @@ pub enum FactKind {
         /// When it must have answered.
         answer_due_at: Option<Timestamp>,
     },
+    /// The unit sent it back to where it came from.
+    Returned {
+        /// The unit that owns it again; `None` at intake.
+        unit: Option<UnitId>,
+    },
     /// It was given to a member of staff.
     Assigned {
         /// Whom.
@@ -244,7 +249,7 @@ impl FactKind {
             Self::Classified { .. } => Cause::Classified,
             Self::CustomerChanged { .. } => Cause::CustomerChanged,
             Self::PolicyChanged(_) => Cause::PolicyChanged,
-            Self::Referred { .. } => Cause::Referred,
+            Self::Referred { .. } | Self::Returned { .. } => Cause::Referred,
             Self::Assigned { .. } => Cause::Assigned,
             Self::StageEntered { .. } => Cause::StageEntered,
             Self::CustomerMessage => Cause::CustomerMessage,
@@ -269,7 +274,7 @@ impl FactKind {
         Some(match self {
             Self::Opened(_) => Happening::Opened,
             Self::Classified { .. } => Happening::Classified,
-            Self::Referred { .. } => Happening::Referred,
+            Self::Referred { .. } | Self::Returned { .. } => Happening::Referred,
             Self::Assigned { .. } => Happening::Assigned,
             Self::StageEntered { .. } => Happening::StageEntered,
             Self::CustomerMessage => Happening::CustomerMessage,

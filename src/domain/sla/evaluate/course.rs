@@ -133,6 +133,7 @@ impl<'a> Course<'a> {
                     | FactKind::CustomerChanged { .. }
                     | FactKind::PolicyChanged(_)
                     | FactKind::Referred { .. }
+                    | FactKind::Returned { .. }
                     | FactKind::StageEntered { .. }
             );
             if rematch {
@@ -173,6 +174,7 @@ impl<'a> Situation<'a> {
                 case.unit = Some(unit);
                 self.referral_due = answer_due_at.map(|due_at| Agreed { agreed_at: at, due_at });
             }
+            FactKind::Returned { unit } => (case.unit, self.referral_due) = (unit.as_ref(), None),
             FactKind::Assigned { assignee } => self.assignee = Some(assignee),
             FactKind::StageEntered { stage } => case.stage = Some(stage),
             FactKind::Held { reason } => {

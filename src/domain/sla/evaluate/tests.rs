@@ -281,10 +281,11 @@ fn unit_at(history: &SlaHistory, moment: Timestamp) -> Option<(UnitId, Option<Ti
     let opened = history.opening().and_then(|(_, opening)| opening.unit.clone());
     let happened = history.facts().iter().take_while(|fact| fact.occurred_at <= moment);
     let referred = happened.filter_map(|fact| match &fact.kind {
-        FactKind::Referred { unit, answer_due_at } => Some((unit.clone(), *answer_due_at)),
+        FactKind::Referred { unit, answer_due_at } => Some(Some((unit.clone(), *answer_due_at))),
+        FactKind::Returned { unit } => Some(unit.clone().map(|unit| (unit, None))),
         _ => None,
     });
-    referred.last().or(opened.map(|unit| (unit, None)))
+    referred.last().unwrap_or(opened.map(|unit| (unit, None)))
 }
 
 fn assignee_at(history: &SlaHistory, moment: Timestamp) -> Option<StaffId> {

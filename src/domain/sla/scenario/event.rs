@@ -74,6 +74,7 @@ impl Written<'_> {
                     .ok_or_else(|| ScenarioError::new(&self.field, "`unit` is missing"))?,
                 answer_due_at: self.moment("answer_due")?,
             },
+            "returned" => FactKind::Returned { unit: self.read("unit")? },
             "assigned" => FactKind::Assigned { assignee: self.whole()? },
             "stage_entered" => FactKind::StageEntered { stage: self.whole()? },
             "customer_message" => FactKind::CustomerMessage,

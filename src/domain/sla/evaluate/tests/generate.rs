@@ -311,6 +311,7 @@ fn kind() -> impl Strategy<Value = FactKind> {
         1 => customer.prop_map(|(tier, kind)| FactKind::CustomerChanged { tier: tier.map(str::to_owned), kind }),
         1 => policy.prop_map(|(id, version)| FactKind::PolicyChanged(binding(id, version))),
         2 => (unit(), option::of(minute())).prop_map(|(unit, due)| FactKind::Referred { unit, answer_due_at: due.map(at) }),
+        1 => option::of(unit()).prop_map(|unit| FactKind::Returned { unit }),
         1 => select(STAFF).prop_map(|staff| FactKind::Assigned { assignee: StaffId::new(staff).unwrap() }),
         1 => select(STAGES).prop_map(|stage| FactKind::StageEntered { stage: stage.to_owned() }),
         2 => Just(FactKind::CustomerMessage),
