@@ -286,7 +286,6 @@ async fn an_erased_customer_leaves_no_byte_of_what_they_said_and_every_figure() 
 
     let figures_before = figures(system).await;
     let tables_before = tables_without(&serving(&directory), CHANGED_BY_ERASURE);
-    let seals: Vec<_> = log.iter().filter_map(seal_of).collect();
     let readable = log.iter().filter(|logged| logged.envelope.is_some());
     let keys: BTreeSet<Uuid> = readable.filter_map(seal_of).map(|seal| seal.key).collect();
     let wrapped: Vec<Vec<u8>> = keys.iter().map(|key| wrapped_key(&directory, *key)).collect();
