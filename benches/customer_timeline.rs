@@ -26,7 +26,7 @@ use parvandeh_projections::scope::{CaseScope, Visibility};
 use parvandeh_projections::{customer_merges, customer_timeline};
 use rusqlite::Connection;
 use support::measure::{ROUNDS, directory, median};
-use support::portfolio::{self, Commands};
+use support::portfolio::{self, Commands, EVENTS_PER_CASE};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -37,7 +37,6 @@ mod support {
 }
 
 const CASES: usize = 200;
-const ENTRIES_PER_CASE: usize = 11;
 const PAGE_SIZE: usize = 50;
 const PAGES_PER_ROUND: usize = 2_000;
 const BEGINNING: Timestamp = Timestamp::constant(1_704_067_200, 0);
@@ -53,12 +52,12 @@ fn main() {
     let store = Arc::new(SqliteStore::open(&data).expect("a store"));
     let vault = portfolio::vault(&data);
     let events = runtime.block_on(portfolio::fill(&store, &vault, 0..others));
-    let many = runtime.block_on(customer(&store, &vault, 1, CASES, ENTRIES_PER_CASE));
+    let many = runtime.block_on(customer(&store, &vault, 1, CASES, EVENTS_PER_CASE));
     let single = runtime.block_on(customer(&store, &vault, 2, 1, CASES));
     // As many cases under ten records of one person.
-    let survivor = runtime.block_on(customer(&store, &vault, 3, CASES / 10, ENTRIES_PER_CASE));
+    let survivor = runtime.block_on(customer(&store, &vault, 3, CASES / 10, EVENTS_PER_CASE));
     for number in 4..13 {
-        let record = customer(&store, &vault, number, CASES / 10, ENTRIES_PER_CASE);
+        let record = customer(&store, &vault, number, CASES / 10, EVENTS_PER_CASE);
         let record = runtime.block_on(record);
         runtime.block_on(merge(&store, &vault, record.id, survivor.id));
     }

@@ -1,7 +1,7 @@
 //! Whether two names are names of one person, across spellings and scripts.
 //!
 //! A name is a few words. Titles are left out, the order does not matter (family names come first in some lists), and neither does
-//! whether the parts of a word are written together: علی رضا, علیرضا. How alike two words are is a matter of [spelling](super::spelling).
+//! whether the parts of a word are written together: علی رضا, علیرضا. How alike two words are is a matter of spelling.
 
 use super::spelling::{self, Closeness};
 use crate::text::normal_form;
