@@ -481,6 +481,10 @@ impl Examination {
                 self.problem(key, error.to_string());
             }
         }
+        if self.has_problem("data_directory") || self.has_problem("keyring") {
+            // Nothing more can be said of what stands there.
+            return;
+        }
         let variable = std::env::var(sign_in::token::KEY_VARIABLE).ok();
         let key = TokenKey::of(&config.keyring(), variable.as_deref(), "check", false);
         match key {
