@@ -66,7 +66,10 @@ impl CustomerTraits {
             | CustomerEvent::LegalHoldPlaced(_)
             | CustomerEvent::LegalHoldReleased(_)
             | CustomerEvent::ErasureOrdered(_)
-            | CustomerEvent::Erased(_) => return None,
+            | CustomerEvent::Erased(_)
+            | CustomerEvent::VerificationRequested(_)
+            | CustomerEvent::VerificationFailed(_)
+            | CustomerEvent::ContactPointVerified(_) => return None,
         };
         (said != Self::default()).then_some(said)
     }

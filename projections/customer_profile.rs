@@ -81,6 +81,9 @@ pub struct ContactPoint {
     pub kind: ContactPointKind,
     /// What said the address or number.
     pub value: Option<Envelope>,
+    /// When it was shown to be theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
 }
 
 impl CustomerRow {
@@ -114,9 +117,11 @@ impl CustomerRow {
         self.revision = column::integer(recorded.revision);
         match event {
             CustomerEvent::Registered(_) => {}
-            CustomerEvent::ContactPointAdded(added) => self
-                .contact_points
-                .push(ContactPoint { kind: added.kind, value: recorded.envelope.clone() }),
+            CustomerEvent::ContactPointAdded(added) => self.contact_points.push(ContactPoint {
+                kind: added.kind,
+                value: recorded.envelope.clone(),
+                verified_at: None,
+            }),
             CustomerEvent::DetailsChanged(changed) => {
                 if changed.name.is_some() {
                     self.name = recorded.envelope.clone();
@@ -163,6 +168,13 @@ impl CustomerRow {
             CustomerEvent::Unmerged(_) => self.merged_into = None,
             CustomerEvent::RepresentativeAppointed(_)
             | CustomerEvent::RepresentativeDismissed(_) => {}
+            CustomerEvent::VerificationRequested(_) | CustomerEvent::VerificationFailed(_) => {}
+            CustomerEvent::ContactPointVerified(verified) => {
+                let place = usize::try_from(verified.contact_point).unwrap_or(0).checked_sub(1);
+                if let Some(point) = place.and_then(|place| self.contact_points.get_mut(place)) {
+                    point.verified_at = Some(meta.recorded_at);
+                }
+            }
         }
     }
 }

@@ -91,7 +91,10 @@ impl ReadModel for CustomerSearch {
             | CustomerEvent::Merged(_)
             | CustomerEvent::Unmerged(_)
             | CustomerEvent::RepresentativeAppointed(_)
-            | CustomerEvent::RepresentativeDismissed(_) => return Ok(()),
+            | CustomerEvent::RepresentativeDismissed(_)
+            | CustomerEvent::VerificationRequested(_)
+            | CustomerEvent::VerificationFailed(_)
+            | CustomerEvent::ContactPointVerified(_) => return Ok(()),
         };
         self.steps.push(Step::Said {
             customer: id.0,

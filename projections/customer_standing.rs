@@ -185,6 +185,9 @@ impl CustomerStanding {
                 self.change(db, id, position, |row| row.standing.value = assessed.value)
             }
             CustomerEvent::ContactPointAdded(_)
+            | CustomerEvent::VerificationRequested(_)
+            | CustomerEvent::VerificationFailed(_)
+            | CustomerEvent::ContactPointVerified(_)
             | CustomerEvent::Merged(_)
             | CustomerEvent::Unmerged(_)
             | CustomerEvent::RepresentativeAppointed(_)
@@ -221,6 +224,8 @@ impl ReadModel for CustomerStanding {
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
             | DomainEvent::Attachment(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)

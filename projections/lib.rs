@@ -10,6 +10,7 @@
 pub mod access_log;
 pub mod account;
 pub mod attachments;
+pub mod cards;
 pub mod case_clocks;
 pub mod case_merges;
 pub mod case_summary;
@@ -88,6 +89,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("account", || Box::new(account::Accounts::default())),
     ("redress", || Box::new(redress::Redresses::default())),
     ("fee", || Box::new(fee::Fees::default())),
+    ("cards", || Box::new(cards::Cards::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -297,7 +297,9 @@ impl ReadModel for SlaClocks {
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => {}
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
         Ok(())
     }

@@ -224,7 +224,9 @@ impl ReadModel for SlaReference {
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => {}
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
         Ok(())
     }
@@ -262,7 +264,9 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => {}
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
     }
     Ok(reference)

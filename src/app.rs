@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use parvandeh_domain::card::IssuerPrefix;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
 use parvandeh_domain::policy::{
@@ -18,6 +19,7 @@ use crate::access::AccessLog;
 use crate::attachments::Attachments;
 use crate::clock::{Clock, MonotoneClock, SystemClock};
 use crate::command::anonymous::AnonymousBudget;
+use crate::command::cards::{Cards, ReplacementError};
 use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
@@ -27,10 +29,12 @@ use crate::command::settlement::Settlement;
 use crate::command::sla_monitor::SlaMonitor;
 use crate::command::tier_keeper::TierKeeper;
 use crate::config::{Config, ConfigError, RedressLimits};
+use crate::delivery::Outbox;
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
 use crate::proof::service::Proof;
 use crate::replica::Members;
+use crate::sign_in::SignInConfig;
 use crate::store::kurrent::ConnectError;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
@@ -82,6 +86,9 @@ pub enum StartError {
     /// An erasure that was under way could not be carried out.
     #[error("going on with an erasure")]
     Erasure(#[from] ErasureError),
+    /// A replacement of a card that was under way could not be finished.
+    #[error("going on with a card's replacement")]
+    Replacement(#[from] ReplacementError),
     /// The first policy could not be published.
     #[error("publishing the first policy")]
     FirstPolicy(#[from] CommandError<PolicyRefusal>),
@@ -123,6 +130,12 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Proves what is in the log.
     pub proof: Arc<Proof>,
+    /// With what the numbers of new cards begin.
+    pub issuer_prefix: IssuerPrefix,
+    /// Sends codes to customers; without one no contact point is verified, and nobody signs in with a card.
+    pub outbox: Option<Outbox>,
+    /// How holders of cards sign in.
+    pub sign_in: SignInConfig,
     directory: PathBuf,
     keyring: Keyring,
     stop: watch::Sender<bool>,
@@ -217,6 +230,9 @@ impl App {
             members,
             cluster,
             clock,
+            issuer_prefix: IssuerPrefix::default(),
+            outbox: None,
+            sign_in: SignInConfig::default(),
             directory: directory.to_owned(),
             keyring,
             stop: watch::channel(false).0,
@@ -240,6 +256,10 @@ impl App {
         let resumed = self.eraser().resume().await?;
         if resumed > 0 {
             tracing::info!(resumed, "erasures that were under way are done");
+        }
+        let replaced = self.cards().resume(&self.read_models).await?;
+        if replaced > 0 {
+            tracing::info!(replaced, "cards whose replacement was under way are given up");
         }
         // What another replica erases is taken out of the copy, which is not appended to.
         let here = Eraser { store: self.log.clone(), ..self.eraser() };
@@ -265,7 +285,16 @@ impl App {
         }
     }
 
-    /// Lets the SLA monitor record what falls due, and the keeper of tiers where customers belong.
+    /// What issues and replaces cards.
+    pub fn cards(&self) -> Cards {
+        Cards {
+            commands: self.commands.clone(),
+            vault: self.vault.clone(),
+            issuer_prefix: self.issuer_prefix.clone(),
+        }
+    }
+
+    /// Lets the SLA monitor record what falls due, what expires, what is to be settled, and where customers belong.
     pub fn start_monitor(&mut self) {
         let keeper = TierKeeper {
             commands: self.commands.clone(),
@@ -312,6 +341,8 @@ impl App {
             access_log: self.access_log.clone(),
             commands: self.commands.clone(),
             merges: self.merges.clone(),
+            cards: self.cards(),
+            outbox: self.outbox.clone(),
             eraser: self.eraser(),
             idempotency: Idempotency::new(self.read_models.clone(), self.vault.clone()),
             read_models: self.read_models.clone(),

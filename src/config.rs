@@ -8,12 +8,15 @@ pub mod check;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use parvandeh_domain::card::{InvalidPrefix, IssuerPrefix};
 use parvandeh_domain::redress::ApprovalLimit;
 use serde::Deserialize;
 
+use crate::delivery::{WebhookConfig, WebhookDelivery, WebhookError};
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
 use crate::http::drain::NOTICE;
 use crate::http::rate_limit::RateLimitConfig;
+use crate::sign_in::SignInConfig;
 use crate::store::kurrent::{KurrentOptions, OptionsError};
 use crate::telemetry::{LogFormat, TelemetryConfig};
 use crate::vault::Keyring;
@@ -45,6 +48,12 @@ pub struct Config {
     pub limits: RateLimitConfig,
     /// Who may approve redress up to what.
     pub redress: RedressLimits,
+    /// The cards that are issued.
+    pub cards: CardsConfig,
+    /// How holders of cards sign in.
+    pub sign_in: SignInConfig,
+    /// The gateway that takes codes to customers. Without one nobody signs in with a card, and no contact point is verified.
+    pub delivery: Option<WebhookConfig>,
     /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
     pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
@@ -65,6 +74,9 @@ impl Default for Config {
             telemetry: TelemetryConfig::default(),
             limits: RateLimitConfig::default(),
             redress: RedressLimits::default(),
+            cards: CardsConfig::default(),
+            sign_in: SignInConfig::default(),
+            delivery: None,
             disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
@@ -79,6 +91,14 @@ pub struct RedressLimits {
     pub agent: ApprovalLimit,
     /// By a supervisor; without a limit where absent.
     pub supervisor: Option<ApprovalLimit>,
+}
+
+/// The cards that are issued.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardsConfig {
+    /// The digits with which their numbers begin, four to eight; `936400` where absent.
+    pub issuer_prefix: Option<String>,
 }
 
 /// Which engine keeps the log. May hold a password, so it is never printed.
@@ -198,6 +218,25 @@ pub enum ConfigError {
     /// Two sources of keys, or none.
     #[error("[authentication] needs exactly one of pem_file and jwks_url")]
     Keys,
+    /// Numbers of cards cannot begin so.
+    #[error("cards.issuer_prefix: {0}")]
+    IssuerPrefix(#[from] InvalidPrefix),
+    /// Tokens of two issuers could not be told apart.
+    #[error(
+        "sign_in.issuer is the identity provider's, or empty: give this program a name of its own"
+    )]
+    SignInIssuer,
+    /// A token that is good for too long, or not at all.
+    #[error(
+        "sign_in.token_life_seconds must be from 60 to 3600: a blocked card's tokens are good for so long"
+    )]
+    TokenLife,
+    /// An answer's time that hides nothing, or that nobody waits for.
+    #[error("sign_in.answer_milliseconds must be from 10 to 5000")]
+    AnswerTime,
+    /// The gateway of messages cannot be used.
+    #[error(transparent)]
+    Delivery(#[from] WebhookError),
     /// A key file is for one algorithm.
     #[error("[authentication] with pem_file needs exactly one algorithm")]
     PemAlgorithm,
@@ -213,6 +252,35 @@ impl Config {
             path: path.to_owned(),
             message: error.to_string(),
         })
+    }
+
+    /// With what the numbers of cards begin.
+    pub fn issuer_prefix(&self) -> Result<IssuerPrefix, ConfigError> {
+        Ok(match &self.cards.issuer_prefix {
+            Some(text) => IssuerPrefix::new(text)?,
+            None => IssuerPrefix::default(),
+        })
+    }
+
+    /// How holders of cards sign in.
+    pub fn sign_in(&self) -> Result<SignInConfig, ConfigError> {
+        let sign_in = &self.sign_in;
+        let provider = self.authentication.as_ref().map(|provider| provider.issuer.as_str());
+        if sign_in.issuer.is_empty() || provider == Some(&sign_in.issuer) {
+            return Err(ConfigError::SignInIssuer);
+        }
+        if !(60..=3_600).contains(&sign_in.token_life_seconds) {
+            return Err(ConfigError::TokenLife);
+        }
+        if !(10..=5_000).contains(&sign_in.answer_milliseconds) {
+            return Err(ConfigError::AnswerTime);
+        }
+        Ok(sign_in.clone())
+    }
+
+    /// The gateway that takes codes to customers, where there is one.
+    pub fn delivery(&self) -> Result<Option<WebhookDelivery>, ConfigError> {
+        Ok(self.delivery.as_ref().map(WebhookDelivery::new).transpose()?)
     }
 
     /// The cluster that keeps the log; `None` where the log is in the data directory.

@@ -100,6 +100,7 @@ async fn tell(service: &Service) -> Told {
     worker.mutate("unmergeCustomer", "", input).await;
     // Of the envelopes in the log all are to be the first one's.
     erase(&service.system, into.as_str().unwrap()).await;
+    worker.mutate("issueCard", "", json!({ "customerId": customer })).await;
 
     let mut cases = Vec::new();
     for number in 0..2 {

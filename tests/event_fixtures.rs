@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::log::{DomainEvent, schemas};
 use parvandeh_domain::{
-    access, account, attachment, calendar, case, customer, fee, policy, redress, segmentation, sla,
+    access, account, attachment, calendar, card, case, customer, fee, policy, redress,
+    segmentation, sign_in, sla,
 };
 use serde_json::Value;
 
@@ -38,6 +39,8 @@ fn stream_of(name: &str) -> String {
         _ if has(segmentation::SegmentationEvent::TYPES) => {
             return "segmentation-default".to_owned();
         }
+        _ if has(card::CardEvent::TYPES) => "card",
+        _ if has(sign_in::SignInEvent::TYPES) => "signin",
         _ => panic!("{name} belongs to no aggregate"),
     };
     format!("{category}-{ID}")
@@ -56,6 +59,8 @@ fn encoded(event: &DomainEvent) -> Value {
         DomainEvent::Account(_, event) => event.to_json(),
         DomainEvent::Redress(_, event) => event.to_json(),
         DomainEvent::Fee(_, event) => event.to_json(),
+        DomainEvent::Card(_, event) => event.to_json(),
+        DomainEvent::SignIn(_, event) => event.to_json(),
     };
     serde_json::from_slice(&json).unwrap()
 }

@@ -67,7 +67,9 @@ fn evidence(log: &Log, case_id: CaseId) -> Log {
         | DomainEvent::Segmentation(..)
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
-        | DomainEvent::Fee(..) => false,
+        | DomainEvent::Fee(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => false,
     };
     log.iter().filter(concerns).cloned().collect()
 }

@@ -89,7 +89,9 @@ fn collect(
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => false,
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => false,
         };
         if concerns {
             found.clocks.take_in(&event);

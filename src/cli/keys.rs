@@ -7,6 +7,7 @@ use super::{Exit, Failure};
 use crate::app::App;
 use crate::config::Config;
 use crate::proof;
+use crate::sign_in;
 use crate::vault::{self, KeyStore, Rotated, Status, Vault, VaultError};
 
 const KEYS_FROM_ENVIRONMENT: &str = "the key-encryption keys come from PARVANDEH_VAULT_KEYS, which only you can change: add a last line \
@@ -15,7 +16,8 @@ const KEYS_FROM_ENVIRONMENT: &str = "the key-encryption keys come from PARVANDEH
 /// What can be done with keys.
 #[derive(Subcommand)]
 pub enum KeysCommand {
-    /// Make the keyring that the replicas of a cluster will share: a key-encryption key and a key for checkpoints. They only read it.
+    /// Make the keyring that the replicas of a cluster will share: a key-encryption key, and the keys that sign
+    /// checkpoints and tokens of card holders. They only read it.
     Create,
     /// Draw a further key-encryption key and nothing more: for the keyring that replicas share. Give it to all of them, then run `rotate`.
     Add,
@@ -49,6 +51,7 @@ fn create(config: &Config) -> Result<Exit, Failure> {
     let keyring = config.keyring();
     vault::create_key_encryption_key(&keyring)?;
     proof::key::create_key(&keyring)?;
+    sign_in::token::create_key(&keyring)?;
     let directory = keyring.directory().display();
     println!(
         "{directory} has the keys that all replicas need. Keep a copy of it apart from every backup of the log: without it no personal \

@@ -93,7 +93,9 @@ fn seal(
         | DomainEvent::Segmentation(..)
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
-        | DomainEvent::Fee(..) => None,
+        | DomainEvent::Fee(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => None,
     };
     // What the identity provider called a customer may be an address; today they are named by their own id.
     if let (ActorKind::Customer, Some(DataSubject::Customer(id))) = (meta.actor.kind, subject) {
@@ -116,6 +118,8 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Account(_, event) => event.to_json(),
         DomainEvent::Redress(_, event) => event.to_json(),
         DomainEvent::Fee(_, event) => event.to_json(),
+        DomainEvent::Card(_, event) => event.to_json(),
+        DomainEvent::SignIn(_, event) => event.to_json(),
     };
     (event.event_type(), json)
 }

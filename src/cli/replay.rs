@@ -78,7 +78,9 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         | DomainEvent::Access(..)
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
-        | DomainEvent::Fee(..) => None,
+        | DomainEvent::Fee(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => None,
     }
 }
 
@@ -120,6 +122,8 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Account(..) => format!("account event {revision}"),
         DomainEvent::Redress(..) => format!("redress event {revision}"),
         DomainEvent::Fee(..) => format!("fee event {revision}"),
+        DomainEvent::Card(..) => format!("card event {revision}"),
+        DomainEvent::SignIn(..) => format!("sign-in event {revision}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `parvandeh serve`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{self as signal, SignalKind};
@@ -9,6 +10,7 @@ use super::progress::bar;
 use super::{Exit, Failure, token};
 use crate::app::App;
 use crate::config::Config;
+use crate::delivery::{ConsoleDelivery, Outbox};
 use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
 use crate::http::drain::{self, Phase, STOP_MAX};
@@ -31,6 +33,13 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     let mut app =
         App::open_configured(&config, move |position| shown.set_position(position)).await?;
     following.finish_and_clear();
+    app.issuer_prefix = config.issuer_prefix()?;
+    app.sign_in = config.sign_in()?;
+    app.outbox = match config.delivery()? {
+        Some(gateway) => Some(Outbox::start(Arc::new(gateway))),
+        None if demo => Some(Outbox::start(Arc::new(ConsoleDelivery))),
+        None => None,
+    };
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("building read models", "events", total);
     let shown = progress.clone();

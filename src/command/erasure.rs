@@ -22,7 +22,7 @@ use parvandeh_domain::customer::command::{ConfirmErasure, OrderErasure};
 use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, ErasureGround};
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, CustomerId, DataSubject, derived};
-use parvandeh_projections::{attachments, case_summary, customer_profile};
+use parvandeh_projections::{attachments, cards, case_summary, customer_profile};
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use crate::clock::Clock;
@@ -104,6 +104,8 @@ impl Eraser {
             streams.extend([stream("case", case_id), stream("clock", case_id)]);
             streams.extend(uploads.into_iter().map(|id| stream("attachment", id)));
         }
+        let cards = self.read_models.query(move |db| cards::all_of_customer(db, id)).await?;
+        streams.extend(cards.into_iter().map(|card_id| stream("card", card_id)));
         let mut envelope_count = 0;
         for stream in streams {
             self.commands.forget(&stream);

@@ -7,6 +7,7 @@
 //! what is owed and given, [`tier_keeper`] keeps customers in their tiers.
 
 pub mod anonymous;
+pub mod cards;
 pub mod customer_merge;
 pub mod erasure;
 pub mod handler;

@@ -20,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Authentication, Config, ConfigError};
 use crate::clock::SystemClock;
+use crate::delivery::WebhookError;
 use crate::disk::Disk;
 use crate::error::chain;
 use crate::http::authentication::{
@@ -27,6 +28,8 @@ use crate::http::authentication::{
 };
 use crate::http::server::BYTES_PER_MIB;
 use crate::proof::key::{self, KEY_VARIABLE, KeyError};
+use crate::sign_in;
+use crate::sign_in::token::{TokenKey, TokenKeyError};
 use crate::store::kurrent::OptionsError;
 use crate::vault::{self, KeyStore};
 
@@ -142,6 +145,7 @@ pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
     examination.authentication(config);
     examination.graphql(config);
     examination.limits(config);
+    examination.cards(config);
     examination.log(config);
     examination.telemetry(config);
     examination.report
@@ -444,6 +448,47 @@ impl Examination {
         if limits.trusted_proxies.is_empty() && !config.listen.ip().is_loopback() {
             let message = "nobody is believed about whom they ask for: behind a proxy all callers share its address, and its count of                            tokens that were not valid; name the proxy";
             self.note("limits.trusted_proxies", message);
+        }
+    }
+
+    fn cards(&mut self, config: &Config) {
+        match config.issuer_prefix() {
+            Ok(prefix) => self.used("cards.issuer_prefix", prefix.as_str()),
+            Err(error) => self.problem("cards.issuer_prefix", error.to_string()),
+        }
+        self.used("sign_in.issuer", &config.sign_in.issuer);
+        self.used("sign_in.token_life_seconds", config.sign_in.token_life_seconds);
+        self.used("sign_in.answer_milliseconds", config.sign_in.answer_milliseconds);
+        if let Err(error) = config.sign_in() {
+            let key = match &error {
+                ConfigError::TokenLife => "sign_in.token_life_seconds",
+                ConfigError::AnswerTime => "sign_in.answer_milliseconds",
+                _ => "sign_in.issuer",
+            };
+            self.problem(key, error.to_string());
+        }
+        match (&config.delivery, config.delivery()) {
+            (None, _) => {
+                let message = "nothing takes codes to customers: nobody signs in with a card, and no contact point is verified";
+                self.note("delivery", message);
+            }
+            (Some(gateway), Ok(_)) => self.used("delivery.url", without_password(&gateway.url)),
+            (Some(_), Err(error)) => {
+                let key = match &error {
+                    ConfigError::Delivery(WebhookError::Token { .. }) => "delivery.token_file",
+                    _ => "delivery.url",
+                };
+                self.problem(key, error.to_string());
+            }
+        }
+        let variable = std::env::var(sign_in::token::KEY_VARIABLE).ok();
+        let key = TokenKey::of(&config.keyring(), variable.as_deref(), "check", false);
+        match key {
+            Ok(_) | Err(TokenKeyError::Missing(_)) => {}
+            Err(error) if variable.is_some() => {
+                self.problem(sign_in::token::KEY_VARIABLE, chain(&error));
+            }
+            Err(error) => self.problem("keyring", chain(&error)),
         }
     }
 

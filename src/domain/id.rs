@@ -56,6 +56,10 @@ uuid_id!(
     FeeId
 );
 uuid_id!(
+    /// Identifies one card. It follows from the card's number and a key, and tells nothing of it.
+    CardId
+);
+uuid_id!(
     /// Identifies one command. A client's idempotency key becomes the command id, so that a retry is the same command.
     CommandId
 );

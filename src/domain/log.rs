@@ -9,16 +9,19 @@ use crate::access::{AccessDay, AccessEvent};
 use crate::account::AccountEvent;
 use crate::attachment::AttachmentEvent;
 use crate::calendar::CalendarEvent;
+use crate::card::CardEvent;
 use crate::case::CaseEvent;
 use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
 use crate::fee::FeeEvent;
 use crate::id::{
-    AttachmentId, CalendarId, CaseId, CustomerId, FeeId, PolicyId, RedressId, SegmentationId,
+    AttachmentId, CalendarId, CardId, CaseId, CustomerId, FeeId, PolicyId, RedressId,
+    SegmentationId,
 };
 use crate::policy::PolicyEvent;
 use crate::redress::RedressEvent;
 use crate::segmentation::SegmentationEvent;
+use crate::sign_in::SignInEvent;
 use crate::sla::SlaEvent;
 
 /// An event of some aggregate, with the aggregate's id.
@@ -39,6 +42,8 @@ pub enum DomainEvent {
     Account(CustomerId, AccountEvent),
     Redress(RedressId, RedressEvent),
     Fee(FeeId, FeeEvent),
+    Card(CardId, CardEvent),
+    SignIn(CardId, SignInEvent),
 }
 
 /// Why an entry of the log could not be read as a domain event.
@@ -96,6 +101,8 @@ impl DomainEvent {
                 Self::Redress(RedressId(uuid()?), RedressEvent::from_json(name, version, json)?)
             }
             "fee" => Self::Fee(FeeId(uuid()?), FeeEvent::from_json(name, version, json)?),
+            "card" => Self::Card(CardId(uuid()?), CardEvent::from_json(name, version, json)?),
+            "signin" => Self::SignIn(CardId(uuid()?), SignInEvent::from_json(name, version, json)?),
             _ => return Err(unknown()),
         })
     }
@@ -114,6 +121,8 @@ impl DomainEvent {
             Self::Account(id, _) => format!("account-{id}"),
             Self::Redress(id, _) => format!("redress-{id}"),
             Self::Fee(id, _) => format!("fee-{id}"),
+            Self::Card(id, _) => format!("card-{id}"),
+            Self::SignIn(id, _) => format!("signin-{id}"),
         }
     }
 
@@ -139,6 +148,8 @@ impl DomainEvent {
             Self::Account(_, event) => event.event_type(),
             Self::Redress(_, event) => event.event_type(),
             Self::Fee(_, event) => event.event_type(),
+            Self::Card(_, event) => event.event_type(),
+            Self::SignIn(_, event) => event.event_type(),
         }
     }
 
@@ -156,6 +167,8 @@ impl DomainEvent {
             Self::Account(_, event) => event.to_json(),
             Self::Redress(_, event) => event.to_json(),
             Self::Fee(_, event) => event.to_json(),
+            Self::Card(_, event) => event.to_json(),
+            Self::SignIn(_, event) => event.to_json(),
         }
     }
 }
@@ -173,5 +186,7 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(AccountEvent::schemas());
     all.extend(RedressEvent::schemas());
     all.extend(FeeEvent::schemas());
+    all.extend(CardEvent::schemas());
+    all.extend(SignInEvent::schemas());
     all
 }

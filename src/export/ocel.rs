@@ -143,7 +143,9 @@ impl Writer<'_> {
             | DomainEvent::Access(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => {}
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
         Ok(related)
     }

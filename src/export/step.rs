@@ -8,6 +8,7 @@ use parvandeh_domain::access::AccessEvent;
 use parvandeh_domain::account::AccountEvent;
 use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::calendar::CalendarEvent;
+use parvandeh_domain::card::CardEvent;
 use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Actor, ActorKind, Recorded};
@@ -15,6 +16,7 @@ use parvandeh_domain::fee::FeeEvent;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::policy::PolicyEvent;
 use parvandeh_domain::redress::RedressEvent;
+use parvandeh_domain::sign_in::SignInEvent;
 use parvandeh_domain::sla::{ClockSubject, SlaEvent};
 
 use super::history::{History, Told};
@@ -240,6 +242,9 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::Unmerged(_) => "Customer merge undone",
             CustomerEvent::RepresentativeAppointed(_) => "Representative appointed",
             CustomerEvent::RepresentativeDismissed(_) => "Representative dismissed",
+            CustomerEvent::VerificationRequested(_) => "Contact point verification requested",
+            CustomerEvent::VerificationFailed(_) => "Contact point verification failed",
+            CustomerEvent::ContactPointVerified(_) => "Contact point verified",
         },
         DomainEvent::Attachment(_, AttachmentEvent::PartStored(_)) => "Attachment part stored",
         DomainEvent::Attachment(_, AttachmentEvent::Added(_)) => "Attachment added",
@@ -270,6 +275,18 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             FeeEvent::Paid(_) => "Fee paid",
             FeeEvent::Refunded(_) => "Fee refunded",
         },
+        DomainEvent::Card(_, event) => match event {
+            CardEvent::Issued(_) => "Card issued",
+            CardEvent::Activated(_) => "Card activated",
+            CardEvent::Blocked(_) => "Card blocked",
+            CardEvent::Replaced(_) => "Card replaced",
+            CardEvent::Expired(_) => "Card expired",
+        },
+        DomainEvent::SignIn(_, event) => match event {
+            SignInEvent::CodeIssued(_) => "Sign-in code issued",
+            SignInEvent::Failed(_) => "Sign-in failed",
+            SignInEvent::SignedIn(_) => "Signed in",
+        },
     }
 }
 
@@ -279,6 +296,11 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         DomainEvent::Case(_, event) => of_case(event),
         DomainEvent::Clock(_, event) => of_clock(event),
         DomainEvent::Customer(_, event) => of_customer(event),
+        DomainEvent::Card(_, CardEvent::Blocked(blocked)) => {
+            let mut said = Attributes(Vec::new());
+            said.text("reason", Some(blocked.reason.as_str()));
+            said.0
+        }
         DomainEvent::Policy(..)
         | DomainEvent::Calendar(..)
         | DomainEvent::Attachment(..)
@@ -286,7 +308,9 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         | DomainEvent::Segmentation(..)
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
-        | DomainEvent::Fee(..) => Vec::new(),
+        | DomainEvent::Fee(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => Vec::new(),
     }
 }
 
@@ -448,7 +472,10 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
         CustomerEvent::ValueAssessed(_)
         | CustomerEvent::LegalHoldReleased(_)
         | CustomerEvent::Erased(_)
-        | CustomerEvent::Unmerged(_) => {}
+        | CustomerEvent::Unmerged(_)
+        | CustomerEvent::VerificationRequested(_)
+        | CustomerEvent::VerificationFailed(_)
+        | CustomerEvent::ContactPointVerified(_) => {}
     }
     said.0
 }

@@ -115,6 +115,10 @@ impl AccessLogFilterInput {
                 let problem = "is the id of an attachment, not of a customer or a case";
                 Err(RequestError::bad_input("subject", problem))
             }
+            (NodeType::Card, _) => {
+                let problem = "is the id of a card: give its holder's";
+                Err(RequestError::bad_input("subject", problem))
+            }
         });
         // The filter goes into the log, so it is no more than a filter can be.
         let reader = self.reader.map(|reader| {

@@ -56,6 +56,8 @@ const EMPLOYEES: Roles = Roles::of(&[Agent, Supervisor]);
 const EMPLOYEES_AND_AUDITORS: Roles = Roles::of(&[Agent, Supervisor, Auditor]);
 /// Those who see what became of suggestions, criticisms and praise.
 const VOICE_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service]);
+/// Those who may send codes to a customer and say them: whoever works on cases, and the customers themselves.
+const VERIFIERS: Roles = WORKERS_AND_CUSTOMERS;
 
 /// The table.
 pub const FIELDS: FieldTable = &[
@@ -624,6 +626,41 @@ pub const FIELDS: FieldTable = &[
     ("WaiveFeePayload", LEADERS, &["fee", "userErrors"]),
     ("PayFeePayload", WORKERS_AND_CUSTOMERS, &["fee", "userErrors"]),
     ("RefundFeePayload", LEADERS, &["fee", "userErrors"]),
+    // Cards, verification, the customer's own page
+    ("Query", READERS, &["viewer"]),
+    ("Viewer", READERS, &["customer", "cases", "cards"]),
+    ("Customer", READERS, &["cards"]),
+    ("ContactPoint", CUSTOMER_READERS, &["number", "verifiedAt"]),
+    (
+        "Card",
+        READERS,
+        &[
+            "id",
+            "maskedNumber",
+            "erased",
+            "status",
+            "blockReason",
+            "replaces",
+            "replacedBy",
+            "issuedAt",
+            "activatedAt",
+            "blockedAt",
+            "endedAt",
+            "customer",
+            "revision",
+        ],
+    ),
+    ("Mutation", WORKERS, &["issueCard", "activateCard", "replaceCard", "expireCard"]),
+    // Whoever has lost their card blocks it at once.
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["blockCard"]),
+    ("Mutation", VERIFIERS, &["requestContactPointVerification", "verifyContactPoint"]),
+    ("IssueCardPayload", WORKERS, &["card", "number", "userErrors"]),
+    ("ReplaceCardPayload", WORKERS, &["card", "number", "userErrors"]),
+    ("ActivateCardPayload", WORKERS, &["card", "userErrors"]),
+    ("ExpireCardPayload", WORKERS, &["card", "userErrors"]),
+    ("BlockCardPayload", WORKERS_AND_CUSTOMERS, &["card", "userErrors"]),
+    ("RequestContactPointVerificationPayload", VERIFIERS, &["customer", "userErrors"]),
+    ("VerifyContactPointPayload", VERIFIERS, &["customer", "userErrors"]),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

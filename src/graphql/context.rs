@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::access::AccessLog;
 use crate::clock::Clock;
 use crate::command::anonymous::AnonymousBudget;
+use crate::command::cards::Cards;
 use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
@@ -16,6 +17,7 @@ use crate::command::merge::Merges;
 use crate::command::policy;
 use crate::command::settlement::Settlement;
 use crate::config::RedressLimits;
+use crate::delivery::Outbox;
 use crate::error::{ErrorCode, RequestError};
 use crate::principal::Principal;
 use crate::proof::service::Proof;
@@ -37,6 +39,10 @@ pub struct Services {
     pub commands: Arc<CommandHandler>,
     /// Executes merges of cases.
     pub merges: Merges,
+    /// Issues and replaces cards.
+    pub cards: Cards,
+    /// Sends codes to customers, where that is configured.
+    pub outbox: Option<Outbox>,
     /// Carries erasures out.
     pub eraser: Eraser,
     /// The newest facts about clocks, for subscribers.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::access_log::{self, AccessRecordConnection};
 use super::account::{self, Account};
+use super::card::{self, Card};
 use super::case::{self, CaseConnection, CodeFilter};
 use super::context::{case_scope, query, refused, services};
 use super::cursor::{Cursor, ListKey};
@@ -65,6 +66,10 @@ pub struct Customer {
 pub struct ContactPoint {
     /// What sort of contact point.
     pub kind: ContactPointKind,
+    /// Its number among the customer's contact points, from 1: verifications name it.
+    pub number: u32,
+    /// When it was shown to be theirs, by a code that was sent there and came back. Null while it was not.
+    pub verified_at: Option<DateTime>,
     #[graphql(skip)]
     personal: Personal,
 }
@@ -142,8 +147,11 @@ impl From<CustomerRow> for Customer {
             contact_points: row
                 .contact_points
                 .into_iter()
-                .map(|point| ContactPoint {
+                .zip(1..)
+                .map(|(point, number)| ContactPoint {
                     kind: point.kind.into(),
+                    number,
+                    verified_at: point.verified_at.map(DateTime),
                     personal: Personal::new(point.value),
                 })
                 .collect(),
@@ -242,6 +250,11 @@ impl Customer {
     /// Their account: points, and credit in money.
     async fn account(&self, ctx: &Context<'_>) -> async_graphql::Result<Account> {
         account::of_customer(ctx, self.uuid).await
+    }
+
+    /// Their cards, the newest first; of many the newest hundred.
+    async fn cards(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Card>> {
+        card::of_customer(ctx, self.uuid).await
     }
 
     /// Who read their personal data, when and what for, the newest first.

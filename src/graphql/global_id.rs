@@ -16,16 +16,19 @@ pub enum NodeType {
     Customer,
     /// A file that stands with a case.
     Attachment,
+    /// A card.
+    Card,
 }
 
 impl NodeType {
-    const ALL: [Self; 3] = [Self::Case, Self::Customer, Self::Attachment];
+    const ALL: [Self; 4] = [Self::Case, Self::Customer, Self::Attachment, Self::Card];
 
     fn name(self) -> &'static str {
         match self {
             Self::Case => "Case",
             Self::Customer => "Customer",
             Self::Attachment => "Attachment",
+            Self::Card => "Card",
         }
     }
 }

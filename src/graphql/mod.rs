@@ -11,6 +11,8 @@ pub mod admission;
 mod as_of;
 mod attachment;
 pub mod authorisation;
+mod card;
+mod card_mutations;
 mod case;
 mod case_events;
 mod case_mutations;
@@ -57,6 +59,8 @@ mod staff_case;
 mod timeline;
 mod type_map;
 pub mod validated;
+mod verification_mutations;
+mod viewer;
 mod vocabulary;
 mod voice;
 

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::access_log::{self, AccessLogFilterInput, AccessRecordConnection};
 use super::account_mutations::AccountMutation;
 use super::attachment::{self, Attachment};
+use super::card::{self, Card};
+use super::card_mutations::CardMutation;
 use super::case::{self, Case, CaseConnection, CaseFilterInput, CaseSort};
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
@@ -36,6 +38,8 @@ use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
 use super::staff_case::{self, StaffCase, StaffCaseMutation};
+use super::verification_mutations::VerificationMutation;
+use super::viewer::{self, Viewer};
 use super::voice::{self, VoiceConnection, VoiceFilterInput};
 use crate::error::RequestError;
 use crate::http::transport::ResumeAfter;
@@ -53,6 +57,8 @@ pub enum Node {
     Customer(Box<Customer>),
     /// A file that stands with a case.
     Attachment(Box<Attachment>),
+    /// A card.
+    Card(Box<Card>),
 }
 
 /// What can be asked.
@@ -301,6 +307,11 @@ impl Query {
         segmentation::matrix(ctx).await
     }
 
+    /// The customer who asks, with all that their own page shows. Null for staff and programs.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
+        viewer::of(ctx)
+    }
+
     /// Anything by its global id. Null when there is nothing that you may know of.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> async_graphql::Result<Option<Node>> {
         node(ctx, "id", &id).await
@@ -335,6 +346,9 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
         (NodeType::Attachment, id) => {
             Ok(attachment::find(ctx, id).await?.map(|found| Node::Attachment(Box::new(found))))
         }
+        (NodeType::Card, id) => {
+            Ok(card::find(ctx, id).await?.map(|found| Node::Card(Box::new(found))))
+        }
     }
 }
 
@@ -353,6 +367,8 @@ pub struct Mutation(
     AccountMutation,
     RedressMutation,
     FeeMutation,
+    CardMutation,
+    VerificationMutation,
 );
 
 /// What can be followed.

@@ -1,7 +1,7 @@
 //! The published lists of values as GraphQL enums.
 
 use async_graphql::Enum;
-use parvandeh_domain::{account, case, customer, decider, fee, redress, segmentation};
+use parvandeh_domain::{account, card, case, customer, decider, fee, redress, segmentation};
 
 /// Declares a GraphQL enum with the values of a domain enum, and the conversions both ways.
 macro_rules! published {
@@ -333,6 +333,22 @@ published!(
 );
 
 published!(
+    /// How a card stands.
+    CardStatus = "card::CardStatus" {
+        /// It was issued and cannot be used yet.
+        Issued,
+        /// Its holder can sign in with it.
+        Active,
+        /// It cannot be used any more; it can be replaced.
+        Blocked,
+        /// Another card has taken its place.
+        Replaced,
+        /// Its time is over.
+        Expired,
+    }
+);
+
+published!(
     /// Why redress is given.
     RedressGround = "redress::RedressGround" {
         /// Something was late.
@@ -389,5 +405,21 @@ published!(
         Paid,
         /// Paid, and given back.
         Refunded,
+    }
+);
+
+published!(
+    /// Why a card is blocked.
+    BlockReason = "card::BlockReason" {
+        /// Its holder does not find it.
+        Lost,
+        /// Somebody took it.
+        Stolen,
+        /// Somebody uses it who may not.
+        Misuse,
+        /// Its holder does not want it any more.
+        HolderRequest,
+        /// The organisation decided it.
+        Organisation,
     }
 );

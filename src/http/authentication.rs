@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -28,6 +28,7 @@ pub use crate::http::authentication_error::AuthenticationError;
 use crate::http::keys::Keys;
 pub use crate::http::keys::KeysError;
 use crate::principal::{Principal, Role};
+use crate::sign_in::token::{self, TokenVerifier};
 
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 const SUBJECT_BYTES_MAX: usize = 256;
@@ -177,6 +178,8 @@ pub struct Authenticator {
     algorithms: Vec<SigningAlgorithm>,
     leeway_seconds: i64,
     keys: Keys,
+    /// The tokens that this program signs itself.
+    own: Option<OwnTokens>,
     verified: Cache<[u8; 32], Arc<Principal>>,
     clock: Arc<dyn Clock>,
 }
@@ -214,12 +217,21 @@ impl Authenticator {
             algorithms: config.algorithms,
             leeway_seconds: i64::from(config.leeway_seconds),
             keys: Keys::open(config.keys, clock.clone())?,
+            own: None,
             verified: Cache::builder()
                 .max_capacity(VERIFIED_TOKENS_MAX)
                 .time_to_live(VERIFIED_TOKEN_LIFE)
                 .build(),
             clock,
         })
+    }
+
+    /// Accepts the tokens of holders of cards as well, which this program signs itself.
+    #[must_use]
+    pub fn with_own_tokens(mut self, verifier: TokenVerifier) -> Self {
+        let key = DecodingKey::from_ed_der(&verifier.public);
+        self.own = Some(OwnTokens { verifier, key });
+        self
     }
 
     /// The principal of this token.
@@ -258,6 +270,10 @@ impl Authenticator {
 
     async fn verify_afresh(&self, token: &str) -> Result<Principal, AuthenticationError> {
         let header = TokenHeader::read(token)?;
+        // A token that names our key is verified with it or not at all: the two issuers' keys never stand for each other.
+        if let Some(own) = self.own.as_ref().filter(|own| own.is_named(&header)) {
+            return self.verify_own(own, &header, token);
+        }
         let algorithm = self
             .algorithms
             .iter()
@@ -276,10 +292,41 @@ impl Authenticator {
         let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation)
             .map_err(|error| library_error(error.into_kind()))?
             .claims;
-        self.principal(&claims)
+        self.principal(&claims, self.leeway_seconds)
     }
 
-    fn principal(&self, claims: &Map<String, Value>) -> Result<Principal, AuthenticationError> {
+    fn verify_own(
+        &self,
+        own: &OwnTokens,
+        header: &TokenHeader,
+        token: &str,
+    ) -> Result<Principal, AuthenticationError> {
+        if header.algorithm != SigningAlgorithm::EdDsa.as_str() {
+            return Err(AuthenticationError::AlgorithmNotAllowed);
+        }
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.set_issuer(&[&own.verifier.issuer]);
+        validation.set_audience(&[token::AUDIENCE]);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &own.key, &validation)
+            .map_err(|error| library_error(error.into_kind()))?
+            .claims;
+        // Their end is meant as it is said.
+        let principal = self.principal(&claims, 0)?;
+        // Whatever is signed with this key, it makes nobody more than a customer.
+        match principal.role {
+            Role::Customer => Ok(principal),
+            _ => Err(AuthenticationError::InvalidClaim("role")),
+        }
+    }
+
+    fn principal(
+        &self,
+        claims: &Map<String, Value>,
+        leeway_seconds: i64,
+    ) -> Result<Principal, AuthenticationError> {
         use AuthenticationError::{InvalidClaim, MissingClaim};
 
         // The library would also take a list of issuers that merely contains ours.
@@ -288,11 +335,11 @@ impl Authenticator {
         }
         let now = self.clock.now();
         let expires_at =
-            self.moment(claims, "exp", self.leeway_seconds)?.ok_or(MissingClaim("exp".into()))?;
+            self.moment(claims, "exp", leeway_seconds)?.ok_or(MissingClaim("exp".into()))?;
         if now >= expires_at {
             return Err(AuthenticationError::Expired);
         }
-        if self.moment(claims, "nbf", -self.leeway_seconds)?.is_some_and(|nbf| now < nbf) {
+        if self.moment(claims, "nbf", -leeway_seconds)?.is_some_and(|nbf| now < nbf) {
             return Err(AuthenticationError::NotYetValid);
         }
         let subject = text(claims, "sub")?.ok_or(MissingClaim("sub".into()))?;
@@ -328,6 +375,18 @@ impl Authenticator {
         // The cast saturates, and what saturates is out of range for a timestamp.
         let seconds = (seconds.floor() as i64).saturating_add(leeway);
         Timestamp::from_second(seconds).map(Some).map_err(|_| invalid())
+    }
+}
+
+/// What verifies the tokens that this program signs itself.
+struct OwnTokens {
+    verifier: TokenVerifier,
+    key: DecodingKey,
+}
+
+impl OwnTokens {
+    fn is_named(&self, header: &TokenHeader) -> bool {
+        header.kid.as_deref() == Some(&self.verifier.key_id)
     }
 }
 

@@ -1,4 +1,5 @@
 //! HTTP: transports of GraphQL, reports as CSV, attachments, exports, the proof's tiles, authentication, health and metrics, draining.
+//! HTTP: transports of GraphQL, reports as CSV, exports, the proof's tiles, authentication, the sign-in of card holders, health and metrics, draining.
 
 mod attachments;
 pub mod authentication;
@@ -21,6 +22,7 @@ pub mod rate_limit;
 mod replica_metrics;
 mod reports;
 pub mod server;
+mod sign_in;
 mod sse;
 pub mod status;
 pub mod subject_export;

@@ -182,7 +182,7 @@ impl RateLimits {
 }
 
 /// Whoever has one IPv6 address has the 2^64 around it.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => match address.to_ipv4_mapped() {

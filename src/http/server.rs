@@ -14,13 +14,18 @@ use super::metrics::Metrics;
 use super::origin::Origins;
 use super::rate_limit::RateLimitConfig;
 use super::transport::{Limits, Transport, TransportConfig};
-use super::{attachments, exports, health, listener, proof, subject_export, trace, transport};
+use super::{
+    attachments, exports, health, listener, proof, sign_in, subject_export, trace, transport,
+};
 use crate::app::App;
 use crate::clock::SystemClock;
+use crate::delivery::Outbox;
 use crate::disk::Disk;
 use crate::graphql::admission::{Admission, AdmissionLimits};
 use crate::graphql::{authorisation, sdl};
 use crate::principal::{Role, Roles};
+use crate::sign_in::Desk;
+use crate::sign_in::token::{KEY_VARIABLE, TokenKey, TokenKeyError, TokenVerifier};
 
 /// More events than this between log and read models, and the process is not ready.
 const LAG_EVENTS_MAX: u64 = 10_000;
@@ -53,6 +58,9 @@ pub enum ServerError {
     /// Tokens could not be verified.
     #[error(transparent)]
     Authentication(#[from] AuthenticationSetupError),
+    /// Tokens of card holders could not be signed.
+    #[error("the key that signs tokens of card holders")]
+    TokenKey(#[from] TokenKeyError),
     /// The address could not be taken.
     #[error("cannot listen on {address}")]
     Listen {
@@ -72,7 +80,15 @@ pub fn server(
     phase: watch::Receiver<Phase>,
 ) -> Result<(Server, SocketAddr), ServerError> {
     let clock = Arc::new(SystemClock);
-    let authenticator = Authenticator::new(config.authentication, clock.clone())?;
+    let mut authenticator = Authenticator::new(config.authentication, clock.clone())?;
+    let desk = match &app.outbox {
+        Some(outbox) => {
+            let (desk, verifier) = desk(app, outbox.clone(), clock.clone())?;
+            authenticator = authenticator.with_own_tokens(verifier);
+            Some(desk)
+        }
+        None => None,
+    };
     let introspection = if config.introspection { Roles::ALL } else { Roles::of(&[Role::Admin]) };
     let limits = AdmissionLimits::default();
     let admission = Admission::new(&sdl(), authorisation::FIELDS, introspection, limits)
@@ -95,6 +111,7 @@ pub fn server(
     let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
     let (proof, exporter, files) = (app.proof.clone(), app.subject_exporter(), app.attachments());
+    let sign_in = desk.map(|desk| sign_in::resource(desk, app, transport.clone()));
     let listen_error = |source| ServerError::Listen { address: config.listen, source };
     let listener =
         listener::listen(config.listen, transport.limits().silence_max).map_err(listen_error)?;
@@ -103,6 +120,7 @@ pub fn server(
             (transport.clone(), readiness.clone(), metrics.clone());
         let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
         let files = files.clone();
+        let sign_in = sign_in.clone();
         HttpApp::new()
             .app_data(phase.clone())
             .wrap(from_fn(drain::ask_to_leave))
@@ -113,6 +131,9 @@ pub fn server(
                 attachments::configure(service, transport.clone(), files);
                 transport::configure(service, transport);
                 exports(service);
+                if let Some(sign_in) = sign_in {
+                    sign_in(service);
+                }
                 health::configure(service, readiness, metrics);
             })
     })
@@ -122,6 +143,21 @@ pub fn server(
     .disable_signals();
     let address = server.addrs().first().copied().unwrap_or(config.listen);
     Ok((server.run(), address))
+}
+
+/// Where holders of cards sign in, and what verifies the tokens that they get there.
+fn desk(
+    app: &App,
+    outbox: Outbox,
+    clock: Arc<SystemClock>,
+) -> Result<(Desk, TokenVerifier), TokenKeyError> {
+    let variable = std::env::var(KEY_VARIABLE).ok().filter(|text| !text.trim().is_empty());
+    let may_create = app.replica().is_none();
+    let config = app.sign_in.clone();
+    let key = TokenKey::of(app.keyring(), variable.as_deref(), &config.issuer, may_create)?;
+    let verifier = key.verifier();
+    let (commands, store, vault) = (app.commands.clone(), app.store.clone(), app.vault.clone());
+    Ok((Desk::new(commands, store, vault, outbox, key, clock, config), verifier))
 }
 
 fn readiness(

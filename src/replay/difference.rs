@@ -102,7 +102,9 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         | DomainEvent::Access(..)
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
-        | DomainEvent::Fee(..) => false,
+        | DomainEvent::Fee(..)
+        | DomainEvent::Card(..)
+        | DomainEvent::SignIn(..) => false,
     };
     says.then(|| Difference {
         subject: CASE.to_owned(),

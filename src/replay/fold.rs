@@ -69,7 +69,9 @@ impl ClocksFold {
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => {}
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
     }
 
@@ -95,7 +97,9 @@ impl ClocksFold {
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => {}
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => {}
         }
     }
 

@@ -105,7 +105,9 @@ impl Replay {
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..) => false,
+            | DomainEvent::Fee(..)
+            | DomainEvent::Card(..)
+            | DomainEvent::SignIn(..) => false,
         };
         if !concerns || after.case.is_none() {
             return None;

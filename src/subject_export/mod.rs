@@ -23,8 +23,8 @@ use uuid::Uuid;
 pub use document::JsonDocument;
 pub use page::Page;
 pub use part::{
-    AccessPart, CasePart, ClockPart, ConsentPart, ContactPointPart, CustomerPart, EntryPart,
-    ErasurePart, Head, Part, Recipient, Section,
+    AccessPart, CardPart, CasePart, ClockPart, ConsentPart, ContactPointPart, CustomerPart,
+    EntryPart, ErasurePart, Head, Part, Recipient, Section,
 };
 
 use self::reader::Reader;
@@ -134,7 +134,9 @@ impl SubjectExporter {
         self.access_log.record_anew(request.reading(), subject).await?;
         Ok(Some(try_stream! {
             let purpose = request.purpose.to_string();
-            let head = reader.head(row, purpose, exporter.store.id(), exporter.clock.now())?;
+            let cards = reader.cards().await?;
+            let (store, now) = (exporter.store.id(), exporter.clock.now());
+            let head = reader.head(row, cards, purpose, store, now)?;
             exporter.released(&request, &reader.accesses).await?;
             yield Part::Head(Box::new(head));
 

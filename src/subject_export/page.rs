@@ -85,6 +85,12 @@ impl Page {
             let value = self.personal(point.value.as_deref(), point.erased);
             rows.push((self.word(point.kind.as_str()), value));
         }
+        for card in &customer.cards {
+            let number = self.personal(card.masked_number.as_deref(), card.erased);
+            let status = self.word(card.status.as_str());
+            let issued = self.moment(card.issued_at);
+            rows.push((self.label("کارت", "Card"), format!("{number} · {status} · {issued}")));
+        }
         if let Some(matter) = &customer.legal_hold {
             rows.push((self.label("نگه‌داشته برای", "Kept for the matter"), bidi(matter)));
         }

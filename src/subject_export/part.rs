@@ -1,6 +1,7 @@
 //! The parts of an export, in the order in which they come.
 
 use jiff::Timestamp;
+use parvandeh_domain::card::{BlockReason, CardStatus};
 use parvandeh_domain::case::{
     CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
 };
@@ -82,6 +83,7 @@ pub struct CustomerPart {
     pub registered_at: Timestamp,
     pub updated_at: Timestamp,
     pub contact_points: Vec<ContactPointPart>,
+    pub cards: Vec<CardPart>,
     /// Privacy officers alone see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<String>,
@@ -93,6 +95,22 @@ pub struct CustomerPart {
 pub struct ContactPointPart {
     pub kind: ContactPointKind,
     pub value: Option<String>,
+    pub verified_at: Option<Timestamp>,
+    pub erased: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct CardPart {
+    pub id: Uuid,
+    /// All digits but the last four are covered.
+    pub masked_number: Option<String>,
+    pub status: CardStatus,
+    pub block_reason: Option<BlockReason>,
+    pub issued_at: Timestamp,
+    pub activated_at: Option<Timestamp>,
+    pub blocked_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
     pub erased: bool,
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use parvandeh_domain::access::AccessLogFilter;
+use parvandeh_domain::card::CardNumber;
 use parvandeh_domain::id::{CustomerId, DataSubject};
 use parvandeh_domain::pii::Envelope;
 use parvandeh_projections::access_log::{self, AccessRow};
+use parvandeh_projections::cards::{self, CardRow};
 use parvandeh_projections::case_clocks::ClockRow;
 use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, CaseSort};
 use parvandeh_projections::case_timeline::{self, TimelineEntry, TimelineFilter};
@@ -17,8 +19,8 @@ use parvandeh_projections::sla_clocks;
 use uuid::Uuid;
 
 use super::part::{
-    CasePart, ChangePart, ClockPart, ContactPointPart, CustomerPart, EntryPart, ErasurePart, Head,
-    Recipient,
+    CardPart, CasePart, ChangePart, ClockPart, ContactPointPart, CustomerPart, EntryPart,
+    ErasurePart, Head, Recipient,
 };
 use super::{ExportError, ExportRequest, SubjectExporter};
 use crate::access::Accesses;
@@ -82,9 +84,31 @@ impl Reader {
         self.read_models.query(move |db| customer_profile::customer(db, &scope, id)).await
     }
 
+    pub async fn cards(&self) -> Result<Vec<CardRow>, QueryError> {
+        let (scope, CustomerId(id)) = (self.scope.clone(), self.customer_id);
+        self.read_models.query(move |db| cards::cards_of_customer(db, &scope, id)).await
+    }
+
+    fn card(&self, row: CardRow) -> Result<CardPart, VaultError> {
+        let opened = self.open(row.number.as_ref())?;
+        let number = opened.text("number").and_then(|number| CardNumber::parse(&number));
+        Ok(CardPart {
+            id: row.id,
+            masked_number: number.map(|number| number.masked()),
+            status: row.status,
+            block_reason: row.block_reason,
+            issued_at: row.issued_at,
+            activated_at: row.activated_at,
+            blocked_at: row.blocked_at,
+            ended_at: row.ended_at,
+            erased: opened.is_erased(),
+        })
+    }
+
     pub fn head(
         &self,
         row: CustomerRow,
+        cards: Vec<CardRow>,
         purpose: String,
         store: Uuid,
         exported_at: Timestamp,
@@ -92,8 +116,9 @@ impl Reader {
         let name = self.open(row.name.as_ref())?;
         let points = row.contact_points.into_iter().map(|point| {
             let opened = self.open(point.value.as_ref())?;
-            let erased = opened.is_erased();
-            Ok(ContactPointPart { kind: point.kind, value: opened.text("value"), erased })
+            let (value, erased) = (opened.text("value"), opened.is_erased());
+            let verified_at = point.verified_at;
+            Ok(ContactPointPart { kind: point.kind, value, verified_at, erased })
         });
         let officer = self.recipient == Recipient::PrivacyOfficer;
         let customer = CustomerPart {
@@ -107,6 +132,10 @@ impl Reader {
             registered_at: row.registered_at,
             updated_at: row.updated_at,
             contact_points: points.collect::<Result<_, VaultError>>()?,
+            cards: cards
+                .into_iter()
+                .map(|card| self.card(card))
+                .collect::<Result<_, VaultError>>()?,
             legal_hold: row.legal_hold.filter(|_| officer),
             erasure: row.erasure.map(|erasure| ErasurePart {
                 ground: erasure.ground,

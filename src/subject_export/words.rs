@@ -178,10 +178,16 @@ const WORDS: &[(&str, &str)] = &[
     ("audit", "حسابرسی"),
     ("privacy", "داده‌های شخصی"),
     ("own data", "داده‌های خود"),
+    ("issued", "صادر شده"),
+    ("active", "فعال"),
+    ("blocked", "مسدود"),
+    ("replaced", "جایگزین شده"),
+    ("expired", "پایان یافته"),
 ];
 
 #[cfg(test)]
 mod tests {
+    use parvandeh_domain::card::CardStatus;
     use parvandeh_domain::case::{
         Became, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
     };
@@ -203,7 +209,7 @@ mod tests {
         add!(CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status);
         add!(Became);
         add!(ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language);
-        add!(ClockState, Metric);
+        add!(ClockState, Metric, CardStatus);
         let events = parvandeh_domain::case::CaseEvent::TYPES;
         all.extend(events.iter().map(|event_type| event_type.name));
         let missing: Vec<_> = all.into_iter().filter(|name| persian(name).is_none()).collect();

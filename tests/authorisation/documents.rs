@@ -39,6 +39,7 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("myStaffCases", "{ myStaffCases { reference } }"),
     ("anonymousCase", "{ anonymousCase(code: \"x\") { reference } }"),
     ("node", "query($id: ID!) { node(id: $id) { id } }"),
+    ("viewer", "{ viewer { customer { id } } }"),
     ("nodes", "query($id: ID!) { nodes(ids: [$id]) { id } }"),
 ];
 
@@ -110,6 +111,16 @@ pub fn mutations(case: &str, customer: &str) -> Vec<(&'static str, String, Value
         (
             "eraseCustomer",
             json!({ "customerId": global_id("Customer", Uuid::nil()), "ground": "UNLAWFUL" }),
+        ),
+        ("issueCard", json!({ "customerId": customer })),
+        ("activateCard", json!({ "cardId": global_id("Card", Uuid::nil()) })),
+        ("blockCard", json!({ "cardId": global_id("Card", Uuid::nil()), "reason": "LOST" })),
+        ("replaceCard", json!({ "cardId": global_id("Card", Uuid::nil()) })),
+        ("expireCard", json!({ "cardId": global_id("Card", Uuid::nil()) })),
+        ("requestContactPointVerification", json!({ "customerId": customer, "contactPoint": 1 })),
+        (
+            "verifyContactPoint",
+            json!({ "customerId": customer, "contactPoint": 1, "code": "123456" }),
         ),
         (
             "extendSlaClock",

@@ -113,7 +113,7 @@ async fn every_field_of_cases_and_customers_is_for_the_roles_of_the_table_and_fo
             for field in fields_of(type_name) {
                 let below = match field {
                     "customer" => " { __typename }",
-                    "timeline" | "replay" | "cases" | "accessLog" => " { __typename }",
+                    "timeline" | "replay" | "cases" | "cards" | "accessLog" => " { __typename }",
                     "mergedInto" | "mergedCases" | "splitFrom" | "attachments" => " { __typename }",
                     "mergedCustomers" | "representatives" | "represents" => " { __typename }",
                     "account" | "redress" | "fees" => " { __typename }",

@@ -134,6 +134,19 @@ const SENTENCES: &[(&str, Role, &str, bool)] = &[
         MAY_NOT,
     ),
     ("an administrator does not close cases", Admin, "closeCase", MAY_NOT),
+    ("a customer blocks the card that they have lost", Customer, "blockCard", MAY),
+    ("a customer does not issue themselves a card", Customer, "issueCard", MAY_NOT),
+    ("a customer does not activate a card", Customer, "activateCard", MAY_NOT),
+    ("a customer verifies their telephone", Customer, "verifyContactPoint", MAY),
+    (
+        "a customer does not add a telephone to be sent codes at",
+        Customer,
+        "addContactPoint",
+        MAY_NOT,
+    ),
+    ("an agent issues cards", Agent, "issueCard", MAY),
+    ("an auditor does not block cards", Auditor, "blockCard", MAY_NOT),
+    ("an administrator does not issue cards", Admin, "issueCard", MAY_NOT),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -157,6 +157,13 @@ pub struct Caller<'a> {
     pub token: String,
 }
 
+impl<'a> Caller<'a> {
+    /// Somebody with a token that the test has from elsewhere.
+    pub fn with(system: &'a System, token: String) -> Self {
+        Self { system, token }
+    }
+}
+
 impl Caller<'_> {
     /// Sends a document with variables and gives the whole answer.
     pub async fn send(&self, query: &str, variables: Value) -> Value {

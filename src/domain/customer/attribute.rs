@@ -37,6 +37,18 @@ vocabulary!(
     }
 );
 
+impl ContactPointKind {
+    /// Whether a code can be sent there, and how readily: the greater, the better. A letter comes too late, and nobody knows who reads what
+    /// is written in a network.
+    pub fn takes_codes(self) -> Option<u8> {
+        match self {
+            Self::Phone => Some(2),
+            Self::Email => Some(1),
+            Self::PostalAddress | Self::SocialNetwork => None,
+        }
+    }
+}
+
 vocabulary!(
     /// The language in which a customer is written to (ISO 639-1).
     Language {

@@ -8,6 +8,7 @@ use super::attribute::{
 };
 use crate::case::{CaseKind, Channel};
 use crate::id::{CustomerId, SegmentationId};
+use crate::one_time_code::CodeHash;
 use crate::pii::Pii;
 use crate::segmentation::Standing;
 
@@ -45,6 +46,10 @@ pub enum CustomerCommand {
     AppointRepresentative(AppointRepresentative),
     /// Let them no longer.
     DismissRepresentative(DismissRepresentative),
+    /// Take note of a code that is about to be sent to a contact point.
+    RequestVerification(ContactPointCode),
+    /// Say a code that was sent to a contact point.
+    VerifyContactPoint(ContactPointCode),
 }
 
 /// What is allowed, and by which channel.
@@ -192,4 +197,13 @@ pub struct AppointRepresentative {
 pub struct DismissRepresentative {
     /// Who, by their own record.
     pub representative_id: CustomerId,
+}
+
+/// A code for a contact point: one that is about to be sent there, or one that was said.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContactPointCode {
+    /// Which of the customer's contact points, counted from 1.
+    pub contact_point: u32,
+    /// The code's hash.
+    pub code_hash: CodeHash,
 }

@@ -15,6 +15,7 @@ use super::event::{
     CustomerValueAssessed, LegalHoldPlaced, LegalHoldReleased,
 };
 use super::state::{CustomerState, Erasure};
+use super::verification;
 use crate::decider::{Context, Decider, Metadata};
 use crate::id::{CustomerId, DataSubject};
 use crate::pii::Pii;
@@ -60,6 +61,8 @@ impl Decider for Customer {
             CustomerCommand::Unmerge(_) => "unmerge",
             CustomerCommand::AppointRepresentative(_) => "appoint_representative",
             CustomerCommand::DismissRepresentative(_) => "dismiss_representative",
+            CustomerCommand::RequestVerification(_) => "request_verification",
+            CustomerCommand::VerifyContactPoint(_) => "verify_contact_point",
         }
     }
 
@@ -110,6 +113,12 @@ impl Decider for Customer {
                 None => Ok(vec![]),
             },
             CustomerCommand::OrderErasure(order) => erasure_ordered(state, &order),
+            CustomerCommand::RequestVerification(code) => {
+                verification::requested(state, code, context.recorded_at)
+            }
+            CustomerCommand::VerifyContactPoint(code) => {
+                verification::said(state, &code, context.recorded_at)
+            }
         }
     }
 
@@ -129,6 +138,8 @@ impl CustomerCommand {
                 | Self::Merge(_)
                 | Self::Unmerge(_)
                 | Self::AppointRepresentative(_)
+                | Self::RequestVerification(_)
+                | Self::VerifyContactPoint(_)
         )
     }
 

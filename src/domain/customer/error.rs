@@ -82,6 +82,21 @@ pub enum CustomerRefusal {
         /// The bound.
         count_max: usize,
     },
+    /// They have no contact point of this number.
+    #[error("the customer has no such contact point")]
+    ContactPointUnknown,
+    /// No code can be sent there.
+    #[error("a code can be sent to a telephone number or an email address alone")]
+    ContactPointTakesNoCodes,
+    /// The last code was made a moment ago, or too many were.
+    #[error("a code was sent a moment ago, or too many in a day: wait a minute, or until tomorrow")]
+    VerificationTooSoon,
+    /// Too many wrong codes were said.
+    #[error("too many wrong codes were said: wait a quarter of an hour or longer")]
+    VerificationLocked,
+    /// No code is good at the moment: none was sent, it was used, or it has expired.
+    #[error("the code is wrong, used or expired: ask for another one")]
+    VerificationCodeWrong,
     /// A text of the command is empty, too long or not a text.
     #[error("{field} {problem}")]
     Text {
@@ -112,6 +127,11 @@ impl Refusal for CustomerRefusal {
             Self::RepresentativeNotFound => "REPRESENTATIVE_NOT_FOUND",
             Self::RepresentationEnded => "REPRESENTATION_ENDED",
             Self::TooManyRepresentatives { .. } => "TOO_MANY_REPRESENTATIVES",
+            Self::ContactPointUnknown => "CONTACT_POINT_UNKNOWN",
+            Self::ContactPointTakesNoCodes => "CONTACT_POINT_TAKES_NO_CODES",
+            Self::VerificationTooSoon => "VERIFICATION_TOO_SOON",
+            Self::VerificationLocked => "VERIFICATION_LOCKED",
+            Self::VerificationCodeWrong => "VERIFICATION_CODE_WRONG",
             Self::Text { problem, .. } => problem.code(),
         }
     }
@@ -125,6 +145,8 @@ impl Refusal for CustomerRefusal {
             | Self::TooManyMerged { .. } => Some("into"),
             Self::RepresentativeNotFound => Some("representative_id"),
             Self::RepresentationEnded => Some("until"),
+            Self::ContactPointUnknown | Self::ContactPointTakesNoCodes => Some("contact_point"),
+            Self::VerificationCodeWrong => Some("code"),
             Self::Text { field, .. } => Some(field),
             _ => None,
         }

@@ -10,6 +10,7 @@ use super::attribute::{
 use crate::case::{CaseKind, Channel};
 use crate::event::events;
 use crate::id::{CustomerId, SegmentationId};
+use crate::one_time_code::CodeHash;
 use crate::pii::Pii;
 use crate::segmentation::Standing;
 
@@ -46,6 +47,12 @@ events! {
         RepresentativeAppointed(RepresentativeAppointed) = "RepresentativeAppointed" v 1,
         /// Somebody may no longer act for them.
         RepresentativeDismissed(RepresentativeDismissed) = "RepresentativeDismissed" v 1,
+        /// A code was made, to be sent to a contact point.
+        VerificationRequested(ContactPointVerificationRequested) = "ContactPointVerificationRequested" v 1,
+        /// A wrong code was said for a contact point.
+        VerificationFailed(ContactPointVerificationFailed) = "ContactPointVerificationFailed" v 1,
+        /// A contact point is theirs: what was sent there came back.
+        ContactPointVerified(ContactPointVerified) = "ContactPointVerified" v 1,
     }
 }
 
@@ -191,4 +198,32 @@ pub struct RepresentativeAppointed {
 pub struct RepresentativeDismissed {
     /// Who, by their own record.
     pub representative_id: CustomerId,
+}
+
+/// A code was made, to be sent to a contact point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactPointVerificationRequested {
+    /// Which of the customer's contact points, counted from 1 in the order in which they became known.
+    pub contact_point: u32,
+    /// A hash of the code under a key of the vault.
+    pub code_hash: CodeHash,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+}
+
+/// A wrong code was said for a contact point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactPointVerificationFailed {
+    /// Which of the customer's contact points.
+    pub contact_point: u32,
+    /// Where it was one too many: until when the contact point cannot be verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Timestamp>,
+}
+
+/// A contact point is theirs: what was sent there came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactPointVerified {
+    /// Which of the customer's contact points.
+    pub contact_point: u32,
 }

@@ -8,6 +8,7 @@ pub mod event;
 pub mod matching;
 pub mod search;
 pub mod state;
+mod verification;
 
 pub use attribute::{
     ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::attribute::{ConsentPurpose, ContactPointKind, Language};
 use super::event::{CustomerEvent, RepresentativeAppointed};
 use crate::case::Channel;
 use crate::decider::Metadata;
 use crate::id::CustomerId;
+use crate::one_time_code::CodeBook;
 use crate::pii::Pii;
 
 /// What a decision needs to know of a customer.
@@ -32,6 +35,17 @@ pub struct CustomerState {
     pub merged_into: Option<CustomerId>,
     /// Who may act for them.
     pub representatives: BTreeMap<CustomerId, RepresentativeAppointed>,
+    /// What is known of contact points that were to be verified, by their numbers from 1.
+    pub verifications: BTreeMap<u32, Verification>,
+}
+
+/// What is known of a contact point that was to be verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// The codes that were sent there.
+    pub codes: CodeBook,
+    /// When it was verified.
+    pub verified_at: Option<Timestamp>,
 }
 
 /// How far the erasure of somebody's personal data has come.
@@ -48,7 +62,7 @@ pub enum Erasure {
 
 impl CustomerState {
     /// The state after the event.
-    pub fn evolve(mut self, event: &CustomerEvent, _meta: &Metadata) -> Self {
+    pub fn evolve(mut self, event: &CustomerEvent, meta: &Metadata) -> Self {
         match event {
             CustomerEvent::Registered(registered) => {
                 self.name = Some(registered.name.clone());
@@ -83,6 +97,19 @@ impl CustomerState {
                 self.erasure = Erasure::Done;
                 self.name = Some(Pii::sealed());
                 self.contact_points.clear();
+                self.verifications.clear();
+            }
+            CustomerEvent::VerificationRequested(requested) => {
+                let codes = &mut self.verification(requested.contact_point).codes;
+                codes.issued(requested.code_hash.clone(), requested.expires_at, meta.recorded_at);
+            }
+            CustomerEvent::VerificationFailed(failed) => {
+                self.verification(failed.contact_point).codes.failed(failed.locked_until);
+            }
+            CustomerEvent::ContactPointVerified(verified) => {
+                let verification = self.verification(verified.contact_point);
+                verification.codes.accepted();
+                verification.verified_at = Some(meta.recorded_at);
             }
             CustomerEvent::Merged(merged) => self.merged_into = Some(merged.into),
             CustomerEvent::Unmerged(_) => self.merged_into = None,
@@ -94,5 +121,27 @@ impl CustomerState {
             }
         }
         self
+    }
+
+    fn verification(&mut self, contact_point: u32) -> &mut Verification {
+        self.verifications.entry(contact_point).or_default()
+    }
+
+    /// The contact point of this number, counted from 1.
+    pub fn contact_point(&self, number: u32) -> Option<&(ContactPointKind, Pii<String>)> {
+        self.contact_points.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    /// Where a code is sent with which they sign in: a verified telephone number, else a verified email address; of several the one that
+    /// was verified last. Nowhere once their data are to be erased.
+    pub fn sign_in_contact_point(&self) -> Option<u32> {
+        if self.erasure != Erasure::None {
+            return None;
+        }
+        let verified = self.verifications.iter().filter_map(|(number, verification)| {
+            let (kind, _) = self.contact_point(*number)?;
+            Some((kind.takes_codes()?, verification.verified_at?, *number))
+        });
+        verified.max().map(|(.., number)| number)
     }
 }

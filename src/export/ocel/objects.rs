@@ -346,7 +346,10 @@ impl Objects {
                 | CustomerEvent::Merged(_)
                 | CustomerEvent::Unmerged(_)
                 | CustomerEvent::RepresentativeAppointed(_)
-                | CustomerEvent::RepresentativeDismissed(_) => {}
+                | CustomerEvent::RepresentativeDismissed(_)
+                | CustomerEvent::VerificationRequested(_)
+                | CustomerEvent::VerificationFailed(_)
+                | CustomerEvent::ContactPointVerified(_) => {}
             }
         }
         self.add("customer", customer(CustomerId(id)), &said, Vec::new())

@@ -1,0 +1,45 @@
+//! The customer who asks, with all that their own page shows.
+
+use async_graphql::{Context, Object};
+use uuid::Uuid;
+
+use super::card::{self, Card};
+use super::case::{self, CaseConnection};
+use super::context::principal;
+use super::customer::{self, Customer};
+use super::paging::PageArguments;
+
+/// The customer who asks. What is reached from here is theirs, by the scope of every read.
+pub struct Viewer {
+    customer_id: Uuid,
+}
+
+/// The viewer; none where somebody else asks than a customer.
+pub fn of(ctx: &Context<'_>) -> Option<Viewer> {
+    principal(ctx).customer_id.map(|customer_id| Viewer { customer_id })
+}
+
+#[Object]
+impl Viewer {
+    /// Their own record.
+    async fn customer(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Customer>> {
+        customer::find(ctx, self.customer_id).await
+    }
+
+    /// Their cases, the newest first.
+    async fn cases(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<CaseConnection> {
+        case::of_customer(ctx, self.customer_id, PageArguments { first, after, last, before }).await
+    }
+
+    /// Their cards, the newest first; of many the newest hundred.
+    async fn cards(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Card>> {
+        card::of_customer(ctx, self.customer_id).await
+    }
+}
