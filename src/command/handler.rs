@@ -252,13 +252,13 @@ impl CommandHandler {
         let mut turn = None;
         let mut newest = false;
         for _ in 0..=CONFLICT_RETRIES_MAX {
-            let (folded, is_newest) = self.load::<D>(stream, newest).await?;
+            let folded = self.load::<D>(stream, newest).await?;
             let decided = self.decide_all(stream, &folded, &commands, expected, &permit);
             let written = decided.as_ref().is_ok_and(|(_, batch)| !batch.is_empty());
             // An append is checked against the stream's revision. An answer that writes nothing is not, and what memory has may be older than
-            // what its caller was told a moment ago: so it is given on what the log has now.
-            if !written && !is_newest {
-                // An earlier attempt may be on its way still, or its outcome unknown: what was refused must not stand in the log later.
+            // what its caller was told a moment ago: so it is given on what the log has now. An earlier attempt may be on its way still, or its
+            // outcome unknown: that is settled first, for what was refused must not stand in the log later.
+            if !written && !newest {
                 self.store.sync().await?;
                 newest = true;
                 continue;
@@ -415,12 +415,8 @@ impl CommandHandler {
         &self.turns[hasher.finish() as usize % TURNS]
     }
 
-    /// The aggregate as memory has it, or, where `newest` is asked for, as the log has it now; and which of the two it is.
-    async fn load<D>(
-        &self,
-        stream: &StreamId,
-        newest: bool,
-    ) -> Result<(Arc<Folded<D>>, bool), Failure<D>>
+    /// The aggregate as memory has it, or, where `newest` is asked for, as the log has it now.
+    async fn load<D>(&self, stream: &StreamId, newest: bool) -> Result<Arc<Folded<D>>, Failure<D>>
     where
         D: Decider + 'static,
         D::Event: StoredEvent,
@@ -428,7 +424,7 @@ impl CommandHandler {
     {
         let cached = self.folded.get(stream).and_then(|cached| cached.downcast::<Folded<D>>().ok());
         let known = match cached {
-            Some(folded) if !self.store.is_shared() && !newest => return Ok((folded, false)),
+            Some(folded) if !self.store.is_shared() && !newest => return Ok(folded),
             Some(folded) => (*folded).clone(),
             None => Folded::default(),
         };
@@ -436,7 +432,7 @@ impl CommandHandler {
         if folded.revision.is_some() {
             self.folded.insert(stream.clone(), folded.clone());
         }
-        Ok((folded, true))
+        Ok(folded)
     }
 
     /// Takes in what the stream has beyond what is folded already.

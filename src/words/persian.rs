@@ -114,6 +114,50 @@ pub(super) const TEXTS: &[Text] = &[
         "TOO_MANY_REPRESENTATIVES",
         "هر مشتری حداکثر ۲۰ نماینده دارد؛ نمایندگی‌های پایان‌یافته را بردارید.",
     ),
+    // Accounts
+    told("AMOUNT_NOT_POSITIVE", "مقدار باید بیشتر از صفر باشد."),
+    told("BALANCE_TOO_HIGH", "موجودی از آنچه یک حساب نگه می‌دارد بیشتر می‌شود؛ مقدار را بررسی کنید."),
+    with_particulars("CREDIT_TOO_LOW", "اعتبار حساب به این ارز کافی نیست."),
+    with_particulars(
+        "CURRENCY_UNKNOWN",
+        "چنین ارزی در کار نیست؛ کد سه‌حرفی آن را بنویسید، مانند IRR.",
+    ),
+    told("EXPIRY_PASSED", "زمان انقضای امتیازها باید در آینده باشد."),
+    with_particulars("POINTS_TOO_FEW", "امتیازهای حساب کافی نیست."),
+    told(
+        "POSTING_FINAL",
+        "انقضا و برگشت را نمی‌توان برگرداند؛ آنچه باید داده شود را از نو ثبت کنید.",
+    ),
+    told(
+        "POSTING_ID_RESERVED",
+        "شناسه‌های دارای دونقطه از آن خود سامانه است؛ شناسهٔ دیگری برگزینید.",
+    ),
+    told(
+        "POSTING_REUSED",
+        "این شناسه برای ثبت دیگری به کار رفته است؛ برای ثبت تازه شناسهٔ تازه بدهید.",
+    ),
+    told("POSTING_REVERSED", "این ثبت پیش‌تر برگردانده شده است."),
+    told("POSTING_UNKNOWN", "حساب چنین ثبتی ندارد."),
+    told("TOO_MANY_LOTS", "شمار دسته‌های امتیاز مصرف‌نشدهٔ این حساب به حد رسیده است."),
+    // Redress and fees
+    told("CASE_WITHOUT_CUSTOMER", "این پرونده مشتری ندارد."),
+    told("FEE_ALREADY_ASSESSED", "این هزینه پیش‌تر تعیین شده است."),
+    told("FEE_AMOUNT_INVALID", "مبلغ هزینه باید بیشتر از صفر و در اندازهٔ یک حساب باشد."),
+    told("FEE_NOT_FOUND", "چنین هزینه‌ای نیست، یا شما از آن آگاه نمی‌شوید."),
+    with_particulars(
+        "FEE_NOT_NOW",
+        "وضعیت این هزینه اجازهٔ این کار را نمی‌دهد؛ دوباره آن را بخوانید.",
+    ),
+    told("FEE_ON_COMPLAINT", "رسیدگی به شکایت رایگان است."),
+    told("REDRESS_ABOVE_LIMIT", "این جبران از اختیار نقش شما بیشتر است؛ از سرپرست بخواهید."),
+    told("REDRESS_ALREADY_PROPOSED", "این جبران پیش‌تر پیشنهاد شده است."),
+    told("REDRESS_NOT_FOUND", "چنین جبرانی نیست، یا شما از آن آگاه نمی‌شوید."),
+    with_particulars(
+        "REDRESS_NOT_NOW",
+        "وضعیت این جبران اجازهٔ این کار را نمی‌دهد؛ دوباره آن را بخوانید.",
+    ),
+    told("REDRESS_OWN_PROPOSAL", "پیشنهاددهندهٔ جبران آن را تأیید نمی‌کند؛ از دیگری بخواهید."),
+    told("REDRESS_VALUE_INVALID", "ارزش جبران باید بیشتر از صفر و در اندازهٔ یک حساب باشد."),
     // Policies and calendars
     with_particulars("POLICY_INVALID", "این سیاست ایراد دارد؛ جای هر ایراد آمده است."),
     with_particulars("CALENDAR_INVALID", "این تقویم ایراد دارد؛ جای هر ایراد آمده است."),

@@ -44,14 +44,10 @@ impl Decider for Account {
         command: AccountCommand,
         context: &Context,
     ) -> Result<Vec<AccountEvent>, AccountRefusal> {
-        if let Some((id, said)) = command.posting() {
-            if let Some(made) = state.postings.get(id) {
-                return if made.said == said {
-                    Ok(vec![])
-                } else {
-                    Err(AccountRefusal::PostingReused)
-                };
-            }
+        if let Some((id, said)) = command.posting()
+            && let Some(made) = state.postings.get(id)
+        {
+            return if made.said == said { Ok(vec![]) } else { Err(AccountRefusal::PostingReused) };
         }
         // What has expired goes first: it cannot be used, and makes room for new lots. The ledger lives by the time at which it learns of
         // things, so that no posting can be dated back to before an expiry.
