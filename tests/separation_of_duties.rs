@@ -128,7 +128,9 @@ impl Schema {
         let required = arguments.filter(|argument| argument.required || names_event(argument));
         let given = required.map(|argument| {
             let one = match base(&argument.of).as_str() {
-                "ID" if name == "customer" || argument.name == "customerId" => format!("\"{}\"", ids.customer),
+                "ID" if name == "customer" || argument.name == "customerId" => {
+                    format!("\"{}\"", ids.customer)
+                }
                 "ID" => format!("\"{}\"", ids.case),
                 "DateTime" if argument.name == "to" => "\"2026-02-01T00:00:00Z\"".to_owned(),
                 "Int" => "1".to_owned(),
