@@ -381,6 +381,7 @@ const CHANGED_BY_ERASURE: &[&str] = &[
     "envelope",
     "blind_index",
     "name",
+    "number",
     "contact_points",
     "consents",
     "erasure",
