@@ -418,6 +418,7 @@ const CHANGED_BY_ERASURE: &[&str] = &[
     "blind_index",
     "sound_index",
     "name",
+    "number",
     "contact_points",
     "consents",
     "erasure",
