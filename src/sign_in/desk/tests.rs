@@ -167,7 +167,7 @@ async fn the_same_work_is_done_for_every_number_whether_or_not_it_is_a_cards() {
         ("blocked", place.card(2, &[CardCommand::Activate, block]).await),
         ("active", active),
     ];
-    let steps = ["card", "customer", "signin", "signin"];
+    let steps = ["card", "customer", "signin", "signin", "signin"];
     let expected: Vec<_> = steps.map(|category| ("read", category.to_owned())).into();
     for (name, card_id) in rows {
         assert_eq!(place.work(card_id, "123456").await, expected, "{name}");
