@@ -113,6 +113,7 @@ async fn tell(service: &Service) -> Told {
         cases.push(done["case"]["id"].as_str().unwrap().to_owned());
     }
     let (case, other) = (&cases[0], &cases[1]);
+    attach(&service.system, &worker.token, case).await;
     for direction in ["INBOUND", "OUTBOUND", "INTERNAL"] {
         let input = json!({ "direction": direction, "channel": "EMAIL", "body": said(direction) });
         service.command("recordInteraction", case, 0, input).await;
@@ -144,6 +145,14 @@ async fn tell(service: &Service) -> Told {
     let waive = json!({ "caseId": other, "clock": breached[0], "reason": said("سامانه") });
     service.system.caller(Role::Supervisor).mutate("waiveSlaBreach", "", waive).await;
     Told { customer, cases }
+}
+
+/// Sends a file whose name and content are personal.
+async fn attach(system: &System, token: &str, case: &str) {
+    let mut url = reqwest::Url::parse(&system.url(&format!("/cases/{case}/attachments"))).unwrap();
+    url.query_pairs_mut().append_pair("name", &said("نامه")).append_pair("direction", "inbound");
+    let request = reqwest::Client::new().post(url).bearer_auth(token).body(said("متن نامه"));
+    assert_eq!(request.send().await.unwrap().status(), 201);
 }
 
 /// All that people say in the handling of a complaint.

@@ -242,6 +242,13 @@ fn tells_of_somebody(type_name: &str) -> bool {
         "PublishCalendarPayload",
         "PublishSegmentationPayload",
         "RebuildReadModelsPayload",
+        // Who works where, by the names of the identity provider: of nobody whom the organisation serves.
+        "Unit",
+        "DefineUnitPayload",
+        "MoveUnitPayload",
+        "AppointUnitOwnerPayload",
+        "AddUnitStaffPayload",
+        "RemoveUnitStaffPayload",
     ];
     let roots = ["Query", "Mutation", "Subscription"];
     ![&nobody[..], &configuration, &roots].concat().contains(&type_name)
