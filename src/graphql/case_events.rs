@@ -55,18 +55,20 @@ pub async fn follow<'a>(
     let stream = StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
     Ok(try_stream! {
         let mut watcher = services.stream_watch.watch(&stream);
-        let mut is_live = false;
         loop {
             watcher.mark_seen();
             loop {
                 let page = services.store.read_stream(&stream, reached, PAGE_SIZE).await;
                 let page = page.map_err(|error| failure(&error))?;
                 let is_last = page.len() < PAGE_SIZE;
+                if let Some(last) = page.last() {
+                    // A case may be referred out of the subscriber's sight while they watch: what they are told is what they may know
+                    // after the last of these events.
+                    let known = services.read_models.wait_for(last.position).await;
+                    known.map_err(|error| failure(&error))?;
+                    check_scope(&services, &scope, id).await?;
+                }
                 for logged in page {
-                    if is_live {
-                        // A case may be referred out of the subscriber's sight while they watch.
-                        check_scope(&services, &scope, id).await?;
-                    }
                     reached = Some(logged.revision);
                     if let Some(event) = shown(list, visibility, &logged) {
                         yield event;
@@ -76,7 +78,6 @@ pub async fn follow<'a>(
                     break;
                 }
             }
-            is_live = true;
             if !watcher.moved().await {
                 return;
             }
