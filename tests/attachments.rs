@@ -209,6 +209,8 @@ async fn who_read_a_file_is_on_record_and_an_erasure_takes_it() {
     let path = format!("/attachments/{id}");
     let auditor = system.caller(Role::Auditor);
     assert_eq!(fetch(&system, &auditor, &path).await.status(), StatusCode::OK);
+    let recorded = system.app.store.head().unwrap();
+    system.app.read_models.wait_for(recorded).await.unwrap();
     let query = "query($filter: AccessLogFilterInput) { accessLog(first: 5, filter: $filter) { nodes { operation } } }";
     let filter = json!({ "filter": { "reader": "test-auditor", "subject": customer } });
     let answer = auditor.ask(query, filter).await;
