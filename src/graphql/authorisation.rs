@@ -35,8 +35,6 @@ const PROGRAMS: Roles = Roles::of(&[Service]);
 const CUSTOMER_READERS: Roles = READERS.union(PRIVACY_OFFICERS);
 /// Those who may read customers' records, but for the customers: whether two records are one person's is for them to know.
 const RECORD_KEEPERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service, PrivacyOfficer]);
-/// Those who may see which records may be one person's: those who decide it, and those who check it all.
-const MATCH_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service]);
 /// Those who record what a customer allows.
 const CONSENT_RECORDERS: Roles = Roles::of(&[Agent, Supervisor, Service, PrivacyOfficer]);
 /// Those who answer for personal data.
@@ -291,7 +289,7 @@ pub const FIELDS: FieldTable = &[
     ("CustomerConnection", CUSTOMER_READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
     ("CustomerEdge", CUSTOMER_READERS, &["node", "cursor"]),
     // Customers: what belongs together
-    ("Query", MATCH_READERS, &["matchProposals"]),
+    ("Query", STAFF_READERS, &["matchProposals"]),
     (
         "Mutation",
         WORKERS,
@@ -314,7 +312,7 @@ pub const FIELDS: FieldTable = &[
         ],
     ),
     ("TimelineEntry", READERS, &["caseId"]),
-    ("MatchProposal", MATCH_READERS, &["customer", "likeness", "reasons"]),
+    ("MatchProposal", STAFF_READERS, &["customer", "likeness", "reasons"]),
     ("MergeCustomerPayload", WORKERS, &["customer", "userErrors"]),
     ("UnmergeCustomerPayload", WORKERS, &["customer", "userErrors"]),
     ("AppointRepresentativePayload", WORKERS, &["customer", "userErrors"]),
