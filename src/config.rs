@@ -8,6 +8,7 @@ pub mod check;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use parvandeh_domain::card::{InvalidPrefix, IssuerPrefix};
 use parvandeh_domain::redress::ApprovalLimit;
 use serde::Deserialize;
@@ -54,6 +55,8 @@ pub struct Config {
     pub sign_in: SignInConfig,
     /// The gateway that takes codes to customers. Without one nobody signs in with a card, and no contact point is verified.
     pub delivery: Option<WebhookConfig>,
+    /// The organisation's time zone by its IANA name, such as `Asia/Tehran`: dates that customers are shown are its days. UTC where absent.
+    pub time_zone: Option<String>,
     /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
     pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
@@ -77,6 +80,7 @@ impl Default for Config {
             cards: CardsConfig::default(),
             sign_in: SignInConfig::default(),
             delivery: None,
+            time_zone: None,
             disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
@@ -234,6 +238,9 @@ pub enum ConfigError {
     /// An answer's time that hides nothing, or that nobody waits for.
     #[error("sign_in.answer_milliseconds must be from 10 to 5000")]
     AnswerTime,
+    /// No such time zone.
+    #[error("time_zone {0:?} is not an IANA zone name such as \"Asia/Tehran\"")]
+    TimeZone(String),
     /// The gateway of messages cannot be used.
     #[error(transparent)]
     Delivery(#[from] WebhookError),
@@ -281,6 +288,14 @@ impl Config {
     /// The gateway that takes codes to customers, where there is one.
     pub fn delivery(&self) -> Result<Option<WebhookDelivery>, ConfigError> {
         Ok(self.delivery.as_ref().map(WebhookDelivery::new).transpose()?)
+    }
+
+    /// The organisation's time zone.
+    pub fn time_zone(&self) -> Result<TimeZone, ConfigError> {
+        match &self.time_zone {
+            None => Ok(TimeZone::UTC),
+            Some(name) => TimeZone::get(name).map_err(|_| ConfigError::TimeZone(name.clone())),
+        }
     }
 
     /// The cluster that keeps the log; `None` where the log is in the data directory.
