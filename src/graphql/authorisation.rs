@@ -222,6 +222,7 @@ pub const FIELDS: FieldTable = &[
             "resolvedAt",
             "closedAt",
             "interactionCount",
+            "attachmentCount",
             "revision",
             "customerTier",
             "clocks",

@@ -1,6 +1,7 @@
 //! Tells subscribers of single streams that theirs has moved: one reader of the log for the whole process, however many wait.
 //!
-//! A subscriber waits for its own stream and reads that from the store when it has moved. What moves other streams does not wake it.
+//! A subscriber waits for its own stream and reads that from the store when it has moved. What moves other streams does not wake it, but for
+//! one: a file that came to stand with a case moves the case's stream too, though it is in one of its own.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -8,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use parvandeh_domain::attachment::AttachmentEvent;
+use parvandeh_domain::log::DomainEvent;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::error::chain;
 use crate::store::subscription::{Filter, SubscriptionItem, subscribe};
-use crate::store::{EventStore, Position, StreamId};
+use crate::store::{EventStore, LoggedEvent, Position, StreamId};
+use crate::subscription::generation::Entry;
+use crate::subscription::projector::entry;
 
 /// How long the reader rests after a failure.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -118,7 +123,9 @@ async fn follow(store: Arc<dyn EventStore>, mut reached: Option<Position>, watch
             match items.next().await {
                 Some(Ok(SubscriptionItem::Event(event))) => {
                     reached = Some(event.position);
-                    if let Some(waiting) = end.0.lock().get(&event.stream) {
+                    let moved = [Some(event.stream.clone()), case_of_attachment(&event)];
+                    let watched = end.0.lock();
+                    for waiting in moved.iter().flatten().filter_map(|stream| watched.get(stream)) {
                         waiting.send_modify(|moves| *moves += 1);
                     }
                 }
@@ -129,6 +136,20 @@ async fn follow(store: Arc<dyn EventStore>, mut reached: Option<Position>, watch
         };
         tracing::error!(error = %chain(&failure), "the log could not be read for subscribers; trying again");
         tokio::time::sleep(REST_AFTER_FAILURE).await;
+    }
+}
+
+/// The stream of the case that a file came to stand with.
+fn case_of_attachment(event: &LoggedEvent) -> Option<StreamId> {
+    if event.stream.category() != "attachment" {
+        return None;
+    }
+    let Entry::Event(recorded) = entry(event) else { return None };
+    match &recorded.event {
+        DomainEvent::Attachment(_, AttachmentEvent::Added(added)) => {
+            StreamId::new(&format!("case-{}", added.case_id)).ok()
+        }
+        _ => None,
     }
 }
 
