@@ -188,6 +188,8 @@ impl CustomerStanding {
             | CustomerEvent::VerificationRequested(_)
             | CustomerEvent::VerificationFailed(_)
             | CustomerEvent::ContactPointVerified(_)
+            | CustomerEvent::PreferencesChanged(_)
+            | CustomerEvent::NotificationsRead(_)
             | CustomerEvent::Merged(_)
             | CustomerEvent::Unmerged(_)
             | CustomerEvent::RepresentativeAppointed(_)

@@ -28,6 +28,7 @@ pub mod customer_standing;
 pub mod customer_timeline;
 pub mod fee;
 pub mod follow_ups;
+pub mod notifications;
 pub mod page;
 pub mod payment;
 pub mod redress;
@@ -102,6 +103,8 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("follow_ups", || Box::new(follow_ups::FollowUps::default())),
     ("case_answers", || Box::new(case_answers::CaseAnswers::default())),
     ("unit_tree", || Box::new(unit_tree::Units::default())),
+    // What customers are told of: after the tables of cases and redress, which it asks whom it is for.
+    ("notifications", || Box::new(notifications::Notifications::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use parvandeh_domain::card::IssuerPrefix;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
@@ -43,6 +44,7 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
 use crate::subscription::fact_ring::FactRing;
+use crate::subscription::notification_watch::NotificationWatch;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::subscription::stream_watch::StreamWatch;
@@ -139,6 +141,8 @@ pub struct App {
     pub outbox: Option<Outbox>,
     /// How holders of cards sign in.
     pub sign_in: SignInConfig,
+    /// The organisation's time zone, whose days customers are shown.
+    pub time_zone: TimeZone,
     directory: PathBuf,
     keyring: Keyring,
     stop: watch::Sender<bool>,
@@ -239,6 +243,7 @@ impl App {
             issuer_prefix: IssuerPrefix::default(),
             outbox: None,
             sign_in: SignInConfig::default(),
+            time_zone: TimeZone::UTC,
             directory: directory.to_owned(),
             keyring,
             stop: watch::channel(false).0,
@@ -378,6 +383,8 @@ impl App {
             read_models: self.read_models.clone(),
             fact_ring: FactRing::new(&self.read_models),
             stream_watch: StreamWatch::new(self.store.clone()),
+            notification_watch: NotificationWatch::new(&self.read_models),
+            time_zone: self.time_zone.clone(),
             settlement: Arc::new(self.settlement()),
             payments: self.payment_keeper(),
             redress_limits: self.redress_limits.clone(),

@@ -8,6 +8,7 @@ pub mod check;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use parvandeh_domain::card::{InvalidPrefix, IssuerPrefix};
 use parvandeh_domain::redress::ApprovalLimit;
 use serde::Deserialize;
@@ -57,6 +58,8 @@ pub struct Config {
     pub delivery: Option<WebhookConfig>,
     /// By whom customers pay. Without a provider nobody does.
     pub payments: Option<PaymentsConfig>,
+    /// The organisation's time zone by its IANA name, such as `Asia/Tehran`: dates that customers are shown are its days. UTC where absent.
+    pub time_zone: Option<String>,
     /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
     pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
@@ -81,6 +84,7 @@ impl Default for Config {
             sign_in: SignInConfig::default(),
             delivery: None,
             payments: None,
+            time_zone: None,
             disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
@@ -259,6 +263,9 @@ pub enum ConfigError {
     /// The secret of the payment provider cannot be used.
     #[error(transparent)]
     CallbackSecret(#[from] SecretsError),
+    /// No such time zone.
+    #[error("time_zone {0:?} is not an IANA zone name such as \"Asia/Tehran\"")]
+    TimeZone(String),
     /// The gateway of messages cannot be used.
     #[error(transparent)]
     Delivery(#[from] WebhookError),
@@ -312,6 +319,14 @@ impl Config {
     pub fn callback_secrets(&self) -> Result<Option<CallbackSecrets>, ConfigError> {
         let read = |config: &PaymentsConfig| CallbackSecrets::read(&config.callback_secret_file);
         Ok(self.payments.as_ref().map(read).transpose()?)
+    }
+
+    /// The organisation's time zone.
+    pub fn time_zone(&self) -> Result<TimeZone, ConfigError> {
+        match &self.time_zone {
+            None => Ok(TimeZone::UTC),
+            Some(name) => TimeZone::get(name).map_err(|_| ConfigError::TimeZone(name.clone())),
+        }
     }
 
     /// The cluster that keeps the log; `None` where the log is in the data directory.

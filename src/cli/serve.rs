@@ -39,6 +39,10 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     following.finish_and_clear();
     app.issuer_prefix = config.issuer_prefix()?;
     app.sign_in = config.sign_in()?;
+    app.time_zone = config.time_zone()?;
+    if demo && config.time_zone.is_none() {
+        app.time_zone = demo::time_zone();
+    }
     app.outbox = match config.delivery()? {
         Some(gateway) => Some(Outbox::start(Arc::new(gateway))),
         None if demo => Some(Outbox::start(Arc::new(ConsoleDelivery))),

@@ -147,6 +147,7 @@ pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
     examination.limits(config);
     examination.cards(config);
     examination.payments(config);
+    examination.time_zone(config);
     examination.log(config);
     examination.telemetry(config);
     examination.report
@@ -449,6 +450,13 @@ impl Examination {
         if limits.trusted_proxies.is_empty() && !config.listen.ip().is_loopback() {
             let message = "nobody is believed about whom they ask for: behind a proxy all callers share its address, and its count of                            tokens that were not valid; name the proxy";
             self.note("limits.trusted_proxies", message);
+        }
+    }
+
+    fn time_zone(&mut self, config: &Config) {
+        match config.time_zone() {
+            Ok(_) => self.used("time_zone", config.time_zone.as_deref().unwrap_or("UTC")),
+            Err(error) => self.problem("time_zone", error.to_string()),
         }
     }
 

@@ -272,6 +272,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::VerificationRequested(_) => "Contact point verification requested",
             CustomerEvent::VerificationFailed(_) => "Contact point verification failed",
             CustomerEvent::ContactPointVerified(_) => "Contact point verified",
+            CustomerEvent::PreferencesChanged(_) => "Preferences changed",
+            CustomerEvent::NotificationsRead(_) => "Notifications read",
         },
         DomainEvent::Attachment(_, AttachmentEvent::PartStored(_)) => "Attachment part stored",
         DomainEvent::Attachment(_, AttachmentEvent::Added(_)) => "Attachment added",
@@ -561,6 +563,9 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
             said.owned("representative", Some(dismissed.representative_id));
         }
         CustomerEvent::TierChanged(changed) => said.text("tier", Some(&changed.to)),
+        CustomerEvent::PreferencesChanged(changed) => {
+            said.text("language", changed.language.map(|language| language.as_str()));
+        }
         // What somebody is worth to us is not for a process that is mined.
         CustomerEvent::ValueAssessed(_)
         | CustomerEvent::LegalHoldReleased(_)
@@ -568,7 +573,8 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
         | CustomerEvent::Unmerged(_)
         | CustomerEvent::VerificationRequested(_)
         | CustomerEvent::VerificationFailed(_)
-        | CustomerEvent::ContactPointVerified(_) => {}
+        | CustomerEvent::ContactPointVerified(_)
+        | CustomerEvent::NotificationsRead(_) => {}
     }
     said.0
 }

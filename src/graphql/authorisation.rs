@@ -9,6 +9,8 @@ use crate::principal::Role::{
 };
 use crate::principal::Roles;
 
+/// The customers, each for themselves.
+const CUSTOMERS: Roles = Roles::of(&[Customer]);
 /// Those who may read cases, each within their scope.
 const READERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Service]);
 /// Those who may know that a case exists and how it stands, without reading what people said.
@@ -222,6 +224,7 @@ pub const FIELDS: FieldTable = &[
             "resolvedAt",
             "closedAt",
             "interactionCount",
+            "attachmentCount",
             "revision",
             "customerTier",
             "clocks",
@@ -800,6 +803,41 @@ pub const FIELDS: FieldTable = &[
     ("AppointUnitOwnerPayload", ADMINS, &["unit", "userErrors"]),
     ("AddUnitStaffPayload", ADMINS, &["unit", "userErrors"]),
     ("RemoveUnitStaffPayload", ADMINS, &["unit", "userErrors"]),
+    // The customer's own page
+    ("Case", READERS, &["steps", "openedOn"]),
+    ("CaseStep", READERS, &["step", "state", "at", "promisedUntil", "text"]),
+    ("CalendarDate", READERS, &["moment", "gregorian", "jalali", "text"]),
+    ("Customer", READERS, &["preferences"]),
+    (
+        "Preferences",
+        READERS,
+        &["channels", "wantedNotifications", "unwantedNotifications", "language"],
+    ),
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["changePreferences"]),
+    ("ChangePreferencesPayload", WORKERS_AND_CUSTOMERS, &["customer", "userErrors"]),
+    ("Viewer", READERS, &["preferences", "notifications", "unreadCount"]),
+    ("Subscription", CUSTOMERS, &["notifications"]),
+    ("Mutation", CUSTOMERS, &["markNotificationsRead"]),
+    ("MarkNotificationsReadPayload", CUSTOMERS, &["viewer", "userErrors"]),
+    ("NotificationConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("NotificationEdge", READERS, &["node", "cursor"]),
+    ("NotificationEvent", CUSTOMERS, &["cursor", "notification"]),
+    (
+        "Notification",
+        READERS,
+        &[
+            "kind",
+            "eventId",
+            "read",
+            "stage",
+            "points",
+            "money",
+            "text",
+            "at",
+            "promisedUntil",
+            "case",
+        ],
+    ),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

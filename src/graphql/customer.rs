@@ -19,6 +19,7 @@ use super::loader;
 use super::paging::{PageArguments, connection};
 use super::payment::{self, PaymentConnection};
 use super::personal::Personal;
+use super::preferences::{self, Preferences};
 use super::representation::{self, Representation};
 use super::scalar::DateTime;
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
@@ -269,6 +270,11 @@ impl Customer {
     /// Their cards, the newest first; of many the newest hundred.
     async fn cards(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Card>> {
         card::of_customer(ctx, self.uuid).await
+    }
+
+    /// How they wish to be reached and told of things.
+    async fn preferences(&self, ctx: &Context<'_>) -> async_graphql::Result<Preferences> {
+        preferences::of_customer(ctx, self.uuid, self.language).await
     }
 
     /// Who read their personal data, when and what for, the newest first.

@@ -88,6 +88,7 @@ pub(super) const TEXTS: &[Text] = &[
     told("CUSTOMER_NOT_FOUND", "چنین مشتری‌ای نیست."),
     told("CUSTOMER_ALREADY_REGISTERED", "این مشتری پیش‌تر ثبت شده است."),
     told("NOTHING_TO_CHANGE", "دست‌کم یکی از نام، زبان و سطح را بنویسید."),
+    told("PREFERENCES_MISSING", "دست‌کم یکی از راه‌های تماس، آگهی‌های ناخواسته و زبان را بنویسید."),
     told("EMAIL_INVALID", "این نشانی رایانامه نیست؛ آن را درست کنید."),
     told("PHONE_INVALID", "این شمارهٔ تلفن نیست: ۷ تا ۱۵ رقم با کد کشور بنویسید."),
     told("CUSTOMER_ERASED", "داده‌های شخصی این مشتری پاک شده است و چیزی شخصی افزوده نمی‌شود."),
