@@ -135,6 +135,10 @@ pub fn register(registry: &mut Registry) {
         "Requests that were refused because their caller had asked for too much before",
         RATE_LIMITED.clone(),
     );
+    // From the start, so that the first one that is not signed is a rise that an alert sees.
+    for outcome in CallbackOutcome::ALL {
+        drop(PAYMENT_CALLBACKS.get_or_create(&CallbackLabels { outcome }));
+    }
     registry.register(
         "payment_callbacks",
         "Callbacks of the payment provider, by what became of them",
@@ -246,6 +250,10 @@ pub enum CallbackOutcome {
 }
 
 impl CallbackOutcome {
+    /// Every value.
+    const ALL: [Self; 5] =
+        [Self::Recorded, Self::Known, Self::Refused, Self::Unsigned, Self::Failed];
+
     /// Counts one callback.
     pub fn count(self) {
         PAYMENT_CALLBACKS.get_or_create(&CallbackLabels { outcome: self }).inc();
