@@ -232,6 +232,7 @@ impl ReadModel for CustomerStanding {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..) => Ok(()),
         }

@@ -30,6 +30,7 @@ pub mod fee;
 pub mod follow_ups;
 pub mod notifications;
 pub mod page;
+pub mod payment;
 pub mod redress;
 pub mod referrals;
 pub mod rows;
@@ -95,6 +96,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("account", || Box::new(account::Accounts::default())),
     ("redress", || Box::new(redress::Redresses::default())),
     ("fee", || Box::new(fee::Fees::default())),
+    ("payment", || Box::new(payment::Payments::default())),
     ("cards", || Box::new(cards::Cards::default())),
     ("complaints", || Box::new(complaints::Complaints::default())),
     ("referrals", || Box::new(referrals::Referrals::default())),

@@ -25,6 +25,7 @@ use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::payments::PaymentKeeper;
 use crate::command::points_expiry::PointsExpiry;
 use crate::command::promise_monitor::PromiseMonitor;
 use crate::command::settlement::Settlement;
@@ -34,6 +35,7 @@ use crate::config::{Config, ConfigError, RedressLimits};
 use crate::delivery::Outbox;
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
+use crate::payment::Payments;
 use crate::proof::service::Proof;
 use crate::replica::Members;
 use crate::sign_in::SignInConfig;
@@ -148,6 +150,9 @@ pub struct App {
     tier_keeper: Option<JoinHandle<()>>,
     points_expiry: Option<JoinHandle<()>>,
     settlement: Option<JoinHandle<()>>,
+    payment_keeper: Option<JoinHandle<()>>,
+    /// By whom customers pay, where that is configured.
+    pub payments: Option<Payments>,
     /// Who may approve redress up to what.
     pub redress_limits: RedressLimits,
     stop_proof: watch::Sender<bool>,
@@ -246,6 +251,8 @@ impl App {
             tier_keeper: None,
             points_expiry: None,
             settlement: None,
+            payment_keeper: None,
+            payments: None,
             redress_limits: RedressLimits::default(),
             stop_proof: watch::channel(false).0,
             proof_builder: None,
@@ -335,6 +342,18 @@ impl App {
         self.points_expiry = Some(tokio::spawn(expiry.run(self.stop.subscribe())));
         let settlement = self.settlement().run(self.stop.subscribe());
         self.settlement = Some(tokio::spawn(settlement));
+        let payments = self.payment_keeper().run(self.stop.subscribe());
+        self.payment_keeper = Some(tokio::spawn(payments));
+    }
+
+    /// What keeps payments.
+    pub fn payment_keeper(&self) -> PaymentKeeper {
+        PaymentKeeper {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+            payments: self.payments.clone(),
+        }
     }
 
     /// What settles what is owed and given.
@@ -367,6 +386,7 @@ impl App {
             notification_watch: NotificationWatch::new(&self.read_models),
             time_zone: self.time_zone.clone(),
             settlement: Arc::new(self.settlement()),
+            payments: self.payment_keeper(),
             redress_limits: self.redress_limits.clone(),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
@@ -431,6 +451,11 @@ impl App {
             && let Err(error) = settlement.await
         {
             tracing::error!(%error, "the settlement ended badly");
+        }
+        if let Some(keeper) = self.payment_keeper.take()
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the keeper of payments ended badly");
         }
         self.read_models.stop().await;
         // Last of those that follow the log, so that a checkpoint covers what the others have written.

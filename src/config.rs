@@ -17,6 +17,7 @@ use crate::delivery::{WebhookConfig, WebhookDelivery, WebhookError};
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
 use crate::http::drain::NOTICE;
 use crate::http::rate_limit::RateLimitConfig;
+use crate::payment::callback::{CallbackSecrets, SecretsError};
 use crate::sign_in::SignInConfig;
 use crate::store::kurrent::{KurrentOptions, OptionsError};
 use crate::telemetry::{LogFormat, TelemetryConfig};
@@ -57,6 +58,8 @@ pub struct Config {
     pub delivery: Option<WebhookConfig>,
     /// The organisation's time zone by its IANA name, such as `Asia/Tehran`: dates that customers are shown are its days. UTC where absent.
     pub time_zone: Option<String>,
+    /// By whom customers pay. Without a provider nobody does.
+    pub payments: Option<PaymentsConfig>,
     /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
     pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
@@ -81,6 +84,7 @@ impl Default for Config {
             sign_in: SignInConfig::default(),
             delivery: None,
             time_zone: None,
+            payments: None,
             disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
@@ -95,6 +99,24 @@ pub struct RedressLimits {
     pub agent: ApprovalLimit,
     /// By a supervisor; without a limit where absent.
     pub supervisor: Option<ApprovalLimit>,
+}
+
+/// Payments by a provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentsConfig {
+    /// The provider.
+    pub provider: PaymentProviderName,
+    /// A file with the secret that its callbacks are signed with; with two, one a line, while it is changed.
+    pub callback_secret_file: PathBuf,
+}
+
+/// The providers that this program knows. A real one is added here, in [`crate::payment`], and where the program is put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentProviderName {
+    /// The one inside the program, whose customers always pay. No money moves.
+    Demo,
 }
 
 /// The cards that are issued.
@@ -241,6 +263,9 @@ pub enum ConfigError {
     /// No such time zone.
     #[error("time_zone {0:?} is not an IANA zone name such as \"Asia/Tehran\"")]
     TimeZone(String),
+    /// The secret of the payment provider cannot be used.
+    #[error(transparent)]
+    CallbackSecret(#[from] SecretsError),
     /// The gateway of messages cannot be used.
     #[error(transparent)]
     Delivery(#[from] WebhookError),
@@ -296,6 +321,12 @@ impl Config {
             None => Ok(TimeZone::UTC),
             Some(name) => TimeZone::get(name).map_err(|_| ConfigError::TimeZone(name.clone())),
         }
+    }
+
+    /// By what callbacks of the payment provider are known, where there is one.
+    pub fn callback_secrets(&self) -> Result<Option<CallbackSecrets>, ConfigError> {
+        let read = |config: &PaymentsConfig| CallbackSecrets::read(&config.callback_secret_file);
+        Ok(self.payments.as_ref().map(read).transpose()?)
     }
 
     /// The cluster that keeps the log; `None` where the log is in the data directory.

@@ -14,6 +14,7 @@ use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Actor, ActorKind, Recorded};
 use parvandeh_domain::fee::FeeEvent;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::payment::PaymentEvent;
 use parvandeh_domain::policy::PolicyEvent;
 use parvandeh_domain::redress::RedressEvent;
 use parvandeh_domain::sign_in::SignInEvent;
@@ -303,6 +304,15 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             FeeEvent::Paid(_) => "Fee paid",
             FeeEvent::Refunded(_) => "Fee refunded",
         },
+        DomainEvent::Payment(_, event) => match event {
+            PaymentEvent::Requested(_) => "Payment requested",
+            PaymentEvent::Confirmed(_) => "Payment confirmed",
+            PaymentEvent::Failed(_) => "Payment failed",
+            PaymentEvent::Expired(_) => "Payment expired",
+            PaymentEvent::RefundRequested(_) => "Payment refund requested",
+            PaymentEvent::RefundDeclined(_) => "Payment refund declined",
+            PaymentEvent::Refunded(_) => "Payment refunded",
+        },
         DomainEvent::Card(_, event) => match event {
             CardEvent::Issued(_) => "Card issued",
             CardEvent::Activated(_) => "Card activated",
@@ -344,6 +354,7 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
+        | DomainEvent::Payment(..)
         | DomainEvent::Card(..)
         | DomainEvent::SignIn(..)
         | DomainEvent::Unit(..) => Vec::new(),

@@ -15,6 +15,7 @@ use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::payments::PaymentKeeper;
 use crate::command::policy;
 use crate::command::settlement::Settlement;
 use crate::config::RedressLimits;
@@ -64,6 +65,8 @@ pub struct Services {
     pub proof: Arc<Proof>,
     /// Settles what is owed and given.
     pub settlement: Arc<Settlement>,
+    /// Keeps payments, by a provider where there is one.
+    pub payments: PaymentKeeper,
     /// Who may approve redress up to what.
     pub redress_limits: RedressLimits,
     /// Tells the time.

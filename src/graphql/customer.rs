@@ -17,6 +17,7 @@ use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
+use super::payment::{self, PaymentConnection};
 use super::personal::Personal;
 use super::preferences::{self, Preferences};
 use super::representation::{self, Representation};
@@ -251,6 +252,19 @@ impl Customer {
     /// Their account: points, and credit in money.
     async fn account(&self, ctx: &Context<'_>) -> async_graphql::Result<Account> {
         account::of_customer(ctx, self.uuid).await
+    }
+
+    /// What they pay by a payment provider, the newest first.
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<PaymentConnection> {
+        let page = PageArguments { first, after, last, before };
+        payment::of_customer(ctx, self.uuid, page).await
     }
 
     /// Their cards, the newest first; of many the newest hundred.

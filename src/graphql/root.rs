@@ -27,9 +27,11 @@ use super::match_proposals::{self, MatchProposal};
 use super::notification::{self, NotificationEvent, NotificationMutation};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
+use super::payment::PaymentMutation;
 use super::preferences::PreferencesMutation;
 use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
+use super::reconciliation::{self, Reconciliation};
 use super::redress::RedressMutation;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::referral_mutations::ReferralMutation;
@@ -315,6 +317,15 @@ impl Query {
         segmentation::matrix(ctx).await
     }
 
+    /// The payment provider's books of a day against the ledger, payment by payment. Null where there is no provider.
+    async fn reconciliation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day (UTC), as in 2026-03-21.")] day: String,
+    ) -> async_graphql::Result<Option<Reconciliation>> {
+        reconciliation::of_day(ctx, &day).await
+    }
+
     /// The customer who asks, with all that their own page shows. Null for staff and programs.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
         viewer::of(ctx)
@@ -412,6 +423,7 @@ pub struct CustomerSideMutation(
     AccountMutation,
     RedressMutation,
     FeeMutation,
+    PaymentMutation,
 );
 
 /// What can be done.

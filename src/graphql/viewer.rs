@@ -9,6 +9,7 @@ use super::context::principal;
 use super::customer::{self, Customer};
 use super::notification::{self, NotificationConnection};
 use super::paging::PageArguments;
+use super::payment::{self, PaymentConnection};
 use super::preferences::{self, Preferences};
 
 /// The customer who asks. What is reached from here is theirs, by the scope of every read.
@@ -38,6 +39,19 @@ impl Viewer {
         before: Option<String>,
     ) -> async_graphql::Result<CaseConnection> {
         case::of_customer(ctx, self.customer_id, PageArguments { first, after, last, before }).await
+    }
+
+    /// What they pay by a payment provider, the newest first.
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<PaymentConnection> {
+        let page = PageArguments { first, after, last, before };
+        payment::of_customer(ctx, self.customer_id, page).await
     }
 
     /// Their cards, the newest first; of many the newest hundred.

@@ -39,6 +39,7 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("voices", "{ voices { totalCount } }"),
     ("myStaffCases", "{ myStaffCases { reference } }"),
     ("anonymousCase", "{ anonymousCase(code: \"x\") { reference } }"),
+    ("reconciliation", "{ reconciliation(day: \"2026-03-21\") { differing } }"),
     ("missedFollowUps", "{ missedFollowUps { totalCount } }"),
     ("unansweredCases", "{ unansweredCases { totalCount } }"),
     ("units", "{ units { code } }"),
@@ -196,6 +197,11 @@ fn mutations_on_money(case: &str, customer: &str) -> Vec<(&'static str, Value)> 
         ("waiveFee", json!({ "feeId": Uuid::nil(), "ground": "GOODWILL" })),
         ("payFee", fee.clone()),
         ("refundFee", fee),
+        (
+            "requestPayment",
+            json!({ "purpose": { "topUp": { "customerId": customer, "money": money } } }),
+        ),
+        ("refundPayment", json!({ "paymentId": Uuid::nil() })),
     ]
 }
 
