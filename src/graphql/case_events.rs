@@ -1,6 +1,7 @@
 //! The subscription to what happens to one case.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, ID, SimpleObject};
 use async_stream::try_stream;
@@ -9,19 +10,24 @@ use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_projections::case_timeline::TimelineEntry as Row;
 use parvandeh_projections::page::{Anchor, Tie};
-use parvandeh_projections::scope::{CaseScope, Visibility};
+use parvandeh_projections::scope::Visibility;
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::context::{Services, case_scope, failure, refused, visibility};
+use super::context::{Services, failure, refused, visibility};
 use super::cursor::{self, ListKey};
 use super::global_id::{self, NodeType};
 use super::timeline::TimelineEntry;
+use crate::command::representation;
 use crate::error::{ErrorCode, RequestError};
+use crate::principal::Principal;
 use crate::store::{LoggedEvent, StreamId};
 use crate::subscription::generation::Entry;
 use crate::subscription::projector::entry;
 
 const PAGE_SIZE: usize = 500;
+/// Whoever follows a quiet case for another customer is asked so often whether they still act for them.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Something that happened to a case, as a subscriber gets it.
 #[derive(SimpleObject)]
@@ -50,8 +56,9 @@ pub async fn follow<'a>(
         }
     };
     let services = ctx.data_unchecked::<Arc<Services>>().clone();
-    let (scope, visibility) = (case_scope(ctx), visibility(ctx));
-    check_scope(&services, &scope, id).await?;
+    let (caller, visibility) = (ctx.data_unchecked::<Arc<Principal>>().clone(), visibility(ctx));
+    let customer_id = check_scope(&services, &caller, id).await?;
+    let represents = caller.customer_id.is_some() && caller.customer_id != customer_id;
     let stream = StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
     Ok(try_stream! {
         let mut watcher = services.stream_watch.watch(&stream);
@@ -66,7 +73,7 @@ pub async fn follow<'a>(
                     // after the last of these events.
                     let known = services.read_models.wait_for(last.position).await;
                     known.map_err(|error| failure(&error))?;
-                    check_scope(&services, &scope, id).await?;
+                    check_scope(&services, &caller, id).await?;
                 }
                 for logged in page {
                     reached = Some(logged.revision);
@@ -78,26 +85,38 @@ pub async fn follow<'a>(
                     break;
                 }
             }
-            if !watcher.moved().await {
-                return;
+            if !represents {
+                if !watcher.moved().await {
+                    return;
+                }
+                continue;
+            }
+            // Somebody who acts for a customer does so until they are dismissed or their term is over, and no event of the case tells of that.
+            match timeout(LOOK_AGAIN_AFTER, watcher.moved()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => {
+                    check_scope(&services, &caller, id).await?;
+                }
             }
         }
     })
 }
 
+/// Whose case it is; an error where it is none that the caller may know of now.
 async fn check_scope(
     services: &Services,
-    scope: &CaseScope,
+    caller: &Principal,
     id: Uuid,
-) -> async_graphql::Result<()> {
-    let scope = scope.clone();
+) -> async_graphql::Result<Option<Uuid>> {
+    let scope = representation::case_scope(&services.read_models, services.clock.now(), caller);
     let found = services
         .read_models
         .query(move |db| parvandeh_projections::case_summary::case(db, &scope, id))
         .await
         .map_err(|error| failure(&error))?;
     match found {
-        Some(_) => Ok(()),
+        Some(case) => Ok(case.customer_id),
         None => {
             let message = "caseId: there is no such case";
             Err(refused(RequestError::new(ErrorCode::BadUserInput, message)))
