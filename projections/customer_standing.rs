@@ -212,6 +212,8 @@ impl CustomerStanding {
             | CustomerEvent::VerificationRequested(_)
             | CustomerEvent::VerificationFailed(_)
             | CustomerEvent::ContactPointVerified(_)
+            | CustomerEvent::PreferencesChanged(_)
+            | CustomerEvent::NotificationsRead(_)
             | CustomerEvent::RepresentativeAppointed(_)
             | CustomerEvent::RepresentativeDismissed(_)
             | CustomerEvent::ConsentGiven(_)
@@ -255,6 +257,7 @@ impl ReadModel for CustomerStanding {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..) => Ok(()),
         }

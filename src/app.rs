@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use parvandeh_domain::card::IssuerPrefix;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
@@ -24,6 +25,7 @@ use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::payments::PaymentKeeper;
 use crate::command::points_expiry::PointsExpiry;
 use crate::command::promise_monitor::PromiseMonitor;
 use crate::command::settlement::Settlement;
@@ -33,6 +35,7 @@ use crate::config::{Config, ConfigError, RedressLimits};
 use crate::delivery::Outbox;
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
+use crate::payment::Payments;
 use crate::proof::service::Proof;
 use crate::replica::Members;
 use crate::sign_in::SignInConfig;
@@ -41,6 +44,7 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
 use crate::subscription::fact_ring::FactRing;
+use crate::subscription::notification_watch::NotificationWatch;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::subscription::stream_watch::StreamWatch;
@@ -137,6 +141,8 @@ pub struct App {
     pub outbox: Option<Outbox>,
     /// How holders of cards sign in.
     pub sign_in: SignInConfig,
+    /// The organisation's time zone, whose days customers are shown.
+    pub time_zone: TimeZone,
     directory: PathBuf,
     keyring: Keyring,
     stop: watch::Sender<bool>,
@@ -144,6 +150,9 @@ pub struct App {
     tier_keeper: Option<JoinHandle<()>>,
     points_expiry: Option<JoinHandle<()>>,
     settlement: Option<JoinHandle<()>>,
+    payment_keeper: Option<JoinHandle<()>>,
+    /// By whom customers pay, where that is configured.
+    pub payments: Option<Payments>,
     /// Who may approve redress up to what.
     pub redress_limits: RedressLimits,
     stop_proof: watch::Sender<bool>,
@@ -234,6 +243,7 @@ impl App {
             issuer_prefix: IssuerPrefix::default(),
             outbox: None,
             sign_in: SignInConfig::default(),
+            time_zone: TimeZone::UTC,
             directory: directory.to_owned(),
             keyring,
             stop: watch::channel(false).0,
@@ -241,6 +251,8 @@ impl App {
             tier_keeper: None,
             points_expiry: None,
             settlement: None,
+            payment_keeper: None,
+            payments: None,
             redress_limits: RedressLimits::default(),
             stop_proof: watch::channel(false).0,
             proof_builder: None,
@@ -330,6 +342,18 @@ impl App {
         self.points_expiry = Some(tokio::spawn(expiry.run(self.stop.subscribe())));
         let settlement = self.settlement().run(self.stop.subscribe());
         self.settlement = Some(tokio::spawn(settlement));
+        let payments = self.payment_keeper().run(self.stop.subscribe());
+        self.payment_keeper = Some(tokio::spawn(payments));
+    }
+
+    /// What keeps payments.
+    pub fn payment_keeper(&self) -> PaymentKeeper {
+        PaymentKeeper {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+            payments: self.payments.clone(),
+        }
     }
 
     /// What settles what is owed and given.
@@ -359,7 +383,10 @@ impl App {
             read_models: self.read_models.clone(),
             fact_ring: FactRing::new(&self.read_models),
             stream_watch: StreamWatch::new(self.store.clone()),
+            notification_watch: NotificationWatch::new(&self.read_models),
+            time_zone: self.time_zone.clone(),
             settlement: Arc::new(self.settlement()),
+            payments: self.payment_keeper(),
             redress_limits: self.redress_limits.clone(),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
@@ -425,6 +452,11 @@ impl App {
             && let Err(error) = settlement.await
         {
             tracing::error!(%error, "the settlement ended badly");
+        }
+        if let Some(keeper) = self.payment_keeper.take()
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the keeper of payments ended badly");
         }
         self.read_models.stop().await;
         // Last of those that follow the log, so that a checkpoint covers what the others have written.

@@ -5,7 +5,7 @@
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`erasure`] carries out that a customer's
 //! personal data are erased, which [`erasure_order`] orders in all their records; [`anonymous`] gives staff who wish it a code in place of their name. The others are reactions to events:
 //! [`sla_monitor`] and [`promise_monitor`] turn a due time that has passed into a fact, [`points_expiry`] the end of points into a posting, [`settlement`] settles
-//! what is owed and given, [`tier_keeper`] keeps customers in their tiers.
+//! what is owed and given, [`payments`] what a payment provider tells, [`tier_keeper`] keeps customers in their tiers.
 
 pub mod anonymous;
 pub mod cards;
@@ -15,6 +15,7 @@ pub mod erasure_order;
 pub mod handler;
 pub mod idempotency;
 pub mod merge;
+pub mod payments;
 pub mod points_expiry;
 pub mod policy;
 pub mod promise_monitor;

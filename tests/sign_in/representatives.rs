@@ -316,10 +316,11 @@ async fn whoever_acts_for_a_customer_disposes_of_nothing_and_reads_no_record_acc
     let propose = json!({ "caseId": complaint, "value": { "points": 1 }, "ground": "DELAY" });
     let redress =
         staff.mutate("proposeRedress", "redress { id }", propose).await["redress"]["id"].take();
+    let request = open(bank, ward, "REQUEST").await;
+    family.appoint(&[], None).await;
     let money = json!({ "minorUnits": 1, "currency": "IRR" });
-    let assess = json!({ "caseId": complaint, "money": money, "tariff": "x" });
-    let not_for_complaints = staff.send(&mutation("assessFee"), json!({ "input": assess })).await;
-    assert!(not_for_complaints.to_string().contains("userErrors"));
+    let assess = json!({ "caseId": request, "money": money, "tariff": "x" });
+    let fee = staff.mutate("assessFee", "fee { id }", assess).await["fee"]["id"].take();
 
     let seen = family.ask(
         "query($id: ID!, $customer: ID!, $card: ID!) { case(id: $id) { id customer { id } redress { id } } \
@@ -334,6 +335,12 @@ async fn whoever_acts_for_a_customer_disposes_of_nothing_and_reads_no_record_acc
     for (name, theirs, nobodys) in [
         ("acceptRedress", json!({ "redressId": redress }), json!({ "redressId": nobody })),
         ("declineRedress", json!({ "redressId": redress }), json!({ "redressId": nobody })),
+        ("payFee", json!({ "feeId": fee }), json!({ "feeId": nobody })),
+        (
+            "requestPayment",
+            json!({ "purpose": { "fee": fee } }),
+            json!({ "purpose": { "fee": nobody } }),
+        ),
         (
             "acceptDecision",
             json!({ "caseId": complaint, "channel": "PORTAL" }),
