@@ -3,6 +3,7 @@
 mod attacks;
 pub mod bank;
 mod process;
+mod representatives;
 mod tokens;
 
 use parvandeh::principal::Role;
