@@ -15,7 +15,12 @@ pub struct WebSocketFeed(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl WebSocketFeed {
     /// Connects and subscribes.
     pub async fn open(system: &System, token: &str, query: &str, variables: Value) -> Self {
-        let url = system.url("/graphql").replace("http", "ws");
+        Self::open_at(&system.url("/graphql"), token, query, variables).await
+    }
+
+    /// Connects to this address and subscribes.
+    pub async fn open_at(url: &str, token: &str, query: &str, variables: Value) -> Self {
+        let url = url.replace("http", "ws");
         let mut request = url.into_client_request().unwrap();
         let subprotocol = "graphql-transport-ws".parse().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", subprotocol);
