@@ -117,7 +117,7 @@ async fn every_field_of_cases_and_customers_is_for_the_roles_of_the_table_and_fo
                     "mergedInto" | "mergedCases" | "splitFrom" | "attachments" => " { __typename }",
                     "mergedCustomers" | "representatives" | "represents" => " { __typename }",
                     "account" | "redress" | "fees" => " { __typename }",
-                    "complaint" | "referral" | "followUps" => " { __typename }",
+                    "complaint" | "referral" | "followUps" | "survey" => " { __typename }",
                     "slaClocks" | "contactPoints" | "consents" | "erasure" => " { __typename }",
                     _ => "",
                 };
