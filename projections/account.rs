@@ -240,7 +240,7 @@ fn posting_list(scope: &CaseScope, customer_id: Uuid) -> List {
     }
 }
 
-fn of_customer(scope: &CaseScope, table: &str, customer_id: Uuid) -> Conditions {
+pub(crate) fn of_customer(scope: &CaseScope, table: &str, customer_id: Uuid) -> Conditions {
     let id = || Value::Blob(customer_id.as_bytes().to_vec());
     let mut customer = Conditions::default();
     customer.add("customer_profile.id = ?", [id()]);

@@ -69,7 +69,9 @@ impl CustomerTraits {
             | CustomerEvent::Erased(_)
             | CustomerEvent::VerificationRequested(_)
             | CustomerEvent::VerificationFailed(_)
-            | CustomerEvent::ContactPointVerified(_) => return None,
+            | CustomerEvent::ContactPointVerified(_)
+            | CustomerEvent::PreferencesChanged(_)
+            | CustomerEvent::NotificationsRead(_) => return None,
         };
         (said != Self::default()).then_some(said)
     }

@@ -113,7 +113,10 @@ impl CustomerRow {
 
     fn apply(&mut self, event: &CustomerEvent, recorded: &Recorded<DomainEvent>) {
         let meta = &recorded.meta;
-        self.updated_at = self.updated_at.max(meta.occurred_at);
+        // That they have read something changes nothing that is known of them.
+        if !matches!(event, CustomerEvent::NotificationsRead(_)) {
+            self.updated_at = self.updated_at.max(meta.occurred_at);
+        }
         self.revision = column::integer(recorded.revision);
         match event {
             CustomerEvent::Registered(_) => {}
@@ -167,7 +170,11 @@ impl CustomerRow {
             CustomerEvent::Merged(merged) => self.merged_into = Some(merged.into.0),
             CustomerEvent::Unmerged(_) => self.merged_into = None,
             CustomerEvent::RepresentativeAppointed(_)
-            | CustomerEvent::RepresentativeDismissed(_) => {}
+            | CustomerEvent::RepresentativeDismissed(_)
+            | CustomerEvent::NotificationsRead(_) => {}
+            CustomerEvent::PreferencesChanged(changed) => {
+                self.language = changed.language.unwrap_or(self.language);
+            }
             CustomerEvent::VerificationRequested(_) | CustomerEvent::VerificationFailed(_) => {}
             CustomerEvent::ContactPointVerified(verified) => {
                 let place = usize::try_from(verified.contact_point).unwrap_or(0).checked_sub(1);

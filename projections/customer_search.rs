@@ -94,7 +94,9 @@ impl ReadModel for CustomerSearch {
             | CustomerEvent::RepresentativeDismissed(_)
             | CustomerEvent::VerificationRequested(_)
             | CustomerEvent::VerificationFailed(_)
-            | CustomerEvent::ContactPointVerified(_) => return Ok(()),
+            | CustomerEvent::ContactPointVerified(_)
+            | CustomerEvent::PreferencesChanged(_)
+            | CustomerEvent::NotificationsRead(_) => return Ok(()),
         };
         self.steps.push(Step::Said {
             customer: id.0,

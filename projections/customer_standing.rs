@@ -188,6 +188,8 @@ impl CustomerStanding {
             | CustomerEvent::VerificationRequested(_)
             | CustomerEvent::VerificationFailed(_)
             | CustomerEvent::ContactPointVerified(_)
+            | CustomerEvent::PreferencesChanged(_)
+            | CustomerEvent::NotificationsRead(_)
             | CustomerEvent::Merged(_)
             | CustomerEvent::Unmerged(_)
             | CustomerEvent::RepresentativeAppointed(_)
@@ -230,6 +232,7 @@ impl ReadModel for CustomerStanding {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..) => Ok(()),
         }

@@ -29,7 +29,9 @@ pub mod customer_timeline;
 pub mod fee;
 pub mod follow_ups;
 pub mod management_review;
+pub mod notifications;
 pub mod page;
+pub mod payment;
 pub mod redress;
 pub mod referrals;
 pub mod rows;
@@ -96,6 +98,7 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("account", || Box::new(account::Accounts::default())),
     ("redress", || Box::new(redress::Redresses::default())),
     ("fee", || Box::new(fee::Fees::default())),
+    ("payment", || Box::new(payment::Payments::default())),
     ("cards", || Box::new(cards::Cards::default())),
     ("complaints", || Box::new(complaints::Complaints::default())),
     ("referrals", || Box::new(referrals::Referrals::default())),
@@ -103,6 +106,8 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("case_answers", || Box::new(case_answers::CaseAnswers::default())),
     ("unit_tree", || Box::new(unit_tree::Units::default())),
     ("surveys", || Box::new(surveys::Surveys::default())),
+    // What customers are told of: after the tables of cases and redress, which it asks whom it is for.
+    ("notifications", || Box::new(notifications::Notifications::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 

@@ -298,6 +298,7 @@ impl ReadModel for SlaClocks {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => {}

@@ -225,6 +225,7 @@ impl ReadModel for SlaReference {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => {}
@@ -266,6 +267,7 @@ pub fn reference_data(db: &Connection) -> rusqlite::Result<ReferenceData> {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => {}

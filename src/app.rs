@@ -5,6 +5,7 @@ mod cluster;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::card::IssuerPrefix;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
@@ -24,6 +25,7 @@ use crate::command::erasure::{Eraser, ErasureError};
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::payments::PaymentKeeper;
 use crate::command::points_expiry::PointsExpiry;
 use crate::command::promise_monitor::PromiseMonitor;
 use crate::command::settlement::Settlement;
@@ -34,6 +36,7 @@ use crate::config::{Config, ConfigError, PromisesConfig, RedressLimits, SurveysC
 use crate::delivery::Outbox;
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
+use crate::payment::Payments;
 use crate::proof::service::Proof;
 use crate::replica::Members;
 use crate::sign_in::SignInConfig;
@@ -42,6 +45,7 @@ use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subject_export::SubjectExporter;
 use crate::subscription::fact_ring::FactRing;
+use crate::subscription::notification_watch::NotificationWatch;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
 use crate::subscription::stream_watch::StreamWatch;
@@ -138,6 +142,8 @@ pub struct App {
     pub outbox: Option<Outbox>,
     /// How holders of cards sign in.
     pub sign_in: SignInConfig,
+    /// The organisation's time zone, whose days customers are shown.
+    pub time_zone: TimeZone,
     directory: PathBuf,
     keyring: Keyring,
     stop: watch::Sender<bool>,
@@ -145,6 +151,9 @@ pub struct App {
     tier_keeper: Option<JoinHandle<()>>,
     points_expiry: Option<JoinHandle<()>>,
     settlement: Option<JoinHandle<()>>,
+    payment_keeper: Option<JoinHandle<()>>,
+    /// By whom customers pay, where that is configured.
+    pub payments: Option<Payments>,
     /// Who may approve redress up to what.
     pub redress_limits: RedressLimits,
     /// When those who keep promises are reminded.
@@ -240,6 +249,7 @@ impl App {
             issuer_prefix: IssuerPrefix::default(),
             outbox: None,
             sign_in: SignInConfig::default(),
+            time_zone: TimeZone::UTC,
             directory: directory.to_owned(),
             keyring,
             stop: watch::channel(false).0,
@@ -247,6 +257,8 @@ impl App {
             tier_keeper: None,
             points_expiry: None,
             settlement: None,
+            payment_keeper: None,
+            payments: None,
             redress_limits: RedressLimits::default(),
             promises: PromisesConfig::default(),
             surveys: SurveysConfig::default(),
@@ -353,6 +365,18 @@ impl App {
         self.points_expiry = Some(tokio::spawn(expiry.run(self.stop.subscribe())));
         let settlement = self.settlement().run(self.stop.subscribe());
         self.settlement = Some(tokio::spawn(settlement));
+        let payments = self.payment_keeper().run(self.stop.subscribe());
+        self.payment_keeper = Some(tokio::spawn(payments));
+    }
+
+    /// What keeps payments.
+    pub fn payment_keeper(&self) -> PaymentKeeper {
+        PaymentKeeper {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            clock: self.clock.clone(),
+            payments: self.payments.clone(),
+        }
     }
 
     /// What settles what is owed and given.
@@ -382,7 +406,10 @@ impl App {
             read_models: self.read_models.clone(),
             fact_ring: FactRing::new(&self.read_models),
             stream_watch: StreamWatch::new(self.store.clone()),
+            notification_watch: NotificationWatch::new(&self.read_models),
+            time_zone: self.time_zone.clone(),
             settlement: Arc::new(self.settlement()),
+            payments: self.payment_keeper(),
             redress_limits: self.redress_limits.clone(),
             clock: self.clock.clone(),
             proof: self.proof.clone(),
@@ -447,6 +474,11 @@ impl App {
             && let Err(error) = settlement.await
         {
             tracing::error!(%error, "the settlement ended badly");
+        }
+        if let Some(keeper) = self.payment_keeper.take()
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the keeper of payments ended badly");
         }
         self.read_models.stop().await;
         // Last of those that follow the log, so that a checkpoint covers what the others have written.

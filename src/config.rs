@@ -8,6 +8,7 @@ pub mod check;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use parvandeh_domain::card::{InvalidPrefix, IssuerPrefix};
 use parvandeh_domain::redress::ApprovalLimit;
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use crate::delivery::{WebhookConfig, WebhookDelivery, WebhookError};
 use crate::http::authentication::{AuthenticationConfig, KeySource, SigningAlgorithm};
 use crate::http::drain::NOTICE;
 use crate::http::rate_limit::RateLimitConfig;
+use crate::payment::callback::{CallbackSecrets, SecretsError};
 use crate::sign_in::SignInConfig;
 use crate::store::kurrent::{KurrentOptions, OptionsError};
 use crate::telemetry::{LogFormat, TelemetryConfig};
@@ -58,6 +60,10 @@ pub struct Config {
     pub sign_in: SignInConfig,
     /// The gateway that takes codes to customers. Without one nobody signs in with a card, and no contact point is verified.
     pub delivery: Option<WebhookConfig>,
+    /// By whom customers pay. Without a provider nobody does.
+    pub payments: Option<PaymentsConfig>,
+    /// The organisation's time zone by its IANA name, such as `Asia/Tehran`: dates that customers are shown are its days. UTC where absent.
+    pub time_zone: Option<String>,
     /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
     pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
@@ -83,6 +89,8 @@ impl Default for Config {
             cards: CardsConfig::default(),
             sign_in: SignInConfig::default(),
             delivery: None,
+            payments: None,
+            time_zone: None,
             disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
@@ -119,6 +127,24 @@ impl Default for PromisesConfig {
 pub struct SurveysConfig {
     /// How many minutes after its closing the customer of a case is asked; where absent, only people ask.
     pub ask_minutes_after: Option<u32>,
+}
+
+/// Payments by a provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentsConfig {
+    /// The provider.
+    pub provider: PaymentProviderName,
+    /// A file with the secret that its callbacks are signed with; with two, one a line, while it is changed.
+    pub callback_secret_file: PathBuf,
+}
+
+/// The providers that this program knows. A real one is added here, in [`crate::payment`], and where the program is put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentProviderName {
+    /// The one inside the program, whose customers always pay. No money moves.
+    Demo,
 }
 
 /// The cards that are issued.
@@ -262,6 +288,12 @@ pub enum ConfigError {
     /// An answer's time that hides nothing, or that nobody waits for.
     #[error("sign_in.answer_milliseconds must be from 10 to 5000")]
     AnswerTime,
+    /// The secret of the payment provider cannot be used.
+    #[error(transparent)]
+    CallbackSecret(#[from] SecretsError),
+    /// No such time zone.
+    #[error("time_zone {0:?} is not an IANA zone name such as \"Asia/Tehran\"")]
+    TimeZone(String),
     /// The gateway of messages cannot be used.
     #[error(transparent)]
     Delivery(#[from] WebhookError),
@@ -309,6 +341,20 @@ impl Config {
     /// The gateway that takes codes to customers, where there is one.
     pub fn delivery(&self) -> Result<Option<WebhookDelivery>, ConfigError> {
         Ok(self.delivery.as_ref().map(WebhookDelivery::new).transpose()?)
+    }
+
+    /// By what callbacks of the payment provider are known, where there is one.
+    pub fn callback_secrets(&self) -> Result<Option<CallbackSecrets>, ConfigError> {
+        let read = |config: &PaymentsConfig| CallbackSecrets::read(&config.callback_secret_file);
+        Ok(self.payments.as_ref().map(read).transpose()?)
+    }
+
+    /// The organisation's time zone.
+    pub fn time_zone(&self) -> Result<TimeZone, ConfigError> {
+        match &self.time_zone {
+            None => Ok(TimeZone::UTC),
+            Some(name) => TimeZone::get(name).map_err(|_| ConfigError::TimeZone(name.clone())),
+        }
     }
 
     /// The cluster that keeps the log; `None` where the log is in the data directory.

@@ -24,6 +24,7 @@ pub mod http;
 pub mod import;
 pub mod local_time;
 pub mod metrics;
+pub mod payment;
 pub mod principal;
 pub mod proof;
 mod recent;

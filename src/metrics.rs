@@ -59,6 +59,13 @@ pub static AUTHENTICATION_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::d
 pub static RATE_LIMITED: LazyLock<Family<RateLimitLabels, Counter>> =
     LazyLock::new(Family::default);
 
+/// Callbacks of the payment provider, by what became of them.
+pub static PAYMENT_CALLBACKS: LazyLock<Family<CallbackLabels, Counter>> =
+    LazyLock::new(Family::default);
+
+/// Payments and refunds of the last day that is over about which the provider's books and the ledger do not agree.
+pub static PAYMENT_DIFFERENCES: LazyLock<Gauge> = LazyLock::new(Gauge::default);
+
 /// Spans that the collector of traces has taken.
 pub static TRACE_SPANS_EXPORTED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
@@ -127,6 +134,16 @@ pub fn register(registry: &mut Registry) {
         "rate_limited",
         "Requests that were refused because their caller had asked for too much before",
         RATE_LIMITED.clone(),
+    );
+    registry.register(
+        "payment_callbacks",
+        "Callbacks of the payment provider, by what became of them",
+        PAYMENT_CALLBACKS.clone(),
+    );
+    registry.register(
+        "payment_differences",
+        "Payments and refunds of the last day about which the provider and the ledger do not agree",
+        PAYMENT_DIFFERENCES.clone(),
     );
     registry.register(
         "trace_spans_exported",
@@ -203,6 +220,47 @@ impl CommandOutcome {
 impl EncodeLabelValue for CommandOutcome {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
         encoder.write_str(self.as_str())
+    }
+}
+
+/// The label of [`PAYMENT_CALLBACKS`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallbackLabels {
+    /// What became of the callback.
+    pub outcome: CallbackOutcome,
+}
+
+/// What became of a callback of the payment provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallbackOutcome {
+    /// It was news, and is on record.
+    Recorded,
+    /// It was on record already.
+    Known,
+    /// It was about no payment, contradicted what is on record, or was not understood.
+    Refused,
+    /// It was not signed as it should be.
+    Unsigned,
+    /// It could not be recorded, for a reason of ours.
+    Failed,
+}
+
+impl CallbackOutcome {
+    /// Counts one callback.
+    pub fn count(self) {
+        PAYMENT_CALLBACKS.get_or_create(&CallbackLabels { outcome: self }).inc();
+    }
+}
+
+impl EncodeLabelValue for CallbackOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        encoder.write_str(match self {
+            Self::Recorded => "recorded",
+            Self::Known => "known",
+            Self::Refused => "refused",
+            Self::Unsigned => "unsigned",
+            Self::Failed => "failed",
+        })
     }
 }
 

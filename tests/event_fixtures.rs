@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use parvandeh_domain::event::StoredEvent;
 use parvandeh_domain::log::{DomainEvent, schemas};
 use parvandeh_domain::{
-    access, account, attachment, calendar, card, case, customer, fee, policy, redress,
+    access, account, attachment, calendar, card, case, customer, fee, payment, policy, redress,
     segmentation, sign_in, sla, unit,
 };
 use serde_json::Value;
@@ -33,6 +33,7 @@ fn stream_of(name: &str) -> String {
         _ if has(account::AccountEvent::TYPES) => "account",
         _ if has(redress::RedressEvent::TYPES) => "redress",
         _ if has(fee::FeeEvent::TYPES) => "fee",
+        _ if has(payment::PaymentEvent::TYPES) => "payment",
         _ if has(policy::PolicyEvent::TYPES) => return "policy-standard".to_owned(),
         _ if has(access::AccessEvent::TYPES) => return "access-2026-03-21".to_owned(),
         _ if has(calendar::CalendarEvent::TYPES) => return "calendar-office".to_owned(),
@@ -60,6 +61,7 @@ fn encoded(event: &DomainEvent) -> Value {
         DomainEvent::Account(_, event) => event.to_json(),
         DomainEvent::Redress(_, event) => event.to_json(),
         DomainEvent::Fee(_, event) => event.to_json(),
+        DomainEvent::Payment(_, event) => event.to_json(),
         DomainEvent::Card(_, event) => event.to_json(),
         DomainEvent::SignIn(_, event) => event.to_json(),
         DomainEvent::Unit(_, event) => event.to_json(),

@@ -3,7 +3,9 @@
 use parvandeh::principal::Role;
 use serde_json::{Value, json};
 
+use crate::authorisation::documents::global_id;
 use crate::harness::System;
+use crate::harness::feed::WebSocketFeed;
 
 /// Sends a document with this `Accept-Language`; answers the language of the answer and the answer.
 async fn ask(
@@ -59,5 +61,85 @@ async fn a_refusal_is_told_in_persian_to_whoever_asks_for_it_and_its_code_stays(
         ask(&system, Some("fa"), "{ customers(first: 1000) { totalCount } }", json!({})).await;
     let message = refused["errors"][0]["message"].as_str().unwrap();
     assert!(message.starts_with('\u{6cc}') || message.starts_with('د'), "{message}");
+    system.stop().await;
+}
+
+/// The first event of a document that is asked for as an event stream in this language.
+async fn first_event(system: &System, language: &str, query: &str) -> Value {
+    let response = reqwest::Client::new()
+        .post(system.url("/graphql"))
+        .bearer_auth(system.caller(Role::Agent).token)
+        .header("accept", "text/event-stream")
+        .header("accept-language", language)
+        .header("content-type", "application/json")
+        .body(json!({ "query": query }).to_string())
+        .send()
+        .await
+        .unwrap();
+    let text = response.text().await.unwrap();
+    let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    serde_json::from_str(data).unwrap()
+}
+
+/// Refused before it runs, refused as it begins, and one whose field is refused.
+const REFUSED: [(&str, &str); 3] = [
+    ("{ accessLog { totalCount } }", "نقش شما اجازهٔ این کار را نمی‌دهد."),
+    (
+        "subscription { slaFacts(after: \"x\") { cursor } }",
+        "یکی از مقدارهای درخواست پذیرفتنی نیست؛ آن را درست کنید.",
+    ),
+    (
+        "{ customers(first: 1000) { totalCount } }",
+        "یکی از مقدارهای درخواست پذیرفتنی نیست؛ آن را درست کنید.",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_over_event_streams_are_refused_in_the_language_that_the_caller_reads() {
+    let system = System::start().await;
+    for (query, persian) in REFUSED {
+        let answer = first_event(&system, "fa", query).await;
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(message.starts_with(persian), "{query}: {message}");
+        assert_eq!(message.matches(persian).count(), 1, "{message}");
+        let answer = first_event(&system, "en", query).await;
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(message.is_ascii(), "{query}: {message}");
+    }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_over_web_sockets_are_refused_in_the_language_that_the_connection_names() {
+    let system = System::start().await;
+    let token = system.caller(Role::Agent).token;
+    for (query, persian) in REFUSED {
+        for (named, is_persian) in
+            [(json!({ "acceptLanguage": "fa-IR,en;q=0.5" }), true), (json!({}), false)]
+        {
+            let mut feed = WebSocketFeed::open_with(&system, &token, named, query, json!({})).await;
+            let payload = feed.payload().await;
+            let error = if payload.is_array() { &payload[0] } else { &payload["errors"][0] };
+            let message = error["message"].as_str().unwrap();
+            assert_eq!(message.starts_with(persian), is_persian, "{query}: {message}");
+            assert_eq!(message.is_ascii(), !is_persian, "{query}: {message}");
+        }
+    }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_of_a_mutation_over_a_web_socket_is_told_in_its_language() {
+    let system = System::start().await;
+    let token = system.caller(Role::Agent).token;
+    let named = json!({ "acceptLanguage": "fa" });
+    let nobody = json!({ "input": { "customerId": global_id("Customer", uuid::Uuid::nil()), "language": "PERSIAN" } });
+    let change = "mutation($input: ChangePreferencesInput!) { changePreferences(input: $input) { \
+                  userErrors { code message } } }";
+    let mut feed = WebSocketFeed::open_with(&system, &token, named, change, nobody).await;
+    let error = feed.next().await["changePreferences"]["userErrors"][0].take();
+    assert_eq!(error["code"], "CUSTOMER_NOT_FOUND");
+    let message = error["message"].as_str().unwrap();
+    assert!(!message.contains(|sign: char| sign.is_ascii_alphabetic()), "{message}");
     system.stop().await;
 }

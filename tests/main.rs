@@ -30,6 +30,7 @@ mod metrics;
 mod migrate_store;
 mod migration;
 mod money;
+mod panel;
 mod plain_rows;
 mod projections;
 mod proof;

@@ -68,6 +68,7 @@ fn evidence(log: &Log, case_id: CaseId) -> Log {
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
+        | DomainEvent::Payment(..)
         | DomainEvent::Card(..)
         | DomainEvent::SignIn(..)
         | DomainEvent::Unit(..) => false,

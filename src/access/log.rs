@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::command::policy;
 use crate::error::TraceId;
 use crate::principal::{Principal, Role};
-use crate::recent::Recent;
+use crate::recent::SharedRecent;
 use crate::store::append::append;
 use crate::store::{AppendError, EventStore, Expect, NewEvent, StreamId};
 
@@ -72,13 +72,13 @@ pub struct AccessLog {
     store: Arc<dyn EventStore>,
     clock: Arc<dyn Clock>,
     /// When a reading was recorded last.
-    recent: Recent<Key, Timestamp>,
+    recent: SharedRecent<Key, Timestamp>,
 }
 
 impl AccessLog {
     /// The access log of this log.
     pub fn new(store: Arc<dyn EventStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, recent: Recent::new(REMEMBERED_MAX) }
+        Self { store, clock, recent: SharedRecent::new(REMEMBERED_MAX) }
     }
 
     /// Records what was read, as far as the same was not recorded within the last ten minutes. Durable when this returns.

@@ -94,6 +94,7 @@ fn seal(
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
+        | DomainEvent::Payment(..)
         | DomainEvent::Card(..)
         | DomainEvent::SignIn(..)
         | DomainEvent::Unit(..) => None,
@@ -119,6 +120,7 @@ fn latest(event: &DomainEvent) -> (EventType, Vec<u8>) {
         DomainEvent::Account(_, event) => event.to_json(),
         DomainEvent::Redress(_, event) => event.to_json(),
         DomainEvent::Fee(_, event) => event.to_json(),
+        DomainEvent::Payment(_, event) => event.to_json(),
         DomainEvent::Card(_, event) => event.to_json(),
         DomainEvent::SignIn(_, event) => event.to_json(),
         DomainEvent::Unit(_, event) => event.to_json(),

@@ -79,6 +79,7 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
+        | DomainEvent::Payment(..)
         | DomainEvent::Card(..)
         | DomainEvent::SignIn(..)
         | DomainEvent::Unit(..) => None,
@@ -140,6 +141,7 @@ fn place(step: &ReplayStep) -> String {
         DomainEvent::Account(..) => format!("account event {revision}"),
         DomainEvent::Redress(..) => format!("redress event {revision}"),
         DomainEvent::Fee(..) => format!("fee event {revision}"),
+        DomainEvent::Payment(..) => format!("payment event {revision}"),
         DomainEvent::Card(..) => format!("card event {revision}"),
         DomainEvent::SignIn(..) => format!("sign-in event {revision}"),
         DomainEvent::Unit(id, _) => format!("unit {id} event {revision}"),

@@ -1,5 +1,6 @@
 //! `parvandeh serve`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::demo;
 use crate::http::authentication::{AuthenticationConfig, Secret};
 use crate::http::drain::{self, Phase, STOP_MAX};
 use crate::http::server::{BYTES_PER_MIB, ServerConfig, server};
+use crate::payment::Payments;
+use crate::payment::callback::CallbackSecrets;
+use crate::payment::demo::DemoProvider;
 
 /// Serves until a signal to stop comes.
 pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
@@ -35,11 +39,17 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     following.finish_and_clear();
     app.issuer_prefix = config.issuer_prefix()?;
     app.sign_in = config.sign_in()?;
+    app.time_zone = config.time_zone()?;
+    if demo && config.time_zone.is_none() {
+        app.time_zone = demo::time_zone();
+    }
     app.outbox = match config.delivery()? {
         Some(gateway) => Some(Outbox::start(Arc::new(gateway))),
         None if demo => Some(Outbox::start(Arc::new(ConsoleDelivery))),
         None => None,
     };
+    let demo_provider = payments(&config, demo, &app)?;
+    app.payments = demo_provider.as_ref().map(|(_, payments)| payments.clone());
     let total = app.store.head().map_or(0, |head| head.0);
     let progress = bar("building read models", "events", total);
     let shown = progress.clone();
@@ -63,6 +73,9 @@ pub async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     let (server, address) = server(&app, settings, phases)?;
     let handle = server.handle();
     tracing::info!(%address, events = total, "ready");
+    if let Some((provider, _)) = demo_provider {
+        provider.send_to(demo_callback_address(address));
+    }
 
     let movement = match &secret {
         Some(secret) => {
@@ -119,6 +132,41 @@ async fn prepare_demo(config: &Config) -> Result<Secret, Failure> {
     }
     demo::fill(directory, config.keyring()).await?;
     Ok(token::create_key(directory)?)
+}
+
+/// How soon customers of the demo's payment provider pay.
+const DEMO_PAYS_AFTER: Duration = Duration::from_millis(500);
+/// The books of the demo's payment provider, in the data directory.
+const DEMO_BOOKS: &str = "demo-payments.jsonl";
+
+/// The payment provider that is configured, or the demo's own.
+fn payments(
+    config: &Config,
+    demo: bool,
+    app: &App,
+) -> Result<Option<(DemoProvider, Payments)>, Failure> {
+    let secrets = match config.callback_secrets()? {
+        Some(secrets) => secrets,
+        None if demo => CallbackSecrets::random()
+            .map_err(|_| Failure::new(Exit::Failed, "the system gives no random bytes"))?,
+        None => return Ok(None),
+    };
+    let books = config.data_directory.join(DEMO_BOOKS);
+    let clock = app.clock.clone();
+    let provider = DemoProvider::open(Some(&books), DEMO_PAYS_AFTER, secrets.clone(), clock)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", books.display())))?;
+    let payments = Payments::by(Arc::new(provider.clone()), secrets);
+    Ok(Some((provider, payments)))
+}
+
+/// Where the demo's payment provider sends its callbacks: to this process.
+fn demo_callback_address(listening: SocketAddr) -> String {
+    let host = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}/payments/callback", SocketAddr::new(host, listening.port()))
 }
 
 /// Why the process is to stop.

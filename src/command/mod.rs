@@ -4,7 +4,8 @@
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`erasure`] carries out that a customer's
 //! personal data are erased; [`anonymous`] gives staff who wish it a code in place of their name. The others are reactions to events:
 //! [`sla_monitor`] and [`promise_monitor`] turn a due time that has passed into a fact, [`points_expiry`] the end of points into a posting, [`settlement`] settles
-//! what is owed and given, [`survey_monitor`] asks customers how content they are, [`tier_keeper`] keeps customers in their tiers. [`watch`] is what the monitors have in common.
+//! what is owed and given, [`payments`] what a payment provider tells, [`survey_monitor`] asks customers how content they are,
+//! [`tier_keeper`] keeps customers in their tiers. [`watch`] is what the monitors have in common.
 
 pub mod anonymous;
 pub mod cards;
@@ -13,6 +14,7 @@ pub mod erasure;
 pub mod handler;
 pub mod idempotency;
 pub mod merge;
+pub mod payments;
 pub mod points_expiry;
 pub mod policy;
 pub mod promise_monitor;

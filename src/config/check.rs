@@ -18,7 +18,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 use tracing_subscriber::EnvFilter;
 
-use super::{Authentication, Config, ConfigError};
+use super::{Authentication, Config, ConfigError, PaymentProviderName};
 use crate::clock::SystemClock;
 use crate::delivery::WebhookError;
 use crate::disk::Disk;
@@ -146,6 +146,8 @@ pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
     examination.graphql(config);
     examination.limits(config);
     examination.cards(config);
+    examination.payments(config);
+    examination.time_zone(config);
     examination.log(config);
     examination.telemetry(config);
     examination.report
@@ -451,6 +453,13 @@ impl Examination {
         }
     }
 
+    fn time_zone(&mut self, config: &Config) {
+        match config.time_zone() {
+            Ok(_) => self.used("time_zone", config.time_zone.as_deref().unwrap_or("UTC")),
+            Err(error) => self.problem("time_zone", error.to_string()),
+        }
+    }
+
     fn cards(&mut self, config: &Config) {
         match config.issuer_prefix() {
             Ok(prefix) => self.used("cards.issuer_prefix", prefix.as_str()),
@@ -493,6 +502,30 @@ impl Examination {
                 self.problem(sign_in::token::KEY_VARIABLE, chain(&error));
             }
             Err(error) => self.problem("keyring", chain(&error)),
+        }
+    }
+
+    fn payments(&mut self, config: &Config) {
+        let Some(payments) = &config.payments else { return };
+        self.used("payments.provider", format!("{:?}", payments.provider).to_lowercase());
+        let path = &payments.callback_secret_file;
+        self.used("payments.callback_secret_file", path.display());
+        if let Err(error) = config.callback_secrets() {
+            return self.problem("payments.callback_secret_file", error.to_string());
+        }
+        if payments.provider == PaymentProviderName::Demo {
+            let message = "customers of `demo` always pay, and no money moves: for trials alone";
+            self.note("payments.provider", message);
+        }
+        let mode = File::open(path)
+            .and_then(|file| file.metadata())
+            .map(|found| found.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o007 != 0) {
+            let message = format!(
+                "{} can be read by everybody on this machine: run `chmod o= {0}`",
+                path.display()
+            );
+            self.note("payments.callback_secret_file", message);
         }
     }
 

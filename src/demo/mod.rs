@@ -32,7 +32,7 @@ use parvandeh_domain::policy::PolicyDocument;
 
 pub use movement::Movement;
 pub use portfolio::portfolio;
-pub use reference::{STAFF_PER_UNIT, UNITS, staff_of};
+pub use reference::{STAFF_PER_UNIT, UNITS, staff_of, time_zone};
 pub use run::{FillError, fill, greet, move_on, visitors};
 
 /// Everything that the demo begins with. Publish the calendars before the policies, and register the customers before their

@@ -1,6 +1,7 @@
 //! Reference data of the demo: the hours, the promises, the units and their staff.
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::calendar::{CalendarDocument, WorkingTime};
 use parvandeh_domain::case::{CaseKind, Channel, Priority};
@@ -42,6 +43,14 @@ fn effective_from(now: Timestamp) -> Timestamp {
     now - SignedDuration::from_hours(24 * 90)
 }
 
+/// The organisation's time zone.
+const TIME_ZONE: &str = "Asia/Tehran";
+
+/// The time zone in which the demo's organisation works.
+pub fn time_zone() -> TimeZone {
+    TimeZone::get(TIME_ZONE).unwrap_or(TimeZone::UTC)
+}
+
 /// Office hours in Tehran. The dates that differ lie at fixed distances from now, so that every demo shows some.
 fn tehran(now: Timestamp) -> CalendarDocument {
     let day = json!([{ "from": "08:00", "to": "16:00" }]);
@@ -49,7 +58,7 @@ fn tehran(now: Timestamp) -> CalendarDocument {
     let exception = |days: i64, name: &str, intervals: Value| json!({ "date": date(now, days), "name": name, "intervals": intervals });
     let document = json!({
         "name": "ساعت کاری تهران",
-        "time_zone": "Asia/Tehran",
+        "time_zone": TIME_ZONE,
         "week_starts_on": "saturday",
         "weekly": {
             "saturday": day, "sunday": day, "monday": day, "tuesday": day, "wednesday": day,
@@ -70,7 +79,7 @@ fn always() -> CalendarDocument {
     let day = json!([{ "from": "00:00", "to": "24:00" }]);
     let document = json!({
         "name": "شبانه‌روزی",
-        "time_zone": "Asia/Tehran",
+        "time_zone": TIME_ZONE,
         "week_starts_on": "saturday",
         "weekly": {
             "saturday": day, "sunday": day, "monday": day, "tuesday": day, "wednesday": day,

@@ -56,6 +56,10 @@ uuid_id!(
     FeeId
 );
 uuid_id!(
+    /// Identifies one payment.
+    PaymentId
+);
+uuid_id!(
     /// Identifies one card. It follows from the card's number and a key, and tells nothing of it.
     CardId
 );
@@ -269,6 +273,14 @@ code_id!(
 code_id!(
     /// An item of the tariff of fees.
     TariffId, further: ""
+);
+code_id!(
+    /// A payment provider.
+    ProviderId, further: ""
+);
+code_id!(
+    /// By what a payment provider knows a payment or a refund.
+    ProviderReference, further: ":/"
 );
 
 impl PostingId {

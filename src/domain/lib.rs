@@ -19,6 +19,7 @@ pub mod id;
 pub mod log;
 pub mod money;
 pub mod one_time_code;
+pub mod payment;
 pub mod pii;
 pub mod policy;
 pub mod redress;

@@ -15,9 +15,10 @@ use crate::customer::CustomerEvent;
 use crate::event::{DecodeError, EventType, StoredEvent};
 use crate::fee::FeeEvent;
 use crate::id::{
-    AttachmentId, CalendarId, CardId, CaseId, CustomerId, FeeId, PolicyId, RedressId,
+    AttachmentId, CalendarId, CardId, CaseId, CustomerId, FeeId, PaymentId, PolicyId, RedressId,
     SegmentationId, UnitId,
 };
+use crate::payment::PaymentEvent;
 use crate::policy::PolicyEvent;
 use crate::redress::RedressEvent;
 use crate::segmentation::SegmentationEvent;
@@ -43,6 +44,7 @@ pub enum DomainEvent {
     Account(CustomerId, AccountEvent),
     Redress(RedressId, RedressEvent),
     Fee(FeeId, FeeEvent),
+    Payment(PaymentId, PaymentEvent),
     Card(CardId, CardEvent),
     SignIn(CardId, SignInEvent),
     Unit(UnitId, UnitEvent),
@@ -103,6 +105,9 @@ impl DomainEvent {
                 Self::Redress(RedressId(uuid()?), RedressEvent::from_json(name, version, json)?)
             }
             "fee" => Self::Fee(FeeId(uuid()?), FeeEvent::from_json(name, version, json)?),
+            "payment" => {
+                Self::Payment(PaymentId(uuid()?), PaymentEvent::from_json(name, version, json)?)
+            }
             "card" => Self::Card(CardId(uuid()?), CardEvent::from_json(name, version, json)?),
             "signin" => Self::SignIn(CardId(uuid()?), SignInEvent::from_json(name, version, json)?),
             "unit" => Self::Unit(
@@ -127,6 +132,7 @@ impl DomainEvent {
             Self::Account(id, _) => format!("account-{id}"),
             Self::Redress(id, _) => format!("redress-{id}"),
             Self::Fee(id, _) => format!("fee-{id}"),
+            Self::Payment(id, _) => format!("payment-{id}"),
             Self::Card(id, _) => format!("card-{id}"),
             Self::SignIn(id, _) => format!("signin-{id}"),
             Self::Unit(id, _) => unit::stream_name(id),
@@ -155,6 +161,7 @@ impl DomainEvent {
             Self::Account(_, event) => event.event_type(),
             Self::Redress(_, event) => event.event_type(),
             Self::Fee(_, event) => event.event_type(),
+            Self::Payment(_, event) => event.event_type(),
             Self::Card(_, event) => event.event_type(),
             Self::SignIn(_, event) => event.event_type(),
             Self::Unit(_, event) => event.event_type(),
@@ -175,6 +182,7 @@ impl DomainEvent {
             Self::Account(_, event) => event.to_json(),
             Self::Redress(_, event) => event.to_json(),
             Self::Fee(_, event) => event.to_json(),
+            Self::Payment(_, event) => event.to_json(),
             Self::Card(_, event) => event.to_json(),
             Self::SignIn(_, event) => event.to_json(),
             Self::Unit(_, event) => event.to_json(),
@@ -195,6 +203,7 @@ pub fn schemas() -> Vec<(EventType, schemars::Schema)> {
     all.extend(AccountEvent::schemas());
     all.extend(RedressEvent::schemas());
     all.extend(FeeEvent::schemas());
+    all.extend(PaymentEvent::schemas());
     all.extend(CardEvent::schemas());
     all.extend(SignInEvent::schemas());
     all.extend(UnitEvent::schemas());

@@ -152,6 +152,7 @@ impl Writer<'_> {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => {}

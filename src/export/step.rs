@@ -14,6 +14,7 @@ use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::decider::{Actor, ActorKind, Recorded};
 use parvandeh_domain::fee::FeeEvent;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::payment::PaymentEvent;
 use parvandeh_domain::policy::PolicyEvent;
 use parvandeh_domain::redress::RedressEvent;
 use parvandeh_domain::sign_in::SignInEvent;
@@ -274,6 +275,8 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CustomerEvent::VerificationRequested(_) => "Contact point verification requested",
             CustomerEvent::VerificationFailed(_) => "Contact point verification failed",
             CustomerEvent::ContactPointVerified(_) => "Contact point verified",
+            CustomerEvent::PreferencesChanged(_) => "Preferences changed",
+            CustomerEvent::NotificationsRead(_) => "Notifications read",
         },
         DomainEvent::Attachment(_, AttachmentEvent::PartStored(_)) => "Attachment part stored",
         DomainEvent::Attachment(_, AttachmentEvent::Added(_)) => "Attachment added",
@@ -303,6 +306,15 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             FeeEvent::Waived(_) => "Fee waived",
             FeeEvent::Paid(_) => "Fee paid",
             FeeEvent::Refunded(_) => "Fee refunded",
+        },
+        DomainEvent::Payment(_, event) => match event {
+            PaymentEvent::Requested(_) => "Payment requested",
+            PaymentEvent::Confirmed(_) => "Payment confirmed",
+            PaymentEvent::Failed(_) => "Payment failed",
+            PaymentEvent::Expired(_) => "Payment expired",
+            PaymentEvent::RefundRequested(_) => "Payment refund requested",
+            PaymentEvent::RefundDeclined(_) => "Payment refund declined",
+            PaymentEvent::Refunded(_) => "Payment refunded",
         },
         DomainEvent::Card(_, event) => match event {
             CardEvent::Issued(_) => "Card issued",
@@ -345,6 +357,7 @@ pub(super) fn attributes(event: &DomainEvent) -> Vec<Attribute<'_>> {
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
+        | DomainEvent::Payment(..)
         | DomainEvent::Card(..)
         | DomainEvent::SignIn(..)
         | DomainEvent::Unit(..) => Vec::new(),
@@ -562,6 +575,9 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
             said.owned("representative", Some(dismissed.representative_id));
         }
         CustomerEvent::TierChanged(changed) => said.text("tier", Some(&changed.to)),
+        CustomerEvent::PreferencesChanged(changed) => {
+            said.text("language", changed.language.map(|language| language.as_str()));
+        }
         // What somebody is worth to us is not for a process that is mined.
         CustomerEvent::ValueAssessed(_)
         | CustomerEvent::LegalHoldReleased(_)
@@ -569,7 +585,8 @@ fn of_customer(event: &CustomerEvent) -> Vec<Attribute<'_>> {
         | CustomerEvent::Unmerged(_)
         | CustomerEvent::VerificationRequested(_)
         | CustomerEvent::VerificationFailed(_)
-        | CustomerEvent::ContactPointVerified(_) => {}
+        | CustomerEvent::ContactPointVerified(_)
+        | CustomerEvent::NotificationsRead(_) => {}
     }
     said.0
 }

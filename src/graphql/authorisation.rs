@@ -9,6 +9,8 @@ use crate::principal::Role::{
 };
 use crate::principal::Roles;
 
+/// The customers, each for themselves.
+const CUSTOMERS: Roles = Roles::of(&[Customer]);
 /// Those who may read cases, each within their scope.
 const READERS: Roles = Roles::of(&[Customer, Agent, Supervisor, Auditor, Service]);
 /// Those who may know that a case exists and how it stands, without reading what people said.
@@ -628,6 +630,42 @@ pub const FIELDS: FieldTable = &[
     ("WaiveFeePayload", LEADERS, &["fee", "userErrors"]),
     ("PayFeePayload", WORKERS_AND_CUSTOMERS, &["fee", "userErrors"]),
     ("RefundFeePayload", LEADERS, &["fee", "userErrors"]),
+    // Payments by a provider
+    ("Customer", READERS, &["payments"]),
+    ("Viewer", READERS, &["payments"]),
+    (
+        "Payment",
+        READERS,
+        &[
+            "id",
+            "money",
+            "feeId",
+            "provider",
+            "providerReference",
+            "status",
+            "failure",
+            "isPosted",
+            "requestedAt",
+            "expiresAt",
+            "confirmedAt",
+            "refundedAt",
+            "revision",
+        ],
+    ),
+    ("PaymentConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("PaymentEdge", READERS, &["node", "cursor"]),
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["requestPayment"]),
+    // People have money given back; programs do not.
+    ("Mutation", APPROVERS, &["refundPayment"]),
+    ("RequestPaymentPayload", WORKERS_AND_CUSTOMERS, &["payment", "page", "userErrors"]),
+    ("RefundPaymentPayload", APPROVERS, &["payment", "userErrors"]),
+    ("Query", PLANNERS, &["reconciliation"]),
+    ("Reconciliation", PLANNERS, &["day", "provider", "agreeing", "differing", "lines"]),
+    (
+        "ReconciliationLine",
+        PLANNERS,
+        &["paymentId", "direction", "agreement", "here", "there", "providerReference"],
+    ),
     // Cards, verification, the customer's own page
     ("Query", READERS, &["viewer"]),
     ("Viewer", READERS, &["customer", "cases", "cards"]),
@@ -808,6 +846,41 @@ pub const FIELDS: FieldTable = &[
     ("Mutation", WORKERS_AND_CUSTOMERS, &["answerSurvey"]),
     ("AskSurveyPayload", WORKERS, &["case", "userErrors"]),
     ("AnswerSurveyPayload", WORKERS_AND_CUSTOMERS, &["case", "userErrors"]),
+    // The customer's own page
+    ("Case", READERS, &["steps", "openedOn"]),
+    ("CaseStep", READERS, &["step", "state", "at", "promisedUntil", "text"]),
+    ("CalendarDate", READERS, &["moment", "gregorian", "jalali", "text"]),
+    ("Customer", READERS, &["preferences"]),
+    (
+        "Preferences",
+        READERS,
+        &["channels", "wantedNotifications", "unwantedNotifications", "language"],
+    ),
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["changePreferences"]),
+    ("ChangePreferencesPayload", WORKERS_AND_CUSTOMERS, &["customer", "userErrors"]),
+    ("Viewer", READERS, &["preferences", "notifications", "unreadCount"]),
+    ("Subscription", CUSTOMERS, &["notifications"]),
+    ("Mutation", CUSTOMERS, &["markNotificationsRead"]),
+    ("MarkNotificationsReadPayload", CUSTOMERS, &["viewer", "userErrors"]),
+    ("NotificationConnection", READERS, &["pageInfo", "edges", "nodes", "totalCount"]),
+    ("NotificationEdge", READERS, &["node", "cursor"]),
+    ("NotificationEvent", CUSTOMERS, &["cursor", "notification"]),
+    (
+        "Notification",
+        READERS,
+        &[
+            "kind",
+            "eventId",
+            "read",
+            "stage",
+            "points",
+            "money",
+            "text",
+            "at",
+            "promisedUntil",
+            "case",
+        ],
+    ),
     // Shared
     ("PageInfo", Roles::ALL, &["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"]),
     ("UserError", Roles::ALL, &["code", "field", "message"]),

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use super::as_of;
 use super::attachment::{self, Attachment};
+use super::calendar_date::{self, CalendarDate};
+use super::case_steps::{self, CaseStep};
 use super::complaint::{self, Complaint};
 use super::context::{case_scope, principal, query, query_now, refused};
 use super::cursor::{Cursor, ListKey};
@@ -266,6 +268,16 @@ impl Case {
     /// Its last referral; null when it was never handed to a unit.
     async fn referral(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Referral>> {
         referral::of_case(ctx, self.uuid, self.as_of).await
+    }
+
+    /// Its way as the customer sees it: what is done, what is next, and until when that is promised.
+    async fn steps(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<CaseStep>> {
+        case_steps::of_case(ctx, self, self.uuid, self.as_of).await
+    }
+
+    /// The day on which it was opened.
+    async fn opened_on(&self, ctx: &Context<'_>) -> CalendarDate {
+        calendar_date::of(ctx, self.opened_at.0)
     }
 
     /// What was promised to the customer, the earliest due first; at most the first hundred promises.

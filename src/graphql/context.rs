@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ErrorExtensions};
+use jiff::tz::TimeZone;
 use parvandeh_projections::scope::{CaseScope, Visibility};
 use tokio::sync::Semaphore;
 
@@ -14,6 +15,7 @@ use crate::command::erasure::Eraser;
 use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
+use crate::command::payments::PaymentKeeper;
 use crate::command::policy;
 use crate::command::settlement::Settlement;
 use crate::config::RedressLimits;
@@ -23,9 +25,11 @@ use crate::principal::Principal;
 use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::fact_ring::FactRing;
+use crate::subscription::notification_watch::NotificationWatch;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::subscription::stream_watch::StreamWatch;
 use crate::vault::{Vault, VaultError};
+use crate::words::Language;
 
 /// The parts of the program that resolvers use. One for the whole schema.
 pub struct Services {
@@ -49,6 +53,10 @@ pub struct Services {
     pub fact_ring: Arc<FactRing>,
     /// Wakes subscribers of single cases.
     pub stream_watch: Arc<StreamWatch>,
+    /// Wakes customers whose pages are open.
+    pub notification_watch: Arc<NotificationWatch>,
+    /// The organisation's time zone.
+    pub time_zone: TimeZone,
     /// Keeps idempotency keys from being used for two requests.
     pub idempotency: Idempotency,
     /// Answers queries.
@@ -57,6 +65,8 @@ pub struct Services {
     pub proof: Arc<Proof>,
     /// Settles what is owed and given.
     pub settlement: Arc<Settlement>,
+    /// Keeps payments, by a provider where there is one.
+    pub payments: PaymentKeeper,
     /// Who may approve redress up to what.
     pub redress_limits: RedressLimits,
     /// Tells the time.
@@ -75,6 +85,11 @@ pub fn services<'a>(ctx: &Context<'a>) -> &'a Services {
 /// The caller.
 pub fn principal<'a>(ctx: &Context<'a>) -> &'a Principal {
     ctx.data_unchecked::<Arc<Principal>>()
+}
+
+/// The language that the caller reads.
+pub fn language(ctx: &Context<'_>) -> Language {
+    ctx.data_opt::<Language>().copied().unwrap_or_default()
 }
 
 /// The cases that the caller may know of.

@@ -17,7 +17,9 @@ use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
+use super::payment::{self, PaymentConnection};
 use super::personal::Personal;
+use super::preferences::{self, Preferences};
 use super::representation::{self, Representation};
 use super::scalar::DateTime;
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
@@ -252,9 +254,27 @@ impl Customer {
         account::of_customer(ctx, self.uuid).await
     }
 
+    /// What they pay by a payment provider, the newest first.
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<PaymentConnection> {
+        let page = PageArguments { first, after, last, before };
+        payment::of_customer(ctx, self.uuid, page).await
+    }
+
     /// Their cards, the newest first; of many the newest hundred.
     async fn cards(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Card>> {
         card::of_customer(ctx, self.uuid).await
+    }
+
+    /// How they wish to be reached and told of things.
+    async fn preferences(&self, ctx: &Context<'_>) -> async_graphql::Result<Preferences> {
+        preferences::of_customer(ctx, self.uuid, self.language).await
     }
 
     /// Who read their personal data, when and what for, the newest first.

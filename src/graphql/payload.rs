@@ -7,14 +7,14 @@ use parvandeh_domain::id::DataSubject;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::context::{failure, principal, refused, services};
+use super::context::{failure, language, principal, refused, services};
 use super::scalar::DateTime;
 use crate::command::handler::{CommandError, CommandMetadata, Executed};
 use crate::command::idempotency::{ClaimError, KEY_LENGTH_MAX, RequestIdentity};
 use crate::command::policy;
 use crate::error::{ErrorCode, RequestError};
 use crate::store::StreamId;
-use crate::words::{self, Language};
+use crate::words;
 
 /// Why a command was not done: data for the caller, with a stable code.
 #[derive(SimpleObject, Clone, Debug, PartialEq, Eq)]
@@ -33,8 +33,7 @@ pub struct UserError {
 impl UserError {
     /// What is wrong and, where it helps, what to do: in English or, as `Accept-Language` asks, in Persian.
     async fn message(&self, ctx: &Context<'_>) -> String {
-        let language = ctx.data_opt::<Language>().copied().unwrap_or_default();
-        words::told(&self.code, &self.message, language)
+        words::told(&self.code, &self.message, language(ctx))
     }
 }
 

@@ -27,10 +27,14 @@ use super::follow_up::{
 use super::global_id::{self, NodeType};
 use super::management_review::{self, ManagementReview};
 use super::match_proposals::{self, MatchProposal};
+use super::notification::{self, NotificationEvent, NotificationMutation};
 use super::operations::OperationsMutation;
 use super::paging::PageArguments;
+use super::payment::PaymentMutation;
+use super::preferences::PreferencesMutation;
 use super::privacy_mutations::PrivacyMutation;
 use super::proof::{self, ConsistencyProof, InclusionProof, ProofCheckpoint};
+use super::reconciliation::{self, Reconciliation};
 use super::redress::RedressMutation;
 use super::reference_data::{self, CalendarVersion, ReferenceDataMutation, SlaPolicyVersion};
 use super::referral_mutations::ReferralMutation;
@@ -317,6 +321,15 @@ impl Query {
         segmentation::matrix(ctx).await
     }
 
+    /// The payment provider's books of a day against the ledger, payment by payment. Null where there is no provider.
+    async fn reconciliation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day (UTC), as in 2026-03-21.")] day: String,
+    ) -> async_graphql::Result<Option<Reconciliation>> {
+        reconciliation::of_day(ctx, &day).await
+    }
+
     /// The customer who asks, with all that their own page shows. Null for staff and programs.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
         viewer::of(ctx)
@@ -442,23 +455,33 @@ async fn node(ctx: &Context<'_>, field: &str, id: &ID) -> async_graphql::Result<
     }
 }
 
-/// What can be done.
+/// What can be done with what is known of customers, and with what is theirs. A group of its own, because the compiler follows a list of
+/// merged objects to a limited depth.
 #[derive(MergedObject, Default)]
-pub struct Mutation(
-    CaseMutation,
+pub struct CustomerSideMutation(
     CustomerMutation,
     CustomerRecordMutation,
     PrivacyMutation,
+    PreferencesMutation,
+    NotificationMutation,
+    CardMutation,
+    VerificationMutation,
+    AccountMutation,
+    RedressMutation,
+    FeeMutation,
+    PaymentMutation,
+);
+
+/// What can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    CustomerSideMutation,
+    CaseMutation,
     SlaMutation,
     ReferenceDataMutation,
     OperationsMutation,
     StaffCaseMutation,
     SegmentationMutation,
-    AccountMutation,
-    RedressMutation,
-    FeeMutation,
-    CardMutation,
-    VerificationMutation,
     ComplaintMutation,
     ReferralMutation,
     UnitMutation,
@@ -478,6 +501,17 @@ impl Subscription {
         after: Option<String>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<CaseEvent>> + 'a> {
         case_events::follow(ctx, case_id, resume(ctx, after)).await
+    }
+
+    /// What you are told of on your own page: first what came after the cursor, or without one what you have not read, then each as it
+    /// comes. Resumed with its last cursor, the feed has no gap. What you do not wish to be told of is left out.
+    async fn notifications<'a>(
+        &self,
+        ctx: &Context<'a>,
+        after: Option<String>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<NotificationEvent>> + 'a>
+    {
+        notification::follow(ctx, resume(ctx, after)).await
     }
 
     /// Breaches: first those on record after the cursor, then each as it is recorded. Resumed with its last cursor, the feed has no gap.

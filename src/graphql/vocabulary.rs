@@ -1,7 +1,9 @@
 //! The published lists of values as GraphQL enums.
 
 use async_graphql::Enum;
-use parvandeh_domain::{account, card, case, customer, decider, fee, redress, segmentation};
+use parvandeh_domain::{
+    account, card, case, customer, decider, fee, payment, redress, segmentation,
+};
 
 /// Declares a GraphQL enum with the values of a domain enum, and the conversions both ways.
 macro_rules! published {
@@ -445,5 +447,67 @@ published!(
         HolderRequest,
         /// The organisation decided it.
         Organisation,
+    }
+);
+
+published!(
+    /// How a payment stands.
+    PaymentStatus = "payment::PaymentStatus" {
+        /// The customer is to pay it.
+        Requested,
+        /// The money came.
+        Confirmed,
+        /// No money came.
+        Failed,
+        /// Nobody paid it in time.
+        Expired,
+        /// It is to be given back.
+        RefundRequested,
+        /// It was given back.
+        Refunded,
+    }
+);
+
+published!(
+    /// Why no money came, as the provider says it.
+    PaymentFailure = "payment::PaymentFailure" {
+        /// The customer's bank did not allow it.
+        Declined,
+        /// The customer gave it up.
+        Abandoned,
+        /// Something broke between the provider and the bank.
+        Technical,
+    }
+);
+
+published!(
+    /// What a customer is told of on their own page, as soon as it happens.
+    NotificationKind = "customer::NotificationKind" {
+        /// They were answered.
+        Answered,
+        /// The receipt of their complaint was acknowledged.
+        Acknowledged,
+        /// Their complaint was decided.
+        Decided,
+        /// Their case entered another stage.
+        StageEntered,
+        /// Their case was resolved.
+        Resolved,
+        /// Their case was closed.
+        Closed,
+        /// Something was promised to them by a date.
+        PromiseMade,
+        /// The date of a promise passed.
+        PromiseMissed,
+        /// They were offered redress.
+        RedressOffered,
+        /// Redress was paid into their account.
+        RedressPaid,
+        /// They are asked to pay a fee.
+        FeeAssessed,
+        /// A file was sent to them.
+        AttachmentSent,
+        /// They are asked how content they are with the handling of their case.
+        SurveyAsked,
     }
 );

@@ -109,7 +109,7 @@ async fn run<E: Executor>(
         Ok(admitted) => admitted,
         // A caller that takes events alone learns of refusals by an event; see `sse`.
         Err(errors) if accepts.json.is_none() && !is_rate_limited(&errors) => {
-            return sse::refuse(&errors.into());
+            return sse::refuse(&Answer::from(errors).in_language(language));
         }
         Err(errors) => return respond(errors.into()),
     };
@@ -121,7 +121,7 @@ async fn run<E: Executor>(
     match (admitted.kind, accepts) {
         (OperationType::Subscription, Accepts { events: true, .. })
         | (_, Accepts { json: None, .. }) => {
-            sse::open(request, transport, admitted, principal, trace_id)
+            sse::open(request, transport, admitted, principal, trace_id, language)
         }
         (OperationType::Subscription, _) => respond(not_acceptable_subscription()),
         (OperationType::Query | OperationType::Mutation, Accepts { json: Some(_), .. }) => {

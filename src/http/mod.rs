@@ -15,6 +15,7 @@ pub mod listener;
 mod media;
 pub mod metrics;
 pub mod origin;
+mod payments;
 mod position;
 mod proof;
 mod purpose;

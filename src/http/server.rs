@@ -15,7 +15,8 @@ use super::origin::Origins;
 use super::rate_limit::RateLimitConfig;
 use super::transport::{Limits, Transport, TransportConfig};
 use super::{
-    attachments, exports, health, listener, proof, sign_in, subject_export, trace, transport,
+    attachments, exports, health, listener, payments, proof, sign_in, subject_export, trace,
+    transport,
 };
 use crate::app::App;
 use crate::clock::SystemClock;
@@ -111,6 +112,7 @@ pub fn server(
     let phase = web::Data::new(phase);
     let exports = exports::resource(app, transport.clone());
     let (proof, exporter, files) = (app.proof.clone(), app.subject_exporter(), app.attachments());
+    let payment_keeper = app.payment_keeper();
     let sign_in = desk.map(|desk| sign_in::resource(desk, app, transport.clone()));
     let listen_error = |source| ServerError::Listen { address: config.listen, source };
     let listener =
@@ -120,6 +122,7 @@ pub fn server(
             (transport.clone(), readiness.clone(), metrics.clone());
         let (proof, exporter, exports) = (proof.clone(), exporter.clone(), exports.clone());
         let files = files.clone();
+        let payment_keeper = payment_keeper.clone();
         let sign_in = sign_in.clone();
         HttpApp::new()
             .app_data(phase.clone())
@@ -129,6 +132,7 @@ pub fn server(
                 proof::configure(service, transport.clone(), proof);
                 subject_export::configure(service, transport.clone(), exporter);
                 attachments::configure(service, transport.clone(), files);
+                payments::configure(service, payment_keeper);
                 transport::configure(service, transport);
                 exports(service);
                 if let Some(sign_in) = sign_in {

@@ -29,6 +29,7 @@ use crate::http::media::MediaType;
 use crate::http::transport::{ResumeAfter, Transport};
 use crate::metrics::OpenSubscription;
 use crate::principal::Principal;
+use crate::words::Language;
 
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 /// A cursor longer than this is not ours, in bytes.
@@ -41,17 +42,16 @@ pub(super) fn open<E: Executor>(
     admitted: Admitted,
     principal: Arc<Principal>,
     trace_id: TraceId,
+    language: Language,
 ) -> HttpResponse {
+    let respond = |answer: Answer| respond(&answer.in_language(language), MediaType::Json);
     let Ok(permit) = transport.connections.clone().try_acquire_owned() else {
         let message = "Too many connections are open. Try again in a few seconds.";
-        return respond(
-            &RequestError::new(ErrorCode::RateLimited, message).into(),
-            MediaType::Json,
-        );
+        return respond(RequestError::new(ErrorCode::RateLimited, message).into());
     };
     let resume_after = match last_event_id(http_request.headers()) {
         Ok(resume_after) => resume_after,
-        Err(error) => return respond(&error.into(), MediaType::Json),
+        Err(error) => return respond(error.into()),
     };
     let kind = admitted.kind;
     let admitted = match resume_after {
@@ -59,7 +59,8 @@ pub(super) fn open<E: Executor>(
         None => admitted,
     };
     let results = results(transport.clone(), admitted, trace_id);
-    event_stream(events(transport.clone(), kind, results, principal, permit))
+    let results = results.map(move |answer| answer.in_language(language));
+    event_stream(events(transport.clone(), kind, results, principal, permit, language))
 }
 
 /// An event stream that says why there is nothing to stream.
@@ -104,6 +105,7 @@ fn events<E: Executor>(
     results: impl Stream<Item = Answer>,
     principal: Arc<Principal>,
     permit: OwnedSemaphorePermit,
+    language: Language,
 ) -> impl Stream<Item = Bytes> {
     async_stream::stream! {
         let _permit = permit;
@@ -121,7 +123,7 @@ fn events<E: Executor>(
                 () = &mut expired => {
                     let message = "The token has expired. Sign in again and resume.";
                     let error = RequestError::new(ErrorCode::Unauthenticated, message);
-                    yield next_event(&error.into());
+                    yield next_event(&Answer::from(error).in_language(language));
                     break;
                 }
                 result = results.next() => match result {

@@ -6,7 +6,8 @@
 //! nothing queues up for it here; other connections do not notice.
 //!
 //! The token comes with `connection_init`, as `{"authorization": "Bearer ..."}` in its payload, or with the
-//! upgrade request's own `Authorization` header, which browsers cannot set.
+//! upgrade request's own `Authorization` header, which browsers cannot set. The language that the caller reads comes by the same two ways:
+//! `{"acceptLanguage": "fa"}` in the payload, or the upgrade request's `Accept-Language`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -38,6 +39,7 @@ use crate::http::websocket_message::{Inbound, Outbound, Payload};
 use crate::metrics::OpenSubscription;
 use crate::principal::Principal;
 use crate::telemetry::join;
+use crate::words::Language;
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 const OPERATION_ID_BYTES_MAX: usize = 128;
@@ -84,6 +86,7 @@ pub(super) fn open<E: Executor>(
         transport: transport.clone(),
         session,
         headers: request.headers().clone(),
+        language: Language::of_headers(request.headers()),
         address: transport.rate_limits.address(request),
         trace_id: trace_id(request),
         initialised: false,
@@ -118,6 +121,8 @@ struct Connection<E> {
     /// Where the upgrade request came from.
     address: Option<IpAddr>,
     trace_id: TraceId,
+    /// That the caller reads.
+    language: Language,
     initialised: bool,
     principal: Option<Arc<Principal>>,
     /// By the id that the client chose.
@@ -209,7 +214,12 @@ impl<E: Executor> Connection<E> {
     async fn message(&mut self, text: &str) -> Flow {
         match Inbound::read(text) {
             Err(reason) => Flow::Break(close(4400, &reason)),
-            Ok(Inbound::ConnectionInit { token }) => self.initialise(token).await,
+            Ok(Inbound::ConnectionInit { token, accept_language }) => {
+                if let Some(ranges) = accept_language.filter(|_| !self.initialised) {
+                    self.language = Language::of_text(&ranges);
+                }
+                self.initialise(token).await
+            }
             Ok(Inbound::Ping { payload }) => {
                 let payload = payload.map(Payload::Raw);
                 self.send(&Outbound { kind: "pong", id: None, payload }).await
@@ -283,6 +293,8 @@ impl<E: Executor> Connection<E> {
         match admitted {
             Ok(admitted) => {
                 let kind = admitted.kind;
+                let request = admitted.request.data(self.language);
+                let admitted = Admitted { request, ..admitted };
                 let results = self.results_of(admitted, trace_id, span);
                 let (results, handle) = stream::abortable(results);
                 let name = id.clone();
@@ -335,6 +347,7 @@ impl<E: Executor> Connection<E> {
                 self.refuse(&id, answer).await
             }
             Said::Result { answer, .. } => {
+                let answer = answer.in_language(self.language);
                 let payload = Some(Payload::Answer(&answer));
                 self.send(&Outbound { kind: "next", id: Some(&id), payload }).await
             }
@@ -346,7 +359,9 @@ impl<E: Executor> Connection<E> {
     }
 
     async fn refuse(&self, id: &str, answer: Answer) -> Flow {
-        let Answer::Refused(errors) = &answer else { return Flow::Continue(()) };
+        let Answer::Refused(errors) = &answer.in_language(self.language) else {
+            return Flow::Continue(());
+        };
         let payload = Some(Payload::Errors(errors));
         self.send(&Outbound { kind: "error", id: Some(id), payload }).await
     }

@@ -8,9 +8,10 @@ use crate::http::errors::Answer;
 
 /// A message of a client.
 pub(super) enum Inbound<'a> {
-    /// The text of the payload's `authorization`, if it has one.
+    /// The texts of the payload's `authorization` and `acceptLanguage`, if it has them.
     ConnectionInit {
         token: Option<String>,
+        accept_language: Option<String>,
     },
     Ping {
         payload: Option<&'a RawValue>,
@@ -38,6 +39,8 @@ struct Envelope<'a> {
 struct InitPayload {
     #[serde(alias = "Authorization")]
     authorization: Option<String>,
+    #[serde(rename = "acceptLanguage", alias = "Accept-Language")]
+    accept_language: Option<String>,
 }
 
 impl<'a> Inbound<'a> {
@@ -57,11 +60,13 @@ impl<'a> Inbound<'a> {
         match kind.as_str() {
             "connection_init" => {
                 let payload = payload_object(payload)?.map(|payload| {
-                    serde_json::from_str::<InitPayload>(payload.get())
-                        .map_err(|_| "`authorization` must be a string, once".to_owned())
+                    serde_json::from_str::<InitPayload>(payload.get()).map_err(|_| {
+                        "`authorization` and `acceptLanguage` must be strings, once".to_owned()
+                    })
                 });
-                let token = payload.transpose()?.unwrap_or_default().authorization;
-                Ok(Self::ConnectionInit { token })
+                let InitPayload { authorization, accept_language } =
+                    payload.transpose()?.unwrap_or_default();
+                Ok(Self::ConnectionInit { token: authorization, accept_language })
             }
             "ping" => Ok(Self::Ping { payload: payload_object(payload)? }),
             "pong" => payload_object(payload).map(|_| Self::Pong),

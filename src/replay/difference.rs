@@ -113,6 +113,7 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
         | DomainEvent::Fee(..)
+        | DomainEvent::Payment(..)
         | DomainEvent::Card(..)
         | DomainEvent::SignIn(..)
         | DomainEvent::Unit(..) => false,

@@ -70,6 +70,7 @@ impl ClocksFold {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => {}
@@ -99,6 +100,7 @@ impl ClocksFold {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => {}

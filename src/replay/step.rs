@@ -106,6 +106,7 @@ impl Replay {
             | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => false,

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::{
     AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, READ_EVENTS_MAX,
-    READ_SIZE_BYTES_MAX, ReadError, Standing, StreamId, answer_retry, recent::Recent, validate,
+    READ_SIZE_BYTES_MAX, ReadError, Standing, StreamId, answer_retry, validate,
 };
+use crate::recent::Recent;
 
 /// A store that lives as long as the process.
 pub struct MemoryStore {

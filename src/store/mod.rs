@@ -12,7 +12,6 @@
 pub mod append;
 pub mod kurrent;
 pub mod memory;
-mod recent;
 pub mod sqlite;
 pub mod subscription;
 

@@ -2,10 +2,13 @@
 //!
 //! [`generation`] is one file of read models with its checkpoint, [`projector`] moves a generation along the log, and
 //! [`read_models`] serves queries from one generation while another may be built beside it. [`fact_ring`] reads the newest facts about
-//! clocks once for all subscribers, and [`stream_watch`] wakes subscribers of single streams.
+//! clocks once for all subscribers, and [`stream_watch`] and [`notification_watch`] wake subscribers of single streams
+//! and customers whose pages are open.
 
 pub mod fact_ring;
 pub mod generation;
+pub mod notification_watch;
 pub mod projector;
 pub mod read_models;
 pub mod stream_watch;
+pub mod watched;

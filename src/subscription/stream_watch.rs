@@ -2,31 +2,20 @@
 //!
 //! A subscriber waits for its own stream and reads that from the store when it has moved. What moves other streams does not wake it.
 
-use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::watched::{EndOfWaiting, Watched, Watcher};
 use crate::error::chain;
 use crate::store::subscription::{Filter, SubscriptionItem, subscribe};
 use crate::store::{EventStore, Position, StreamId};
 
 /// How long the reader rests after a failure.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// The streams that somebody waits for, each with how often it has moved since.
-#[derive(Default)]
-struct Watched(Mutex<HashMap<StreamId, watch::Sender<u64>>>);
-
-impl Watched {
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, watch::Sender<u64>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The streams of a log that somebody watches. It begins to read with the first of them.
 pub struct StreamWatch {
@@ -35,7 +24,7 @@ pub struct StreamWatch {
 }
 
 struct Reading {
-    watched: Arc<Watched>,
+    watched: Arc<Watched<StreamId>>,
     task: AbortHandle,
 }
 
@@ -52,65 +41,22 @@ impl StreamWatch {
     }
 
     /// Watches a stream. The first call starts the task that reads the log; so this needs a runtime.
-    pub fn watch(&self, stream: &StreamId) -> StreamWatcher {
+    pub fn watch(&self, stream: &StreamId) -> Watcher<StreamId> {
         let reading = self.reading.get_or_init(|| {
             let watched = Arc::new(Watched::default());
             let task = follow(self.store.clone(), self.store.head(), watched.clone());
             Reading { watched, task: tokio::spawn(task).abort_handle() }
         });
-        let watched = &reading.watched;
-        let moved =
-            watched.lock().entry(stream.clone()).or_insert_with(|| watch::channel(0).0).subscribe();
-        StreamWatcher { stream: stream.clone(), watched: watched.clone(), moved: Some(moved) }
-    }
-}
-
-/// One who waits for a stream to move.
-pub struct StreamWatcher {
-    stream: StreamId,
-    watched: Arc<Watched>,
-    /// Always there until this is dropped.
-    moved: Option<watch::Receiver<u64>>,
-}
-
-impl StreamWatcher {
-    /// Marks what the stream holds by now as seen: call it before reading, and nothing falls between that and the wait.
-    pub fn mark_seen(&mut self) {
-        if let Some(moved) = &mut self.moved {
-            moved.borrow_and_update();
-        }
-    }
-
-    /// Waits until the stream has moved since it was marked; false when it will not any more.
-    pub async fn moved(&mut self) -> bool {
-        match &mut self.moved {
-            Some(moved) => moved.changed().await.is_ok(),
-            None => false,
-        }
-    }
-}
-
-impl Drop for StreamWatcher {
-    fn drop(&mut self) {
-        let mut watched = self.watched.lock();
-        self.moved = None;
-        if watched.get(&self.stream).is_some_and(watch::Sender::is_closed) {
-            watched.remove(&self.stream);
-        }
-    }
-}
-
-/// Ends the wait of everybody when nothing will move any more, however that came about.
-struct EndOfWaiting(Arc<Watched>);
-
-impl Drop for EndOfWaiting {
-    fn drop(&mut self) {
-        self.0.lock().clear();
+        reading.watched.watch(stream)
     }
 }
 
 /// Reads the log for as long as it moves, and wakes those whose streams have moved.
-async fn follow(store: Arc<dyn EventStore>, mut reached: Option<Position>, watched: Arc<Watched>) {
+async fn follow(
+    store: Arc<dyn EventStore>,
+    mut reached: Option<Position>,
+    watched: Arc<Watched<StreamId>>,
+) {
     let end = EndOfWaiting(watched);
     loop {
         let mut items = pin!(subscribe(store.clone(), reached, Filter::All));
@@ -118,9 +64,7 @@ async fn follow(store: Arc<dyn EventStore>, mut reached: Option<Position>, watch
             match items.next().await {
                 Some(Ok(SubscriptionItem::Event(event))) => {
                     reached = Some(event.position);
-                    if let Some(waiting) = end.0.lock().get(&event.stream) {
-                        waiting.send_modify(|moves| *moves += 1);
-                    }
+                    end.0.wake(&event.stream);
                 }
                 Some(Ok(SubscriptionItem::Live { .. })) => {}
                 Some(Err(error)) => break error,
@@ -167,7 +111,7 @@ mod tests {
         other.mark_seen();
         append(&store, "case-2").await;
         assert!(other.moved().await);
-        assert!(!one.moved.as_ref().unwrap().has_changed().unwrap());
+        assert!(!one.has_moved());
         append(&store, "case-1").await;
         assert!(one.moved().await);
     }
@@ -179,8 +123,8 @@ mod tests {
         let (one, same) = (watch.watch(&stream("case-1")), watch.watch(&stream("case-1")));
         let watched = &watch.reading.get().unwrap().watched;
         drop(one);
-        assert_eq!(watched.lock().len(), 1);
+        assert_eq!(watched.len(), 1);
         drop(same);
-        assert_eq!(watched.lock().len(), 0);
+        assert_eq!(watched.len(), 0);
     }
 }

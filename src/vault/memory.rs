@@ -10,21 +10,21 @@ use uuid::Uuid;
 
 use super::cipher::DataKey;
 use super::tombstones::{Tombstone, Tombstones};
-use crate::recent::Recent;
+use crate::recent::SharedRecent;
 
 /// Keys in memory, at about one kilobyte each.
 const KEYS_MAX: usize = 16_384;
 
 pub(super) struct Memory {
     tombstones: RwLock<Tombstones>,
-    by_id: Recent<Uuid, Arc<DataKey>>,
+    by_id: SharedRecent<Uuid, Arc<DataKey>>,
     /// The key that a subject's data are sealed with.
-    newest: Recent<DataSubject, Uuid>,
+    newest: SharedRecent<DataSubject, Uuid>,
 }
 
 impl Memory {
     pub(super) fn new(tombstones: Tombstones) -> Self {
-        let (by_id, newest) = (Recent::new(KEYS_MAX), Recent::new(KEYS_MAX));
+        let (by_id, newest) = (SharedRecent::new(KEYS_MAX), SharedRecent::new(KEYS_MAX));
         Self { tombstones: RwLock::new(tombstones), by_id, newest }
     }
 

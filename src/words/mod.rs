@@ -1,8 +1,12 @@
-//! The words in which people are told why something was not done, in the language that they read.
+//! The words in which people are told things, in the language that they read: why something was not done, and what a customer's own page
+//! says.
 //!
 //! Every refusal has a stable code, a message in English that names the particulars, and one sentence in Persian by its code. Which language
 //! a caller reads follows from their `Accept-Language` (RFC 9110, 12.5.4). A caller that names none is answered in English.
 
+pub mod bidi;
+pub mod date;
+pub mod panel;
 mod persian;
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
@@ -33,6 +37,11 @@ impl Language {
     pub fn of_headers(headers: &HeaderMap) -> Self {
         let values = headers.get_all(ACCEPT_LANGUAGE).filter_map(|value| value.to_str().ok());
         Self::preferred(values.flat_map(|value| value.split(',')))
+    }
+
+    /// The language that this text of an `Accept-Language` prefers.
+    pub fn of_text(ranges: &str) -> Self {
+        Self::preferred(ranges.split(','))
     }
 
     /// The best of these language ranges, each with or without a quality: `fa-IR`, `en;q=0.8`, `*`. Of two that are as good the first.
@@ -73,7 +82,7 @@ pub fn told(code: &str, english: &str, language: Language) -> String {
         // A code that has no words yet is better told in another language than not at all.
         None => english.to_owned(),
         Some(text) if text.with_particulars => {
-            format!("{}\n\u{2066}{english}\u{2069}", text.sentence)
+            format!("{}\n{}", text.sentence, bidi::left_to_right(english))
         }
         Some(text) => text.sentence.to_owned(),
     }
@@ -89,7 +98,7 @@ mod tests {
     use super::*;
 
     fn preferred(header: &str) -> Language {
-        Language::preferred(header.split(','))
+        Language::of_text(header)
     }
 
     #[test]

@@ -48,6 +48,10 @@ async fn a_customer_is_asked_once_and_answers_once_on_their_own_page() {
     let seen = own.ask(mine, json!({})).await["viewer"]["cases"]["nodes"].take();
     assert_eq!(seen[0], json!({ "id": case, "survey": { "answeredAt": null, "score": null } }));
     assert_eq!(seen[1]["survey"], Value::Null, "of this one nobody was asked");
+    let told = "{ viewer { notifications { nodes { kind } } } }";
+    let told = own.ask(told, json!({})).await["viewer"]["notifications"]["nodes"].take();
+    let kinds = told.as_array().unwrap().iter();
+    assert_eq!(kinds.filter(|told| told["kind"] == "SURVEY_ASKED").count(), 1, "{told}");
 
     assert_eq!(refused(&other, "answerSurvey", answer(1)).await.0, "CASE_NOT_FOUND");
     let (code, field) = refused(&own, "answerSurvey", answer(6)).await;

@@ -15,6 +15,17 @@ pub struct WebSocketFeed(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl WebSocketFeed {
     /// Connects and subscribes.
     pub async fn open(system: &System, token: &str, query: &str, variables: Value) -> Self {
+        Self::open_with(system, token, json!({}), query, variables).await
+    }
+
+    /// Connects, saying more than the token, and subscribes.
+    pub async fn open_with(
+        system: &System,
+        token: &str,
+        mut said: Value,
+        query: &str,
+        variables: Value,
+    ) -> Self {
         let url = system.url("/graphql").replace("http", "ws");
         let mut request = url.into_client_request().unwrap();
         let subprotocol = "graphql-transport-ws".parse().unwrap();
@@ -25,8 +36,8 @@ impl WebSocketFeed {
             tcp.set_zero_linger().unwrap();
         }
         let mut feed = Self(socket);
-        let payload = json!({ "authorization": format!("Bearer {token}") });
-        feed.send(json!({ "type": "connection_init", "payload": payload })).await;
+        said["authorization"] = json!(format!("Bearer {token}"));
+        feed.send(json!({ "type": "connection_init", "payload": said })).await;
         assert_eq!(feed.message().await["type"], "connection_ack");
         let payload = json!({ "query": query, "variables": variables });
         feed.send(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
@@ -50,6 +61,11 @@ impl WebSocketFeed {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// What the next message carries.
+    pub async fn payload(&mut self) -> Value {
+        self.message().await["payload"].take()
     }
 
     /// The data of the next event; `None` when the answer is an error.

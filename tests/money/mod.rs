@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ledger;
+mod payments;
 mod redress;
 
 use parvandeh::principal::Role;

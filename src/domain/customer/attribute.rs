@@ -98,3 +98,35 @@ vocabulary!(
         Research = "research",
     }
 );
+
+vocabulary!(
+    /// What a customer is told of on their own page, as soon as it happens.
+    NotificationKind {
+        /// They were answered.
+        Answered = "answered",
+        /// The receipt of their complaint was acknowledged.
+        Acknowledged = "acknowledged",
+        /// Their complaint was decided.
+        Decided = "decided",
+        /// Their case entered another stage.
+        StageEntered = "stage_entered",
+        /// Their case was resolved.
+        Resolved = "resolved",
+        /// Their case was closed.
+        Closed = "closed",
+        /// Something was promised to them by a date.
+        PromiseMade = "promise_made",
+        /// The date of a promise passed.
+        PromiseMissed = "promise_missed",
+        /// They were offered redress.
+        RedressOffered = "redress_offered",
+        /// Redress was paid into their account.
+        RedressPaid = "redress_paid",
+        /// They are asked to pay a fee.
+        FeeAssessed = "fee_assessed",
+        /// A file was sent to them.
+        AttachmentSent = "attachment_sent",
+        /// They are asked how content they are with the handling of their case.
+        SurveyAsked = "survey_asked",
+    }
+);

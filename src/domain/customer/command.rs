@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::attribute::{
-    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, NotificationKind,
+    RepresentationBasis,
 };
 use crate::case::{CaseKind, Channel};
 use crate::id::{CustomerId, SegmentationId};
@@ -50,6 +51,10 @@ pub enum CustomerCommand {
     RequestVerification(ContactPointCode),
     /// Say a code that was sent to a contact point.
     VerifyContactPoint(ContactPointCode),
+    /// Say how they wish to be reached and told of things.
+    ChangePreferences(ChangePreferences),
+    /// Record that they read what they were told.
+    ReadNotifications(ReadNotifications),
 }
 
 /// What is allowed, and by which channel.
@@ -206,4 +211,22 @@ pub struct ContactPointCode {
     pub contact_point: u32,
     /// The code's hash.
     pub code_hash: CodeHash,
+}
+
+/// Say how they wish to be reached and told of things; what is absent stays.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangePreferences {
+    /// The channels by which they wish to be reached, the dearest first; empty for no wish.
+    pub channels: Option<Vec<Channel>>,
+    /// What they do not wish to be told of.
+    pub unwanted_notifications: Option<Vec<NotificationKind>>,
+    /// The language in which they are written to.
+    pub language: Option<Language>,
+}
+
+/// Record that they read what they were told.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReadNotifications {
+    /// The position in the log of the last event that they were told of.
+    pub until: u64,
 }

@@ -15,7 +15,7 @@ use super::event::{
     CustomerValueAssessed, LegalHoldPlaced, LegalHoldReleased,
 };
 use super::state::{CustomerState, Erasure};
-use super::verification;
+use super::{preferences, verification};
 use crate::decider::{Context, Decider, Metadata};
 use crate::id::{CustomerId, DataSubject};
 use crate::pii::Pii;
@@ -63,6 +63,8 @@ impl Decider for Customer {
             CustomerCommand::DismissRepresentative(_) => "dismiss_representative",
             CustomerCommand::RequestVerification(_) => "request_verification",
             CustomerCommand::VerifyContactPoint(_) => "verify_contact_point",
+            CustomerCommand::ChangePreferences(_) => "change_preferences",
+            CustomerCommand::ReadNotifications(_) => "read_notifications",
         }
     }
 
@@ -119,6 +121,8 @@ impl Decider for Customer {
             CustomerCommand::VerifyContactPoint(code) => {
                 verification::said(state, &code, context.recorded_at)
             }
+            CustomerCommand::ChangePreferences(change) => preferences::changed(state, change),
+            CustomerCommand::ReadNotifications(read) => Ok(preferences::read(state, &read)),
         }
     }
 
@@ -140,6 +144,8 @@ impl CustomerCommand {
                 | Self::AppointRepresentative(_)
                 | Self::RequestVerification(_)
                 | Self::VerifyContactPoint(_)
+                | Self::ChangePreferences(_)
+                | Self::ReadNotifications(_)
         )
     }
 
@@ -152,6 +158,7 @@ impl CustomerCommand {
                 | Self::ChangeDetails(_)
                 | Self::GiveConsent(_)
                 | Self::AppointRepresentative(_)
+                | Self::ChangePreferences(_)
         )
     }
 }

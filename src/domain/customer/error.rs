@@ -97,6 +97,9 @@ pub enum CustomerRefusal {
     /// No code is good at the moment: none was sent, it was used, or it has expired.
     #[error("the code is wrong, used or expired: ask for another one")]
     VerificationCodeWrong,
+    /// No preference was named.
+    #[error("give at least one of channels, unwantedNotifications and language")]
+    NoPreference,
     /// A text of the command is empty, too long or not a text.
     #[error("{field} {problem}")]
     Text {
@@ -132,6 +135,7 @@ impl Refusal for CustomerRefusal {
             Self::VerificationTooSoon => "VERIFICATION_TOO_SOON",
             Self::VerificationLocked => "VERIFICATION_LOCKED",
             Self::VerificationCodeWrong => "VERIFICATION_CODE_WRONG",
+            Self::NoPreference => "PREFERENCES_MISSING",
             Self::Text { problem, .. } => problem.code(),
         }
     }

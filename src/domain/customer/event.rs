@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::attribute::{
-    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, NotificationKind,
+    RepresentationBasis,
 };
 use crate::case::{CaseKind, Channel};
 use crate::event::events;
@@ -53,6 +54,10 @@ events! {
         VerificationFailed(ContactPointVerificationFailed) = "ContactPointVerificationFailed" v 1,
         /// A contact point is theirs: what was sent there came back.
         ContactPointVerified(ContactPointVerified) = "ContactPointVerified" v 1,
+        /// They said how they wish to be reached and told of things.
+        PreferencesChanged(PreferencesChanged) = "PreferencesChanged" v 1,
+        /// They read what they were told on their own page.
+        NotificationsRead(NotificationsRead) = "NotificationsRead" v 1,
     }
 }
 
@@ -226,4 +231,25 @@ pub struct ContactPointVerificationFailed {
 pub struct ContactPointVerified {
     /// Which of the customer's contact points.
     pub contact_point: u32,
+}
+
+/// They said how they wish to be reached and told of things. Absent fields stay as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PreferencesChanged {
+    /// The channels by which they wish to be reached, the dearest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<Channel>>,
+    /// What they do not wish to be told of on their own page; all else they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwanted_notifications: Option<Vec<NotificationKind>>,
+    /// The language in which they are written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+}
+
+/// They read what they were told on their own page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NotificationsRead {
+    /// The position in the log of the last event that they were told of.
+    pub until: u64,
 }

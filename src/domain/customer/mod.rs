@@ -6,12 +6,14 @@ pub mod decide;
 pub mod error;
 pub mod event;
 pub mod matching;
+mod preferences;
 pub mod search;
 pub mod state;
 mod verification;
 
 pub use attribute::{
-    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, RepresentationBasis,
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, NotificationKind,
+    RepresentationBasis,
 };
 pub use command::CustomerCommand;
 pub use error::CustomerRefusal;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::attribute::{ConsentPurpose, ContactPointKind, Language};
+use super::attribute::{ConsentPurpose, ContactPointKind, Language, NotificationKind};
 use super::event::{CustomerEvent, RepresentativeAppointed};
 use crate::case::Channel;
 use crate::decider::Metadata;
@@ -37,6 +37,12 @@ pub struct CustomerState {
     pub representatives: BTreeMap<CustomerId, RepresentativeAppointed>,
     /// What is known of contact points that were to be verified, by their numbers from 1.
     pub verifications: BTreeMap<u32, Verification>,
+    /// The channels by which they wish to be reached, the dearest first.
+    pub channels: Vec<Channel>,
+    /// What they do not wish to be told of on their own page.
+    pub unwanted_notifications: BTreeSet<NotificationKind>,
+    /// Up to which position of the log they have read what they were told.
+    pub notifications_read_until: u64,
 }
 
 /// What is known of a contact point that was to be verified.
@@ -98,6 +104,8 @@ impl CustomerState {
                 self.name = Some(Pii::sealed());
                 self.contact_points.clear();
                 self.verifications.clear();
+                self.channels.clear();
+                self.unwanted_notifications.clear();
             }
             CustomerEvent::VerificationRequested(requested) => {
                 let codes = &mut self.verification(requested.contact_point).codes;
@@ -111,6 +119,14 @@ impl CustomerState {
                 verification.codes.accepted();
                 verification.verified_at = Some(meta.recorded_at);
             }
+            CustomerEvent::PreferencesChanged(changed) => {
+                self.channels = changed.channels.clone().unwrap_or(self.channels);
+                if let Some(unwanted) = &changed.unwanted_notifications {
+                    self.unwanted_notifications = unwanted.iter().copied().collect();
+                }
+                self.language = changed.language.or(self.language);
+            }
+            CustomerEvent::NotificationsRead(read) => self.notifications_read_until = read.until,
             CustomerEvent::Merged(merged) => self.merged_into = Some(merged.into),
             CustomerEvent::Unmerged(_) => self.merged_into = None,
             CustomerEvent::RepresentativeAppointed(appointed) => {

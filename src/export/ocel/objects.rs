@@ -349,7 +349,9 @@ impl Objects {
                 | CustomerEvent::RepresentativeDismissed(_)
                 | CustomerEvent::VerificationRequested(_)
                 | CustomerEvent::VerificationFailed(_)
-                | CustomerEvent::ContactPointVerified(_) => {}
+                | CustomerEvent::ContactPointVerified(_)
+                | CustomerEvent::PreferencesChanged(_)
+                | CustomerEvent::NotificationsRead(_) => {}
             }
         }
         self.add("customer", customer(CustomerId(id)), &said, Vec::new())

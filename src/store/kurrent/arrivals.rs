@@ -8,9 +8,8 @@ use std::{
 
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::store::{
-    EventStore, LoggedEvent, Position, ReadError, StreamId, recent::Recent, sqlite::SqliteStore,
-};
+use crate::recent::Recent;
+use crate::store::{EventStore, LoggedEvent, Position, ReadError, StreamId, sqlite::SqliteStore};
 
 /// Streams whose last revision in the copy is surely known without asking it.
 const HEADS: usize = 32_768;

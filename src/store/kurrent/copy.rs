@@ -29,7 +29,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    store::{EventStore, LoggedEvent, Position, StreamId, recent::Recent, sqlite::SqliteStore},
+    recent::Recent,
+    store::{EventStore, LoggedEvent, Position, StreamId, sqlite::SqliteStore},
 };
 
 /// Most items that are written together.

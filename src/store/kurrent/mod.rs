@@ -53,9 +53,9 @@ pub use self::{
 };
 use super::{
     AppendError, Appended, EventStore, Expect, LoggedEvent, NewEvent, Position, ReadError,
-    StreamId, recent::Recent, sqlite::SqliteStore, validate,
+    StreamId, sqlite::SqliteStore, validate,
 };
-use crate::{clock::Clock, replica::Members, vault::key_log::KeyLog};
+use crate::{clock::Clock, recent::Recent, replica::Members, vault::key_log::KeyLog};
 
 /// Most bytes of an append on its way to the server: below its limit of 1 MiB.
 const SENT_SIZE_BYTES_MAX: usize = 1_024 * 1_024 - 8_192;

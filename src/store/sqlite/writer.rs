@@ -18,9 +18,8 @@ use super::{
     log::{self, EncodedAppend, Inserter},
     published::Published,
 };
-use crate::store::{
-    AppendError, Appended, Expect, LoggedEvent, Position, Standing, StreamId, recent::Recent,
-};
+use crate::recent::Recent;
+use crate::store::{AppendError, Appended, Expect, LoggedEvent, Position, Standing, StreamId};
 
 /// Most appends in one transaction, and in the queue.
 pub(super) const BATCH_APPENDS_MAX: usize = 1_024;

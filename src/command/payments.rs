@@ -1,0 +1,374 @@
+//! Payments: what a provider tells is recorded, and what follows from it is done.
+//!
+//! - Money that came is posted to the customer's account as credit; where it is for a fee, the fee is paid out of it in the same append.
+//! - A refund takes the credit back first, and the provider is asked after. Where the credit is spent, the refund is declined.
+//! - A payment of which nothing is heard is given up when its time is over.
+//!
+//! Each posting has an id that follows from the payment, and each command one that follows from what it is for: whatever is told twice, tried
+//! by two replicas, or broken off by a kill is done once. What is to be done is read from events alone. The provider is asked for a
+//! refund until it says that it is made; it is asked under the same id, and makes it once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parvandeh_domain::account::command::{GrantCredit, ReversePosting, SpendCredit};
+use parvandeh_domain::account::{Account, AccountCommand, AccountRefusal};
+use parvandeh_domain::decider::{Actor, ActorKind, Decider};
+use parvandeh_domain::event::StoredEvent;
+use parvandeh_domain::fee::decide::POSTING_KIND as FEE;
+use parvandeh_domain::id::{CommandId, PaymentId, PostingId, derived};
+use parvandeh_domain::payment::command::ConfirmPayment;
+use parvandeh_domain::payment::decide::{POSTING_KIND, RETURN_KIND};
+use parvandeh_domain::payment::{Payment, PaymentCommand, PaymentRefusal};
+use parvandeh_projections::payment::{self, PaymentDue, PaymentRow};
+use tokio::sync::watch;
+
+use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
+use super::points_expiry;
+use crate::clock::Clock;
+use crate::error::chain;
+use crate::metrics::PAYMENT_DIFFERENCES;
+use crate::payment::callback::{Callback, Told};
+use crate::payment::reconciliation::{ReconciliationError, reconcile};
+use crate::payment::{Payments, ProviderError};
+use crate::store::{Position, StreamId};
+use crate::subscription::read_models::{QueryError, ReadModels};
+
+/// How many of each sort are looked up at once.
+const PAGE_SIZE: usize = 200;
+/// How long it rests where nothing moves; what failed is tried again then.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long it rests in any case, so that a busy log does not make it look without end.
+const REST: Duration = Duration::from_millis(20);
+/// How long a provider is left alone that has not given money back.
+const PROVIDER_REST: Duration = Duration::from_secs(30);
+/// How often it is looked whether a day is over that was not compared yet.
+const DAY_CHECK: Duration = Duration::from_secs(60);
+
+/// Records what is told of payments, and does what follows.
+#[derive(Clone)]
+pub struct PaymentKeeper {
+    /// Executes commands.
+    pub commands: Arc<CommandHandler>,
+    /// Where it is looked up.
+    pub read_models: Arc<ReadModels>,
+    /// Tells what "now" is.
+    pub clock: Arc<dyn Clock>,
+    /// The provider; without one, what was begun is still brought to accounts.
+    pub payments: Option<Payments>,
+}
+
+/// Why something could not be done. It stays to be done.
+#[derive(Debug, thiserror::Error)]
+pub enum PaymentError {
+    /// It could not be looked up.
+    #[error("looking up what is to be done about payments")]
+    Query(#[from] QueryError),
+    /// The account was not posted to.
+    #[error("posting a payment to the account")]
+    Account(#[from] CommandError<AccountRefusal>),
+    /// The payment was not told.
+    #[error("recording what became of a payment")]
+    Payment(#[from] CommandError<PaymentRefusal>),
+    /// The money was not given back yet.
+    #[error("having a payment given back")]
+    Provider(#[from] ProviderError),
+}
+
+impl PaymentKeeper {
+    /// Does what is to be done until `stop` becomes true.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let settling = self.follow(stop.clone());
+        tokio::join!(settling, self.give_back_until(stop.clone()), self.compare_days(stop));
+    }
+
+    /// Posts to accounts as the log moves.
+    async fn follow(&self, mut stop: watch::Receiver<bool>) {
+        let mut moved = self.read_models.position_changes();
+        while !*stop.borrow() {
+            moved.borrow_and_update();
+            if let Err(error) = self.settle().await {
+                tracing::error!(error = %chain(&error), "payments will be looked at again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = async { let _ = moved.changed().await; tokio::time::sleep(REST).await } => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }
+    }
+
+    /// Has the provider give back what is to be given back. It is slow, and nothing else waits for it.
+    async fn give_back_until(&self, mut stop: watch::Receiver<bool>) {
+        let mut moved = self.read_models.position_changes();
+        while !*stop.borrow() {
+            moved.borrow_and_update();
+            let rest = match self.give_back().await {
+                Ok(()) => INTERVAL,
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "money is not given back yet");
+                    PROVIDER_REST
+                }
+            };
+            let after_a_move = async {
+                if rest == PROVIDER_REST {
+                    std::future::pending::<()>().await;
+                }
+                let _ = moved.changed().await;
+                tokio::time::sleep(REST).await;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = after_a_move => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }
+    }
+
+    /// Compares each day with the provider's books when it is over.
+    async fn compare_days(&self, mut stop: watch::Receiver<bool>) {
+        let Some(payments) = &self.payments else { return };
+        let mut compared = None;
+        while !*stop.borrow() {
+            let now = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC);
+            // The books of a day are closed a while after it.
+            let day = now.date().yesterday().ok().filter(|_| now.hour() >= 1);
+            if let Some(day) = day.filter(|day| compared != Some(*day)) {
+                match self.compare(payments, day).await {
+                    Ok(()) => compared = Some(day),
+                    Err(error) => {
+                        tracing::warn!(%day, error = %chain(&error), "payments will be compared later");
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(DAY_CHECK) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }
+    }
+
+    async fn compare(
+        &self,
+        payments: &Payments,
+        day: jiff::civil::Date,
+    ) -> Result<(), ReconciliationError> {
+        let compared = reconcile(&self.read_models, payments, day).await?;
+        let differences = compared.differences();
+        PAYMENT_DIFFERENCES.set(i64::try_from(differences).unwrap_or(i64::MAX));
+        if differences > 0 {
+            tracing::warn!(
+                %day,
+                differences,
+                "the payment provider's books and the ledger do not agree: ask `reconciliation` for this day"
+            );
+        } else {
+            let lines = compared.lines.len();
+            tracing::info!(%day, lines, "the payment provider's books and the ledger agree");
+        }
+        Ok(())
+    }
+
+    /// Records what a provider tells; answers whether it was news.
+    ///
+    /// # Errors
+    /// When there is no such payment, when it contradicts what is on record, or when it cannot be recorded.
+    pub async fn record(
+        &self,
+        provider: &str,
+        callback: Callback,
+    ) -> Result<bool, CommandError<PaymentRefusal>> {
+        let (id, command, said) = match callback.told {
+            Told::Paid { payment_id, reference, money } => {
+                let said = format!("{reference} {} {}", money.minor_units, money.currency);
+                let confirm = ConfirmPayment { money, provider_reference: reference };
+                (payment_id, PaymentCommand::Confirm(confirm), said)
+            }
+            Told::Failed { payment_id, reason } => {
+                (payment_id, PaymentCommand::Fail(reason), reason.to_string())
+            }
+        };
+        let stream = payment_stream(id);
+        let name = Payment::name(&command);
+        let command_id = CommandId(derived(&["payment callback", stream.as_str(), name, &said]));
+        let actor = Actor { kind: ActorKind::Service, id: provider.to_owned() };
+        let metadata = CommandMetadata {
+            occurred_at: self.not_in_future(callback.timestamp),
+            ..metadata(command_id, actor)
+        };
+        let executed =
+            self.commands.execute::<Payment>(&stream, vec![(metadata, command)], None, |_| true);
+        Ok(executed.await?.event_count > 0)
+    }
+
+    /// Does now all that needs no provider. One thing that fails does not keep the others from being done.
+    ///
+    /// # Errors
+    /// When it cannot be looked up what is to be done.
+    pub async fn settle(&self) -> Result<(), PaymentError> {
+        let now = self.clock.now();
+        let (overdue, post, take_back) = self
+            .read_models
+            .query(move |db| {
+                Ok((
+                    payment::overdue(db, now, PAGE_SIZE)?,
+                    payment::due(db, PaymentDue::Post, PAGE_SIZE)?,
+                    payment::due(db, PaymentDue::TakeBack, PAGE_SIZE)?,
+                ))
+            })
+            .await?;
+        let mut reached = None;
+        for id in overdue {
+            reached = reached.max(done(id, self.tell(id, PaymentCommand::Expire, "").await));
+        }
+        for row in post {
+            reached = reached.max(done(row.id, self.post(&row).await));
+        }
+        for row in take_back {
+            reached = reached.max(done(row.id, self.take_back(&row).await));
+        }
+        if let Some(position) = reached {
+            self.read_models.wait_for(position).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the provider give back what was taken back; ends at the first that fails, because the others would fail alike.
+    ///
+    /// # Errors
+    /// When it cannot be looked up, or was not given back.
+    pub async fn give_back(&self) -> Result<(), PaymentError> {
+        let Some(payments) = &self.payments else { return Ok(()) };
+        let due = |db: &rusqlite::Connection| payment::due(db, PaymentDue::GiveBack, PAGE_SIZE);
+        let provider = payments.id();
+        let mut reached = None;
+        for row in self.read_models.query(due).await? {
+            let Some(reference) = row.provider_reference else { continue };
+            if row.provider != provider.as_str() {
+                // Another provider has the money: it is given back when that one is configured again.
+                continue;
+            }
+            let refund = payments.refund(row.id, row.money, &reference).await?;
+            let command = PaymentCommand::ConfirmRefund(refund.reference);
+            let told = self.tell_at(row.id, command, "", self.not_in_future(refund.at)).await?;
+            reached = reached.max(told);
+        }
+        if let Some(position) = reached {
+            self.read_models.wait_for(position).await?;
+        }
+        Ok(())
+    }
+
+    /// Posts money that came. Where it is for a fee, the fee is paid in the same append: nothing can be bought with it in between. Where the fee
+    /// is paid already, nothing is; where it was waived meanwhile, the settlement of fees gives it back as credit.
+    async fn post(&self, row: &PaymentRow) -> Result<Option<Position>, PaymentError> {
+        let posting_id = PostingId::of_system(POSTING_KIND, row.id.0);
+        let stream = points_expiry::stream(row.customer_id);
+        let grant = GrantCredit { posting_id: posting_id.clone(), money: row.money, case_id: None };
+        let grant = AccountCommand::GrantCredit(grant);
+        let mut batch = vec![(of_posting::<Account>(&stream, &posting_id, &grant), grant)];
+        if let Some(fee_id) = row.fee_id {
+            let spent_by = PostingId::of_system(FEE, fee_id.0);
+            let spend = SpendCredit { posting_id: spent_by, money: row.money };
+            let spend = AccountCommand::SpendCredit(spend);
+            batch.push((of_posting::<Account>(&stream, &posting_id, &spend), spend));
+        }
+        let executed = self.commands.execute::<Account>(&stream, batch, None, |_| true).await?;
+        Ok(executed.position)
+    }
+
+    async fn take_back(&self, row: &PaymentRow) -> Result<Option<Position>, PaymentError> {
+        let posting_id = PostingId::of_system(RETURN_KIND, row.id.0);
+        let stream = points_expiry::stream(row.customer_id);
+        let reverse = AccountCommand::ReversePosting(ReversePosting {
+            posting_id: posting_id.clone(),
+            reversed: PostingId::of_system(POSTING_KIND, row.id.0),
+        });
+        let metadata = of_posting::<Account>(&stream, &posting_id, &reverse);
+        let reversed =
+            self.commands.execute::<Account>(&stream, vec![(metadata, reverse)], None, |_| true);
+        match reversed.await {
+            Ok(executed) => Ok(executed.position),
+            Err(CommandError::Refused(AccountRefusal::CreditTooLow { .. })) => {
+                // It may be requested, and declined, again: the revision tells these apart.
+                let revision = row.revision.to_string();
+                self.tell(row.id, PaymentCommand::DeclineRefund, &revision).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn tell(
+        &self,
+        id: PaymentId,
+        command: PaymentCommand,
+        about: &str,
+    ) -> Result<Option<Position>, PaymentError> {
+        self.tell_at(id, command, about, None).await
+    }
+
+    async fn tell_at(
+        &self,
+        id: PaymentId,
+        command: PaymentCommand,
+        about: &str,
+        occurred_at: Option<Timestamp>,
+    ) -> Result<Option<Position>, PaymentError> {
+        let stream = payment_stream(id);
+        let name = Payment::name(&command);
+        let command_id = CommandId(derived(&["payments", stream.as_str(), name, about]));
+        let metadata = CommandMetadata { occurred_at, ..metadata(command_id, keeper()) };
+        let executed =
+            self.commands.execute::<Payment>(&stream, vec![(metadata, command)], None, |_| true);
+        let Executed { position, .. } = executed.await?;
+        Ok(position)
+    }
+
+    /// When something happened by somebody else's clock, which may be ahead of ours.
+    fn not_in_future(&self, moment: Timestamp) -> Option<Timestamp> {
+        (moment < self.clock.now()).then_some(moment)
+    }
+}
+
+fn keeper() -> Actor {
+    Actor { kind: ActorKind::System, id: "payments".to_owned() }
+}
+
+fn metadata(command_id: CommandId, actor: Actor) -> CommandMetadata {
+    CommandMetadata {
+        command_id,
+        digest: None,
+        actor,
+        occurred_at: None,
+        correlation_id: command_id.0,
+        subject: None,
+    }
+}
+
+/// The identity of a command that follows from a posting.
+fn of_posting<D: Decider>(
+    stream: &StreamId,
+    posting: &PostingId,
+    command: &D::Command,
+) -> CommandMetadata
+where
+    D::Event: StoredEvent,
+{
+    let name = D::name(command);
+    let id = derived(&["payments", stream.as_str(), posting.as_str(), name]);
+    metadata(CommandId(id), keeper())
+}
+
+/// What was reached; a failure is logged, and tried again later.
+fn done(id: PaymentId, settled: Result<Option<Position>, PaymentError>) -> Option<Position> {
+    settled.unwrap_or_else(|error| {
+        tracing::warn!(%id, error = %chain(&error), "this payment is not settled yet");
+        None
+    })
+}
+
+/// The stream of a payment.
+pub fn payment_stream(id: PaymentId) -> StreamId {
+    StreamId::new(&format!("payment-{id}")).expect("a UUID is a well-formed stream id")
+}
