@@ -14,7 +14,9 @@ use parvandeh_domain::attachment::{
     AddAttachment, Attachment, AttachmentCommand, AttachmentRefusal, PART_SIZE_BYTES_MAX, StorePart,
 };
 use parvandeh_domain::case::Direction;
+use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{AttachmentId, CaseId, CommandId, CustomerId, DataSubject, derived};
+use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::pii::Pii;
 use parvandeh_projections::attachments::{self, ATTACHMENTS_MAX, AttachmentRow};
 use parvandeh_projections::case_summary;
@@ -29,6 +31,8 @@ use crate::command::policy;
 use crate::principal::Principal;
 use crate::sealing;
 use crate::store::{EventStore, ReadError, StreamId};
+use crate::subscription::generation::Entry;
+use crate::subscription::projector::entry;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::{Vault, VaultError};
 
@@ -255,28 +259,46 @@ impl Attachments {
         let name = fields.text("name").unwrap_or_default();
         let noted = Noted { subjects: [subject].into(), ..Noted::default() };
         self.access_log.record(reading, noted).await?;
-        let content = self.clone().content(AttachmentId(id), row.part_count.unsigned_abs());
+        let content = content(self.store.clone(), self.vault.clone(), &row);
         Ok(Some((AttachmentFile { row, name }, content)))
     }
+}
 
-    fn content(
-        self,
-        id: AttachmentId,
-        part_count: u64,
-    ) -> impl Stream<Item = Result<Bytes, DownloadError>> {
-        let stream = stream(id);
-        try_stream! {
-            for part in 0..part_count {
-                // The parts are the first events of their stream.
-                let events = self.store.read_stream(&stream, part.checked_sub(1), 1).await?;
-                let broken = || DownloadError::Part(part);
-                let envelope = events.into_iter().next().and_then(|event| event.envelope);
-                let opened = sealing::open(&self.vault, &envelope.ok_or_else(broken)?)?;
-                let text = opened.and_then(|(_, fields)| fields.text("content"));
-                yield Bytes::from(STANDARD.decode(text.ok_or_else(broken)?).map_err(|_| broken())?);
-            }
+/// The content of an attachment, a part at a time. Whoever asks for it has put on record that it is read.
+pub fn content(
+    store: Arc<dyn EventStore>,
+    vault: Arc<Vault>,
+    row: &AttachmentRow,
+) -> impl Stream<Item = Result<Bytes, DownloadError>> + use<> {
+    let (stream, part_count) = (stream(AttachmentId(row.id)), row.part_count.unsigned_abs());
+    try_stream! {
+        for part in 0..part_count {
+            // The parts are the first events of their stream.
+            let events = store.read_stream(&stream, part.checked_sub(1), 1).await?;
+            let broken = || DownloadError::Part(part);
+            let envelope = events.into_iter().next().and_then(|event| event.envelope);
+            let opened = sealing::open(&vault, &envelope.ok_or_else(broken)?)?;
+            let text = opened.and_then(|(_, fields)| fields.text("content"));
+            yield Bytes::from(STANDARD.decode(text.ok_or_else(broken)?).map_err(|_| broken())?);
         }
     }
+}
+
+/// The event that named an attachment; `None` where this program does not understand it.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn added_event(
+    store: &Arc<dyn EventStore>,
+    row: &AttachmentRow,
+) -> Result<Option<Recorded<DomainEvent>>, ReadError> {
+    // It is the last of its stream: the parts come before it.
+    let last_part = row.part_count.unsigned_abs().checked_sub(1);
+    let found = store.read_stream(&stream(AttachmentId(row.id)), last_part, 1).await?;
+    Ok(found.first().and_then(|logged| match entry(logged) {
+        Entry::Event(event) => Some(*event),
+        Entry::Unknown { .. } => None,
+    }))
 }
 
 /// A file that is given out.

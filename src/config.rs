@@ -56,10 +56,10 @@ pub struct Config {
     pub sign_in: SignInConfig,
     /// The gateway that takes codes to customers. Without one nobody signs in with a card, and no contact point is verified.
     pub delivery: Option<WebhookConfig>,
-    /// The organisation's time zone by its IANA name, such as `Asia/Tehran`: dates that customers are shown are its days. UTC where absent.
-    pub time_zone: Option<String>,
     /// By whom customers pay. Without a provider nobody does.
     pub payments: Option<PaymentsConfig>,
+    /// The organisation's time zone by its IANA name, such as `Asia/Tehran`: dates that customers are shown are its days. UTC where absent.
+    pub time_zone: Option<String>,
     /// With less room than this on the disk of the data directory, in MiB, a server is not ready.
     pub disk_free_mib_min: u64,
     /// How many seconds a server that was told to stop goes on as before, so that balancers notice that it is not ready.
@@ -83,8 +83,8 @@ impl Default for Config {
             cards: CardsConfig::default(),
             sign_in: SignInConfig::default(),
             delivery: None,
-            time_zone: None,
             payments: None,
+            time_zone: None,
             disk_free_mib_min: 256,
             drain_notice_seconds: NOTICE.as_secs() as u16,
         }
@@ -260,12 +260,12 @@ pub enum ConfigError {
     /// An answer's time that hides nothing, or that nobody waits for.
     #[error("sign_in.answer_milliseconds must be from 10 to 5000")]
     AnswerTime,
-    /// No such time zone.
-    #[error("time_zone {0:?} is not an IANA zone name such as \"Asia/Tehran\"")]
-    TimeZone(String),
     /// The secret of the payment provider cannot be used.
     #[error(transparent)]
     CallbackSecret(#[from] SecretsError),
+    /// No such time zone.
+    #[error("time_zone {0:?} is not an IANA zone name such as \"Asia/Tehran\"")]
+    TimeZone(String),
     /// The gateway of messages cannot be used.
     #[error(transparent)]
     Delivery(#[from] WebhookError),
@@ -315,18 +315,18 @@ impl Config {
         Ok(self.delivery.as_ref().map(WebhookDelivery::new).transpose()?)
     }
 
+    /// By what callbacks of the payment provider are known, where there is one.
+    pub fn callback_secrets(&self) -> Result<Option<CallbackSecrets>, ConfigError> {
+        let read = |config: &PaymentsConfig| CallbackSecrets::read(&config.callback_secret_file);
+        Ok(self.payments.as_ref().map(read).transpose()?)
+    }
+
     /// The organisation's time zone.
     pub fn time_zone(&self) -> Result<TimeZone, ConfigError> {
         match &self.time_zone {
             None => Ok(TimeZone::UTC),
             Some(name) => TimeZone::get(name).map_err(|_| ConfigError::TimeZone(name.clone())),
         }
-    }
-
-    /// By what callbacks of the payment provider are known, where there is one.
-    pub fn callback_secrets(&self) -> Result<Option<CallbackSecrets>, ConfigError> {
-        let read = |config: &PaymentsConfig| CallbackSecrets::read(&config.callback_secret_file);
-        Ok(self.payments.as_ref().map(read).transpose()?)
     }
 
     /// The cluster that keeps the log; `None` where the log is in the data directory.

@@ -146,8 +146,8 @@ pub fn examine(config: &Config, problems: Vec<Remark>) -> Report {
     examination.graphql(config);
     examination.limits(config);
     examination.cards(config);
-    examination.time_zone(config);
     examination.payments(config);
+    examination.time_zone(config);
     examination.log(config);
     examination.telemetry(config);
     examination.report

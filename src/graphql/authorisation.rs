@@ -224,6 +224,7 @@ pub const FIELDS: FieldTable = &[
             "resolvedAt",
             "closedAt",
             "interactionCount",
+            "attachmentCount",
             "revision",
             "customerTier",
             "clocks",

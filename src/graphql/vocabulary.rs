@@ -451,36 +451,6 @@ published!(
 );
 
 published!(
-    /// What a customer is told of on their own page, as soon as it happens.
-    NotificationKind = "customer::NotificationKind" {
-        /// They were answered.
-        Answered,
-        /// The receipt of their complaint was acknowledged.
-        Acknowledged,
-        /// Their complaint was decided.
-        Decided,
-        /// Their case entered another stage.
-        StageEntered,
-        /// Their case was resolved.
-        Resolved,
-        /// Their case was closed.
-        Closed,
-        /// Something was promised to them by a date.
-        PromiseMade,
-        /// The date of a promise passed.
-        PromiseMissed,
-        /// They were offered redress.
-        RedressOffered,
-        /// Redress was paid into their account.
-        RedressPaid,
-        /// They are asked to pay a fee.
-        FeeAssessed,
-        /// A file was sent to them.
-        AttachmentSent,
-    }
-);
-
-published!(
     /// How a payment stands.
     PaymentStatus = "payment::PaymentStatus" {
         /// The customer is to pay it.
@@ -507,5 +477,35 @@ published!(
         Abandoned,
         /// Something broke between the provider and the bank.
         Technical,
+    }
+);
+
+published!(
+    /// What a customer is told of on their own page, as soon as it happens.
+    NotificationKind = "customer::NotificationKind" {
+        /// They were answered.
+        Answered,
+        /// The receipt of their complaint was acknowledged.
+        Acknowledged,
+        /// Their complaint was decided.
+        Decided,
+        /// Their case entered another stage.
+        StageEntered,
+        /// Their case was resolved.
+        Resolved,
+        /// Their case was closed.
+        Closed,
+        /// Something was promised to them by a date.
+        PromiseMade,
+        /// The date of a promise passed.
+        PromiseMissed,
+        /// They were offered redress.
+        RedressOffered,
+        /// Redress was paid into their account.
+        RedressPaid,
+        /// They are asked to pay a fee.
+        FeeAssessed,
+        /// A file was sent to them.
+        AttachmentSent,
     }
 );
