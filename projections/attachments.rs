@@ -32,6 +32,8 @@ pub struct AttachmentRow {
     pub media_type: String,
     pub size_bytes: i64,
     pub part_count: i64,
+    /// Where the event that named it stands in the log.
+    pub position: i64,
     /// The personal fields of the event that named it: name and hash. `None` where they were erased.
     pub envelope: Option<Envelope>,
 }
@@ -55,7 +57,7 @@ impl ReadModel for Attachments {
         // A row without `added_at` is of an upload that is not whole. It is known for one thing: so that an erasure finds its parts.
         "CREATE TABLE attachment (
             id BLOB NOT NULL PRIMARY KEY, case_id BLOB NOT NULL, added_at INTEGER, direction TEXT, media_type TEXT,
-            size_bytes INTEGER, part_count INTEGER, envelope BLOB
+            size_bytes INTEGER, part_count INTEGER, position INTEGER, envelope BLOB
         ) WITHOUT ROWID"
     }
 
@@ -88,6 +90,7 @@ impl ReadModel for Attachments {
                     media_type: added.media_type.clone(),
                     size_bytes: column::integer(added.size_bytes),
                     part_count: added.part_count.into(),
+                    position: column::integer(event.position),
                     envelope: event.envelope.clone(),
                 });
             }
@@ -100,8 +103,8 @@ impl ReadModel for Attachments {
             "INSERT INTO attachment (id, case_id) VALUES (?, ?) ON CONFLICT (id) DO NOTHING",
         )?;
         let mut add = db.prepare_cached(
-            "INSERT OR REPLACE INTO attachment (id, case_id, added_at, direction, media_type, size_bytes, part_count, envelope) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO attachment (id, case_id, added_at, direction, media_type, size_bytes, part_count, position, envelope) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         for (id, change) in std::mem::take(&mut self.changes) {
             if let Some(case_id) = change.begun {
@@ -116,6 +119,7 @@ impl ReadModel for Attachments {
                     row.media_type,
                     row.size_bytes,
                     row.part_count,
+                    row.position,
                     column::envelope(row.envelope.as_ref()),
                 ))?;
             }
@@ -156,10 +160,8 @@ pub fn attachments_of_case(
 ) -> rusqlite::Result<Vec<AttachmentRow>> {
     let mut conditions = conditions(scope, visibility);
     conditions.add("a.case_id = ?", [Value::Blob(case_id.as_bytes().to_vec())]);
-    let sql = format!(
-        "{SELECT} WHERE {} ORDER BY a.added_at, a.id LIMIT {ATTACHMENTS_MAX}",
-        conditions.sql()
-    );
+    let sql =
+        format!("{SELECT} WHERE {} ORDER BY a.position LIMIT {ATTACHMENTS_MAX}", conditions.sql());
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(conditions.values()), read)?;
     rows.collect()
@@ -182,7 +184,7 @@ pub fn uploads_of_case(db: &Connection, case_id: CaseId) -> rusqlite::Result<Vec
     rows.collect()
 }
 
-const SELECT: &str = "SELECT a.id, a.case_id, a.added_at, a.direction, a.media_type, a.size_bytes, a.part_count, a.envelope \
+const SELECT: &str = "SELECT a.id, a.case_id, a.added_at, a.direction, a.media_type, a.size_bytes, a.part_count, a.position, a.envelope \
                       FROM attachment a JOIN case_summary c ON c.id = a.case_id";
 
 fn conditions(scope: &CaseScope, visibility: Visibility) -> Conditions {
@@ -204,6 +206,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<AttachmentRow> {
         media_type: row.get(4)?,
         size_bytes: row.get(5)?,
         part_count: row.get(6)?,
-        envelope: column::envelope_read(row, 7)?,
+        position: row.get(7)?,
+        envelope: column::envelope_read(row, 8)?,
     })
 }

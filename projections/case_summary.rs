@@ -488,7 +488,7 @@ pub fn is_read_in_order(scope: &CaseScope, filter: &CaseFilter, sort: CaseSort) 
     let indexed = match scope {
         CaseScope::All => sort != CaseSort::Priority,
         CaseScope::Customer(_) => sort == CaseSort::OpenedAt,
-        CaseScope::Units(_) | CaseScope::Nothing => false,
+        CaseScope::Units(_) | CaseScope::Representative { .. } | CaseScope::Nothing => false,
     };
     indexed && *filter == CaseFilter::default()
 }

@@ -387,6 +387,7 @@ fn changes_json(changes: &[Change]) -> String {
 fn actor_kind_name(kind: ActorKind) -> &'static str {
     match kind {
         ActorKind::Customer => "customer",
+        ActorKind::Representative => "representative",
         ActorKind::Staff => "staff",
         ActorKind::Service => "service",
         ActorKind::System => "system",
@@ -483,6 +484,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
         recorded_at: column::time(row, 6)?,
         actor_kind: match row.get_ref(7)?.as_str()? {
             "customer" => ActorKind::Customer,
+            "representative" => ActorKind::Representative,
             "staff" => ActorKind::Staff,
             "service" => ActorKind::Service,
             _ => ActorKind::System,

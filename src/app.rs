@@ -439,6 +439,7 @@ impl App {
             commands: self.commands.clone(),
             read_models: self.read_models.clone(),
             idempotency: Arc::new(idempotency),
+            clock: self.clock.clone(),
         }
     }
 

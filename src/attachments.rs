@@ -14,21 +14,28 @@ use parvandeh_domain::attachment::{
     AddAttachment, Attachment, AttachmentCommand, AttachmentRefusal, PART_SIZE_BYTES_MAX, StorePart,
 };
 use parvandeh_domain::case::Direction;
+use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{AttachmentId, CaseId, CommandId, CustomerId, DataSubject, derived};
+use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::pii::Pii;
 use parvandeh_projections::attachments::{self, ATTACHMENTS_MAX, AttachmentRow};
 use parvandeh_projections::case_summary;
+use parvandeh_projections::scope::CaseScope;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::access::{AccessLog, AccessLogError, Noted, Reading};
+use crate::clock::Clock;
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::{ClaimError, Idempotency};
 use crate::command::policy;
+use crate::command::representation::{self, RepresentationError};
 use crate::principal::Principal;
 use crate::sealing;
 use crate::store::{EventStore, ReadError, StreamId};
+use crate::subscription::generation::Entry;
+use crate::subscription::projector::entry;
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::{Vault, VaultError};
 
@@ -77,6 +84,9 @@ pub enum UploadError {
     /// The read models could not be read.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// It could not be read for whom the sender acts.
+    #[error(transparent)]
+    Representation(#[from] RepresentationError),
 }
 
 /// Why a file cannot be given out.
@@ -114,6 +124,8 @@ pub struct Attachments {
     pub read_models: Arc<ReadModels>,
     /// Keeps a key from standing for two requests.
     pub idempotency: Arc<Idempotency>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Attachments {
@@ -128,13 +140,25 @@ impl Attachments {
         content: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<AttachmentId, UploadError> {
         let case_id = CaseId(upload.case_id);
-        let scope = policy::case_scope(principal);
+        let scope = self.scope(principal);
         let found = self.read_models.query(move |db| {
             let case = case_summary::case(db, &scope, case_id.0)?;
             Ok((case, attachments::attachment_count(db, case_id)?))
         });
         let (case, count) = found.await?;
         let case = case.ok_or(UploadError::NoCase)?;
+        let represents =
+            principal.customer_id.is_some() && principal.customer_id != case.customer_id;
+        if represents {
+            // The read models let them know of the case; whether they may act in it now is for the log to say.
+            let acts = representation::represented_by_case(
+                &self.commands,
+                self.clock.now(),
+                principal,
+                case_id,
+            );
+            acts.await?.ok_or(UploadError::NoCase)?;
+        }
         if count >= ATTACHMENTS_MAX {
             return Err(UploadError::TooMany);
         }
@@ -159,7 +183,10 @@ impl Attachments {
         let metadata = CommandMetadata {
             command_id,
             digest: identity.digest.clone(),
-            actor: policy::actor(principal),
+            actor: match represents {
+                true => policy::representative(principal),
+                false => policy::actor(principal),
+            },
             occurred_at: None,
             correlation_id: command_id.0,
             subject: Some(subject),
@@ -244,7 +271,7 @@ impl Attachments {
         DownloadError,
     > {
         let (scope, visibility) =
-            (policy::case_scope(reading.principal), policy::visibility(reading.principal));
+            (self.scope(reading.principal), policy::visibility(reading.principal));
         let found =
             self.read_models.query(move |db| attachments::attachment(db, &scope, visibility, id));
         let Some(row) = found.await? else { return Ok(None) };
@@ -255,28 +282,50 @@ impl Attachments {
         let name = fields.text("name").unwrap_or_default();
         let noted = Noted { subjects: [subject].into(), ..Noted::default() };
         self.access_log.record(reading, noted).await?;
-        let content = self.clone().content(AttachmentId(id), row.part_count.unsigned_abs());
+        let content = content(self.store.clone(), self.vault.clone(), &row);
         Ok(Some((AttachmentFile { row, name }, content)))
     }
 
-    fn content(
-        self,
-        id: AttachmentId,
-        part_count: u64,
-    ) -> impl Stream<Item = Result<Bytes, DownloadError>> {
-        let stream = stream(id);
-        try_stream! {
-            for part in 0..part_count {
-                // The parts are the first events of their stream.
-                let events = self.store.read_stream(&stream, part.checked_sub(1), 1).await?;
-                let broken = || DownloadError::Part(part);
-                let envelope = events.into_iter().next().and_then(|event| event.envelope);
-                let opened = sealing::open(&self.vault, &envelope.ok_or_else(broken)?)?;
-                let text = opened.and_then(|(_, fields)| fields.text("content"));
-                yield Bytes::from(STANDARD.decode(text.ok_or_else(broken)?).map_err(|_| broken())?);
-            }
+    fn scope(&self, principal: &Principal) -> CaseScope {
+        representation::case_scope(&self.read_models, self.clock.now(), principal)
+    }
+}
+
+/// The content of an attachment, a part at a time. Whoever asks for it has put on record that it is read.
+pub fn content(
+    store: Arc<dyn EventStore>,
+    vault: Arc<Vault>,
+    row: &AttachmentRow,
+) -> impl Stream<Item = Result<Bytes, DownloadError>> + use<> {
+    let (stream, part_count) = (stream(AttachmentId(row.id)), row.part_count.unsigned_abs());
+    try_stream! {
+        for part in 0..part_count {
+            // The parts are the first events of their stream.
+            let events = store.read_stream(&stream, part.checked_sub(1), 1).await?;
+            let broken = || DownloadError::Part(part);
+            let envelope = events.into_iter().next().and_then(|event| event.envelope);
+            let opened = sealing::open(&vault, &envelope.ok_or_else(broken)?)?;
+            let text = opened.and_then(|(_, fields)| fields.text("content"));
+            yield Bytes::from(STANDARD.decode(text.ok_or_else(broken)?).map_err(|_| broken())?);
         }
     }
+}
+
+/// The event that named an attachment; `None` where this program does not understand it.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn added_event(
+    store: &Arc<dyn EventStore>,
+    row: &AttachmentRow,
+) -> Result<Option<Recorded<DomainEvent>>, ReadError> {
+    // It is the last of its stream: the parts come before it.
+    let last_part = row.part_count.unsigned_abs().checked_sub(1);
+    let found = store.read_stream(&stream(AttachmentId(row.id)), last_part, 1).await?;
+    Ok(found.first().and_then(|logged| match entry(logged) {
+        Entry::Event(event) => Some(*event),
+        Entry::Unknown { .. } => None,
+    }))
 }
 
 /// A file that is given out.

@@ -17,7 +17,7 @@ use parvandeh_domain::sla::{
     AnswerKind, CalendarSource, Clock, Fact, FactKind, FactSource, Opening, PolicyBinding,
     PolicySource, SlaHistory, evaluate,
 };
-use parvandeh_projections::sla_clocks;
+use parvandeh_projections::{follow_ups, sla_clocks};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -431,7 +431,7 @@ const QUERY: &str = "query($id: ID!, $asOf: DateTime) { case(id: $id, asOf: $asO
     slaClocks { key state startedAt dueAt stoppedAt elapsed paused rule policyVersion breachRecorded
         intervals { unit assignee policyVersion rule calendarId calendarVersion } } } }";
 
-/// Waits until the monitor has recorded what came: what it appends while the log is read here bears times of before.
+/// Waits until the monitors have recorded what came: what it appends while the log is read here bears times of before.
 pub async fn nothing_is_due(system: &System) {
     let mut moved = system.app.read_models.position_changes();
     loop {
@@ -439,9 +439,11 @@ pub async fn nothing_is_due(system: &System) {
         // What the monitor has recorded a moment ago is not yet in the read models.
         system.app.read_models.wait_for(system.app.store.head().unwrap()).await.unwrap();
         let now = system.app.clock.now();
-        let due =
-            system.app.read_models.query(move |db| sla_clocks::due(db, now, 1, |_, _| true)).await;
-        if due.unwrap().is_empty() {
+        let due = system.app.read_models.query(move |db| {
+            let clocks = sla_clocks::due(db, now, 1, |_, _| true)?;
+            Ok(clocks.len() + follow_ups::overdue(db, now, 1)?.len())
+        });
+        if due.await.unwrap() == 0 {
             return;
         }
         moved.changed().await.unwrap();

@@ -1,5 +1,8 @@
 //! Files that come with cases: both ways, whole or not at all, for those alone who may see the case, and gone when their subject is.
 
+use std::process::Command;
+
+use parvandeh::clock::SystemClock;
 use parvandeh::principal::Role;
 use parvandeh::store::StreamId;
 use parvandeh_domain::attachment::{ATTACHMENT_SIZE_BYTES_MAX, PART_SIZE_BYTES_MAX};
@@ -8,13 +11,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::authorisation::documents::uuid_of;
+use crate::harness::feed::WebSocketFeed;
 use crate::harness::random::Random;
 use crate::harness::{Caller, System};
 
 const LETTER: &str = "نامه «شکایت» ۱.pdf";
 
 /// A customer and a case of theirs in the unit `care`: their ids, and the case's global id.
-async fn given(system: &System) -> (Value, Uuid, String) {
+pub async fn given(system: &System) -> (Value, Uuid, String) {
     let agent = system.caller(Role::Agent);
     let input = json!({ "kind": "INDIVIDUAL", "name": "مهری خوانساری", "language": "PERSIAN" });
     let customer = agent.mutate("registerCustomer", "customer { id }", input).await;
@@ -226,5 +230,114 @@ async fn who_read_a_file_is_on_record_and_an_erasure_takes_it() {
     let events = system.app.store.read_stream(&stream, None, 10).await.unwrap();
     assert_eq!(events.len(), 2);
     assert!(events.iter().all(|event| event.envelope.is_none()), "no envelope is left");
+    system.stop().await;
+}
+
+const FOLLOW: &str = "subscription($id: ID!, $after: String) { caseEvents(caseId: $id, after: $after) { \
+    cursor entry { eventType text direction } } }";
+
+/// What a follower is told next: its type, and its cursor.
+async fn told(feed: &mut WebSocketFeed) -> (String, String) {
+    let mut event = feed.next().await["caseEvents"].take();
+    let is_file = event["entry"]["eventType"] == "AttachmentAdded";
+    assert!(!is_file || event["entry"]["text"] == LETTER, "{event:#}");
+    let text = |value: Value| value.as_str().unwrap().to_owned();
+    (text(event["entry"]["eventType"].take()), text(event["cursor"].take()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_follows_a_case_is_told_of_its_files_in_the_order_of_the_log_and_once() {
+    let system = System::start().await;
+    let (_, customer_id, case) = given(&system).await;
+    let (customer, agent) = (system.customer(customer_id), system.caller(Role::Agent));
+    let follow = async |caller: &Caller<'_>, after: Option<&str>| {
+        let variables = json!({ "id": case, "after": after });
+        WebSocketFeed::open(&system, &caller.token, FOLLOW, variables).await
+    };
+    let mut live = follow(&customer, None).await;
+    assert_eq!(told(&mut live).await.0, "CaseOpened");
+    sent(&system, &customer, &case, File::new(None, content(PART_SIZE_BYTES_MAX + 1))).await;
+    assert_eq!(told(&mut live).await.0, "AttachmentAdded", "by itself it wakes them");
+    sent(&system, &agent, &case, File::new(Some("internal"), content(3))).await;
+    agent.mutate("addNote", "case { id }", json!({ "caseId": case, "body": "درونی" })).await;
+    sent(&system, &agent, &case, File::new(Some("outbound"), content(4))).await;
+    let answer =
+        json!({ "caseId": case, "direction": "OUTBOUND", "channel": "EMAIL", "body": "پاسخ" });
+    agent.mutate("recordInteraction", "case { id }", answer).await;
+    assert_eq!(told(&mut live).await.0, "AttachmentAdded");
+    assert_eq!(told(&mut live).await.0, "InteractionRecorded", "what staff keep is not told");
+
+    // Whoever comes later is told the same; and from each place on, the rest.
+    let all = [
+        "CaseOpened",
+        "AttachmentAdded",
+        "AttachmentAdded",
+        "CaseNoteAdded",
+        "AttachmentAdded",
+        "InteractionRecorded",
+    ];
+    let mut late = follow(&agent, None).await;
+    let mut cursors = Vec::new();
+    for expected in all {
+        let (event_type, cursor) = told(&mut late).await;
+        assert_eq!(event_type, expected);
+        cursors.push(cursor);
+    }
+    for (place, cursor) in cursors.iter().enumerate() {
+        let mut again = follow(&agent, Some(cursor)).await;
+        for expected in &cursors[place + 1..] {
+            assert_eq!(told(&mut again).await.1, *expected, "after {}", all[place]);
+        }
+    }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_a_step_of_its_cases_replay_in_the_api_and_on_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let system = System::start_in(directory.path(), SystemClock).await;
+    let (_, customer_id, case) = given(&system).await;
+    let (customer, agent) = (system.customer(customer_id), system.caller(Role::Agent));
+    let id = sent(&system, &customer, &case, File::new(None, content(9))).await;
+    agent.mutate("addNote", "case { id }", json!({ "caseId": case, "body": "درونی" })).await;
+
+    let query = "query($id: ID!, $after: String) { case(id: $id) { replay(first: 2, after: $after) { \
+        pageInfo { endCursor } nodes { number eventType stream changes { subject field before after } \
+        after { attachmentCount } } } } }";
+    let auditor = system.caller(Role::Auditor);
+    let first = auditor.ask(query, json!({ "id": case })).await;
+    let first = &first["case"]["replay"];
+    let step = &first["nodes"][1];
+    let change = |field: &str, before: Option<&str>, after: &str| json!({ "subject": "case", "field": field, "before": before, "after": after });
+    assert_eq!(
+        *step,
+        json!({ "number": 2, "eventType": "AttachmentAdded", "stream": format!("attachment-{}", uuid_of(&id)),
+            "changes": [change("attachment_count", Some("0"), "1"), change("text", None, "recorded")],
+            "after": { "attachmentCount": 1 } })
+    );
+    let after = &first["pageInfo"]["endCursor"];
+    let rest = auditor.ask(query, json!({ "id": case, "after": after })).await;
+    let rest = rest["case"]["replay"]["nodes"].as_array().unwrap();
+    assert_eq!(rest[0]["eventType"], "CaseNoteAdded");
+    assert_eq!((&rest[0]["number"], &rest[0]["after"]["attachmentCount"]), (&json!(3), &json!(1)));
+
+    let replay = |format: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parvandeh"));
+        command.args(["replay", &case, "--format", format, "--data-directory"]);
+        let output = command.arg(directory.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let json: Value = serde_json::from_str(&replay("json")).unwrap();
+    let step = &json["steps"][1];
+    assert_eq!((&step["eventType"], &step["sealed"]), (&json!("AttachmentAdded"), &json!("name")));
+    let details = json!({ "media_type": "application/pdf", "size_bytes": "9" });
+    assert_eq!((&step["direction"], &step["details"]), (&json!("inbound"), &details));
+    let text = replay("text");
+    for line in
+        ["      inbound\n", "attachment_count: 0 -> 1", "size_bytes: 9", "the name is sealed"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
     system.stop().await;
 }

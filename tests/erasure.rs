@@ -22,7 +22,7 @@ use parvandeh::vault::{Keyring, Vault, backup as backup_keys};
 use parvandeh_domain::case::CaseCommand;
 use parvandeh_domain::case::command::{AddNote, OpenCase};
 use parvandeh_domain::case::{CaseKind, Channel, Priority};
-use parvandeh_domain::customer::command::{OrderErasure, RegisterCustomer};
+use parvandeh_domain::customer::command::{OrderErasure, PlaceLegalHold, RegisterCustomer};
 use parvandeh_domain::customer::{
     Customer, CustomerCommand, CustomerKind, ErasureGround, Language,
 };
@@ -541,7 +541,11 @@ async fn an_erasure_that_a_crash_interrupts_is_finished_at_the_next_start() {
         let app = App::open(directory.path()).await.unwrap();
         app.start_read_models(|_| {}).await.unwrap();
         let customer = customer_with_cases(&app, 3).await;
-        let order = CustomerCommand::OrderErasure(OrderErasure { ground: ErasureGround::Unlawful });
+        let order = CustomerCommand::OrderErasure(OrderErasure {
+            ground: ErasureGround::Unlawful,
+            with: Vec::new(),
+            held: None,
+        });
         on_customer(&app, customer, order).await.unwrap();
         if keys_destroyed {
             let (id, now) = (Uuid::new_v4(), Timestamp::now());
@@ -559,6 +563,136 @@ async fn an_erasure_that_a_crash_interrupts_is_finished_at_the_next_start() {
         assert!(app.vault.is_erased(DataSubject::Customer(customer)));
         app.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_order_erases_all_records_of_a_person_and_a_hold_on_one_of_them_refuses_it_for_all() {
+    let service = Service::start().await;
+    let system = &service.system;
+    let (agent, officer) = (system.caller(Role::Agent), system.caller(Role::PrivacyOfficer));
+    let mut records = Vec::new();
+    for _ in 0..4 {
+        records.push(tell(&service).await);
+    }
+    let ids: Vec<_> = records.iter().map(|told| told.customer.clone()).collect();
+    // A chain and a second one beside it; the fourth is somebody else.
+    for (given_up, into) in [(2, 1), (1, 0)] {
+        let input =
+            json!({ "customerId": ids[given_up], "into": ids[into], "reason": said("merged") });
+        agent.mutate("mergeCustomer", "customer { id }", input).await;
+    }
+    let hold = json!({ "customerId": ids[2], "matter": "1405/312" });
+    officer.mutate("placeLegalHold", "customer { id }", hold).await;
+    let document = "mutation($id: ID!) { eraseCustomer(input: { customerId: $id, ground: SUBJECT_REQUEST }) \
+                    { customer { id } userErrors { code message } } }";
+    for named in &ids[..2] {
+        let refused = officer.send(document, json!({ "id": named })).await;
+        let error = &refused["data"]["eraseCustomer"]["userErrors"][0];
+        assert_eq!(error["code"], "LEGAL_HOLD");
+        let message = error["message"].as_str().unwrap();
+        let held = crate::authorisation::documents::uuid_of(&ids[2]).to_string();
+        assert!(message.contains(&held) && message.contains("1405/312"), "{message}");
+    }
+    for told in &records {
+        assert!(everything_asked(system, told).await.contains(CANARY), "nothing was erased");
+    }
+    officer.mutate("releaseLegalHold", "", json!({ "customerId": ids[2] })).await;
+
+    // Whichever record is named: here the one in the middle.
+    assert_eq!(erase(system, &ids[1]).await["erased"], true);
+    let query = "query($id: ID!) { customer(id: $id) { erased erasure { receipt { eventId } } mergedCustomers { erased } } }";
+    for id in &ids[..3] {
+        let seen = officer.ask(query, json!({ "id": id })).await;
+        assert_eq!(seen["customer"]["erased"], true, "{seen}");
+        assert!(seen["customer"]["erasure"]["receipt"]["eventId"].is_string(), "{seen}");
+    }
+    for told in &records[..3] {
+        assert!(!everything_asked(system, told).await.contains(CANARY));
+    }
+    assert!(everything_asked(system, &records[3]).await.contains(CANARY), "somebody else");
+    let hold = json!({ "customerId": ids[2], "matter": "1405/313" });
+    let refused = officer.send(
+        "mutation($input: PlaceLegalHoldInput!) { placeLegalHold(input: $input) { userErrors { code } } }",
+        json!({ "input": hold }),
+    );
+    assert_eq!(
+        refused.await["data"]["placeLegalHold"]["userErrors"],
+        json!([{ "code": "CUSTOMER_ERASED" }])
+    );
+    service.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_of_several_records_is_finished_wherever_a_crash_interrupts_it() {
+    // The process ends after the order itself, after the orders in so many of the other records, and after so many of these are done.
+    for (orders, done) in [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2)] {
+        let directory = tempfile::tempdir().unwrap();
+        let app = App::open(directory.path()).await.unwrap();
+        app.start_read_models(|_| {}).await.unwrap();
+        let mut customers = Vec::new();
+        for _ in 0..3 {
+            customers.push(customer_with_cases(&app, 1).await);
+        }
+        let order = |with: &[CustomerId]| {
+            CustomerCommand::OrderErasure(OrderErasure {
+                ground: ErasureGround::Unlawful,
+                with: with.to_vec(),
+                held: None,
+            })
+        };
+        on_customer(&app, customers[0], order(&customers[1..])).await.unwrap();
+        for other in &customers[1..][..orders] {
+            on_customer(&app, *other, order(&[])).await.unwrap();
+        }
+        for other in &customers[1..][..done] {
+            app.eraser().carry_out(*other).await.unwrap();
+        }
+        app.stop().await;
+
+        let app = App::open(directory.path()).await.unwrap();
+        app.start_read_models(|_| {}).await.unwrap();
+        let log = log_of(&app.log).await;
+        assert!(log.iter().all(|logged| logged.envelope.is_none()), "{orders} {done}");
+        for told in ["CustomerErasureOrdered", "CustomerErased"] {
+            let count = log.iter().filter(|logged| &*logged.type_name == told).count();
+            assert_eq!(count, 3, "{told}: {orders} {done}");
+        }
+        for customer in &customers {
+            assert!(app.vault.is_erased(DataSubject::Customer(*customer)));
+        }
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_comes_between_keeps_its_record_and_the_erasure_waits_for_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::open(directory.path()).await.unwrap();
+    app.start_read_models(|_| {}).await.unwrap();
+    let (named, held) = (customer_with_cases(&app, 1).await, customer_with_cases(&app, 1).await);
+    // Another program placed the hold after this one had looked.
+    let hold = PlaceLegalHold { matter: "1405/312".to_owned() };
+    on_customer(&app, held, CustomerCommand::PlaceLegalHold(hold)).await.unwrap();
+    let ground = ErasureGround::Unlawful;
+    let order = OrderErasure { ground, with: vec![held], held: None };
+    on_customer(&app, named, CustomerCommand::OrderErasure(order)).await.unwrap();
+    app.stop().await;
+
+    let mut app = App::open(directory.path()).await.unwrap();
+    for (released, erased) in [(false, 0), (true, 2)] {
+        if released {
+            on_customer(&app, held, CustomerCommand::ReleaseLegalHold).await.unwrap();
+            app.stop().await;
+            app = App::open(directory.path()).await.unwrap();
+        }
+        app.start_read_models(|_| {}).await.unwrap();
+        assert!(app.vault.is_erased(DataSubject::Customer(named)));
+        assert_eq!(app.vault.is_erased(DataSubject::Customer(held)), released);
+        let log = log_of(&app.log).await;
+        let count = log.iter().filter(|logged| &*logged.type_name == "CustomerErased").count();
+        assert_eq!(count, erased, "released: {released}");
+    }
+    app.stop().await;
 }
 
 async fn on_customer(
@@ -674,7 +808,8 @@ async fn erasing_while_others_append_rebuild_and_export_leaves_nothing_readable_
         })
     });
     for customer in &customers {
-        let order = OrderErasure { ground: ErasureGround::SubjectRequest };
+        let order =
+            OrderErasure { ground: ErasureGround::SubjectRequest, with: Vec::new(), held: None };
         on_customer(&app, *customer, CustomerCommand::OrderErasure(order)).await.unwrap();
         app.eraser().carry_out(*customer).await.unwrap();
     }

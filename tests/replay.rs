@@ -14,6 +14,7 @@ use parvandeh::store::{EventStore, Position, READ_EVENTS_MAX};
 use parvandeh::subscription::generation::Entry;
 use parvandeh::subscription::projector::entry;
 use parvandeh::vault::Keyring;
+use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::calendar::{Calendar, CalendarCommand, PublishCalendar};
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::case::command::{AddNote, OpenCase};
@@ -62,7 +63,8 @@ fn evidence(log: &Log, case_id: CaseId) -> Log {
         DomainEvent::Case(id, _) | DomainEvent::Clock(id, _) => *id == case_id,
         DomainEvent::Customer(id, _) => Some(*id) == customer,
         DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
-        DomainEvent::Attachment(..)
+        DomainEvent::Attachment(_, AttachmentEvent::Added(added)) => added.case_id == case_id,
+        DomainEvent::Attachment(_, AttachmentEvent::PartStored(_))
         | DomainEvent::Access(..)
         | DomainEvent::Segmentation(..)
         | DomainEvent::Account(..)

@@ -3,7 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use parvandeh::principal::Role;
+use parvandeh_domain::attachment::PART_SIZE_BYTES_MAX;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -279,5 +282,131 @@ async fn the_command_writes_both_files_for_their_owner_alone_and_records_that_it
     let on_record = exports_on_record(&system).await;
     assert_eq!(on_record.len(), 1);
     assert_eq!(on_record[0]["purpose"], "درخواست خود شخص");
+    system.stop().await;
+}
+
+/// Sends a file that comes with a case.
+async fn attach(system: &System, token: &str, case: &str, query: &str, content: Vec<u8>) {
+    let path = format!("/cases/{case}/attachments?{query}");
+    let request = reqwest::Client::new().post(system.url(&path)).bearer_auth(token);
+    let response = request.header("content-type", "text/html").body(content).send().await.unwrap();
+    assert_eq!(response.status(), 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_holds_the_files_with_what_is_in_them() {
+    let system = System::start().await;
+    let (customer, case) = world(&system).await;
+    let (own, agent) =
+        (system.customer(uuid_of(&customer)).token, system.caller(Role::Agent).token);
+    // Neither a part nor the whole is a multiple of three bytes.
+    let letter: Vec<u8> = (0..PART_SIZE_BYTES_MAX + 3).map(|index| (index % 251) as u8).collect();
+    attach(&system, &own, &case, "name=a%22b%3C.html", letter.clone()).await;
+    attach(&system, &agent, &case, "name=memo&direction=internal", b"kept".to_vec()).await;
+    let path = format!("/subjects/{customer}/export");
+    let officer = system.caller(Role::PrivacyOfficer);
+    let files = async |token: &str| -> Vec<Value> {
+        let (status, _, body) = export(&system, token, &path, &[]).await;
+        assert_eq!(status, 200, "{body}");
+        let whole: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(whole["cases"][0]["attachments"], json!([]));
+        assert!(whole["cases"][1]["timeline"].as_array().unwrap().len() > 100);
+        whole["cases"][1]["attachments"].as_array().unwrap().clone()
+    };
+    let of_customer = files(&own).await;
+    assert_eq!(of_customer.len(), 1, "what staff keep is not the customer's");
+    let file = &of_customer[0];
+    assert_eq!((&file["name"], &file["direction"]), (&json!("a\"b<.html"), &json!("inbound")));
+    assert_eq!(file["size_bytes"], letter.len());
+    assert!(STANDARD.decode(file["content"].as_str().unwrap()).unwrap() == letter);
+    let all = files(&officer.token).await;
+    assert_eq!(
+        (all.len(), &all[1]["name"], &all[1]["content"]),
+        (2, &json!("memo"), &json!("a2VwdA=="))
+    );
+
+    let (_, _, page) = export(&system, &own, &format!("{path}?format=html"), &[]).await;
+    let link = format!(
+        "<a download=\"a&quot;b&lt;.html\" href=\"data:application/octet-stream;base64,{}\">",
+        STANDARD.encode(&letter)
+    );
+    assert!(page.contains(&link) && !page.contains("memo") && page.ends_with("</html>\n"));
+
+    officer.mutate("releaseLegalHold", "customer { id }", json!({ "customerId": customer })).await;
+    let erase = json!({ "customerId": customer, "ground": "SUBJECT_REQUEST" });
+    officer.mutate("eraseCustomer", "customer { id }", erase).await;
+    let left = files(&officer.token).await;
+    assert_eq!((&left[0]["name"], &left[0]["content"]), (&Value::Null, &Value::Null));
+    assert_eq!((&left[0]["erased"], &left[0]["size_bytes"]), (&json!(true), &json!(letter.len())));
+    let (_, _, page) = export(&system, &officer.token, &format!("{path}?format=html"), &[]).await;
+    assert!(!page.contains("download") && page.ends_with("</html>\n"), "{page}");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_holds_what_was_given_and_asked_for_with_an_account_or_without() {
+    let system = System::start().await;
+    let (customer, case) = world(&system).await;
+    let agent = system.caller(Role::Agent);
+    let leader = system.caller(Role::Supervisor);
+    let money = json!({ "minorUnits": 700, "currency": "IRR" });
+    let input = json!({ "caseId": case, "value": { "points": 40 }, "ground": "DELAY" });
+    agent.mutate("proposeRedress", "redress { id }", input).await;
+    let input = json!({ "kind": "REQUEST", "subject": "x", "channel": "PHONE", "unit": "care", "customerId": customer });
+    let request = agent.mutate("openCase", "case { id }", input).await["case"]["id"].take();
+    let input = json!({ "caseId": request, "money": money, "tariff": "card-replacement" });
+    agent.mutate("assessFee", "fee { id }", input).await;
+    agent.mutate("issueCard", "card { id }", json!({ "customerId": customer })).await;
+
+    let path = format!("/subjects/{customer}/export");
+    let own = system.customer(uuid_of(&customer)).token;
+    let document = async || -> Value {
+        let (status, _, body) = export(&system, &own, &path, &[]).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let before = document().await;
+    assert_eq!((&before["customer"]["account"], &before["postings"]), (&Value::Null, &json!([])));
+    assert_eq!(before["customer"]["cards"][0]["status"], "issued");
+    let redress = &before["cases"][1]["redress"][0];
+    assert_eq!((&redress["points"], &redress["money"]), (&json!(40), &Value::Null));
+    assert_eq!((&redress["ground"], &redress["status"]), (&json!("delay"), &json!("proposed")));
+    let fee = &before["cases"][2]["fees"][0];
+    assert_eq!(fee["money"], json!({ "minor_units": 700, "currency": "IRR" }));
+    assert_eq!((&fee["tariff"], &fee["status"]), (&json!("card-replacement"), &json!("assessed")));
+
+    let input = json!({ "customerId": customer, "postingId": "receipt-1", "points": 500 });
+    leader.mutate("earnPoints", "account { points }", input).await;
+    let input = json!({ "customerId": customer, "postingId": "note-1", "money": money });
+    leader.mutate("grantCredit", "account { points }", input).await;
+    let input = json!({ "customerId": customer, "postingId": "till-1", "points": 120, "centre": "کتاب‌فروشی" });
+    agent.mutate("redeemPoints", "account { points }", input).await;
+    let after = document().await;
+    let account = json!({ "points": 380, "lots": [{ "posting_id": "receipt-1", "points": 380, "expires_at": null }],
+        "credit": [{ "minor_units": 700, "currency": "IRR" }] });
+    assert_eq!(after["customer"]["account"], account);
+    let postings = after["postings"].as_array().unwrap();
+    let ids: Vec<_> =
+        postings.iter().map(|posting| posting["posting_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["till-1", "note-1", "receipt-1"]);
+    assert_eq!(
+        (&postings[0]["kind"], &postings[0]["points"]),
+        (&json!("points_redeemed"), &json!(-120))
+    );
+    assert_eq!(
+        (&postings[0]["centre"], &postings[1]["money"]["minor_units"]),
+        (&json!("کتاب‌فروشی"), &json!(700))
+    );
+
+    let (_, _, page) = export(&system, &own, &format!("{path}?format=html"), &[]).await;
+    for shown in ["7.00 IRR", "card-replacement", "کتاب‌فروشی", "امتیاز خرج شد", "پیشنهاد شده"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+    for tag in ["section", "article", "table", "tbody", "dl", "ul", "li", "p", "bdi", "small"] {
+        let opened =
+            page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+        assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
     system.stop().await;
 }

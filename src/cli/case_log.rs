@@ -3,6 +3,7 @@
 //! It opens the log for reading only and takes no lock, so it can be used beside a running server.
 
 use jiff::Timestamp;
+use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{CaseId, CustomerId};
@@ -24,8 +25,8 @@ pub struct CaseLog {
     pub id: CaseId,
     /// The case's own events.
     pub events: Vec<Recorded<DomainEvent>>,
-    /// All that its clocks follow from: the case's events, those of its customer and its clocks, and the publications of policies and
-    /// calendars.
+    /// All that a replay tells: the case's events, those of its customer and its clocks, the files that came with it, and the
+    /// publications of policies and calendars.
     pub evidence: Vec<Recorded<DomainEvent>>,
     /// Its clocks.
     pub clocks: ClocksFold,
@@ -84,7 +85,8 @@ fn collect(
             DomainEvent::Case(other, _) | DomainEvent::Clock(other, _) => *other == id,
             DomainEvent::Customer(other, _) => Some(*other) == customer_id,
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
-            DomainEvent::Attachment(..)
+            DomainEvent::Attachment(_, AttachmentEvent::Added(added)) => added.case_id == id,
+            DomainEvent::Attachment(_, AttachmentEvent::PartStored(_))
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::sla::{Clock, ClockState};
 use parvandeh_projections::case_timeline::{Change, TimelineEntry};
@@ -70,11 +71,14 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
     match &event.event {
         DomainEvent::Case(id, said) => Some(TimelineEntry::of(*id, said, event)),
         DomainEvent::Clock(id, fact) => TimelineEntry::of_clock(*id, fact, event),
+        DomainEvent::Attachment(id, AttachmentEvent::Added(added)) => {
+            Some(TimelineEntry::of_attachment(*id, added, event))
+        }
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Segmentation(..)
         | DomainEvent::Calendar(..)
-        | DomainEvent::Attachment(..)
+        | DomainEvent::Attachment(_, AttachmentEvent::PartStored(_))
         | DomainEvent::Access(..)
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)
@@ -110,6 +114,8 @@ const DETAILS: &[&str] = &[
     "from_unit",
     "escalated_to",
     "follow_up",
+    "media_type",
+    "size_bytes",
 ];
 
 fn details(entry: &TimelineEntry) -> impl Iterator<Item = &Change> {
@@ -158,8 +164,10 @@ fn step_text(step: &ReplayStep) -> String {
     }
     line!(out, "      by {}", meta.actor.id);
     if let Some(entry) = entry(step) {
-        if let (Some(direction), Some(channel)) = (entry.direction, entry.channel) {
-            line!(out, "      {direction} by {channel}");
+        match (entry.direction, entry.channel) {
+            (Some(direction), Some(channel)) => line!(out, "      {direction} by {channel}"),
+            (Some(direction), None) => line!(out, "      {direction}"),
+            (None, _) => {}
         }
         for Change { field, value } in details(&entry) {
             line!(out, "      {field}: {}", value.as_deref().unwrap_or("sealed"));

@@ -194,6 +194,7 @@ fn is_added_by_import(event: &DomainEvent, actor: &Actor) -> bool {
 pub(super) fn who(actor: &Actor) -> (&str, &'static str) {
     match actor.kind {
         ActorKind::Customer => ("customer", "customer"),
+        ActorKind::Representative => ("representative", "representative"),
         ActorKind::Staff => (&actor.id, "staff"),
         ActorKind::Service => (&actor.id, "service"),
         ActorKind::System => (&actor.id, "system"),

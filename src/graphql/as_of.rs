@@ -6,11 +6,13 @@ use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_projections::attachments;
 use parvandeh_projections::case_summary::CaseRow;
 use parvandeh_projections::sla_reference;
 use uuid::Uuid;
 
-use super::context::{failure, query, services};
+use super::context::{case_scope, failure, query, services, visibility};
+use crate::attachments::added_event;
 use crate::replay::{self, ClocksFold};
 use crate::store::StreamId;
 
@@ -57,13 +59,20 @@ pub async fn clocks(
 }
 
 /// All that a case and its clocks follow from, as far as it was recorded by a moment, in the order of the log: its own events, those of
-/// its customer and its clocks, and every publication of a policy or a calendar.
+/// its customer and its clocks, the files that the caller may see, and every publication of a policy or a calendar.
 pub async fn evidence(
     ctx: &Context<'_>,
     id: Uuid,
     moment: Timestamp,
 ) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
     let mut all = own_evidence(ctx, id, moment).await?;
+    let (scope, visibility) = (case_scope(ctx), visibility(ctx));
+    let files =
+        query(ctx, move |db| attachments::attachments_of_case(db, &scope, visibility, id)).await?;
+    for file in files.iter().filter(|file| file.added_at <= moment) {
+        let event = added_event(&services(ctx).store, file).await;
+        all.extend(event.map_err(|error| failure(&error))?);
+    }
     for stream in query(ctx, sla_reference::streams).await? {
         let stream = StreamId::new(&stream).map_err(|error| failure(&error))?;
         all.extend(stream_events(ctx, &stream, moment).await?);

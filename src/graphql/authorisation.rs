@@ -5,7 +5,7 @@
 
 use super::permissions::FieldTable;
 use crate::principal::Role::{
-    Admin, Agent, Auditor, Customer, Monitor, PrivacyOfficer, Service, Supervisor,
+    Admin, Agent, Auditor, Customer, Employee, Monitor, PrivacyOfficer, Service, Supervisor,
 };
 use crate::principal::Roles;
 
@@ -54,10 +54,10 @@ const ACCESS_LOG_READERS_AND_CUSTOMERS: Roles = Roles::of(&[Auditor, PrivacyOffi
 /// Those who run the installation.
 const ADMINS: Roles = Roles::of(&[Admin]);
 
-/// Our own staff, who raise what they see. Auditors and those who run the installation change nothing here, this neither.
-const EMPLOYEES: Roles = Roles::of(&[Agent, Supervisor]);
+/// Our own staff, who raise what they see, whether they work on cases or not. Auditors and those who run the installation change nothing here, this neither.
+const EMPLOYEES: Roles = Roles::of(&[Agent, Supervisor, Employee]);
 /// Those, and whoever checks it all: who has no case of their own and no code, and so reads nobody's.
-const EMPLOYEES_AND_AUDITORS: Roles = Roles::of(&[Agent, Supervisor, Auditor]);
+const EMPLOYEES_AND_AUDITORS: Roles = Roles::of(&[Agent, Supervisor, Employee, Auditor]);
 /// Those who see what became of suggestions, criticisms and praise.
 const VOICE_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service]);
 /// Those who may send codes to a customer and say them: whoever works on cases, and the customers themselves.
@@ -224,6 +224,7 @@ pub const FIELDS: FieldTable = &[
             "resolvedAt",
             "closedAt",
             "interactionCount",
+            "attachmentCount",
             "revision",
             "customerTier",
             "clocks",
@@ -304,6 +305,7 @@ pub const FIELDS: FieldTable = &[
         READERS,
         &[
             "customer",
+            "customerId",
             "representative",
             "basis",
             "caseKinds",

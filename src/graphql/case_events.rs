@@ -1,27 +1,37 @@
 //! The subscription to what happens to one case.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, ID, SimpleObject};
 use async_stream::try_stream;
 use futures_util::Stream;
-use parvandeh_domain::id::CaseId;
+use parvandeh_domain::attachment::AttachmentEvent;
+use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_projections::attachments::{self, AttachmentRow};
 use parvandeh_projections::case_timeline::TimelineEntry as Row;
 use parvandeh_projections::page::{Anchor, Tie};
 use parvandeh_projections::scope::{CaseScope, Visibility};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::context::{Services, case_scope, failure, refused, visibility};
+use super::context::{Services, failure, refused, visibility};
 use super::cursor::{self, ListKey};
 use super::global_id::{self, NodeType};
 use super::timeline::TimelineEntry;
+use crate::attachments::added_event;
+use crate::command::representation;
 use crate::error::{ErrorCode, RequestError};
-use crate::store::{LoggedEvent, StreamId};
+use crate::principal::Principal;
+use crate::store::{Position, StreamId};
 use crate::subscription::generation::Entry;
 use crate::subscription::projector::entry;
 
 const PAGE_SIZE: usize = 500;
+/// Whoever follows a quiet case for another customer is asked so often whether they still act for them.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Something that happened to a case, as a subscriber gets it.
 #[derive(SimpleObject)]
@@ -32,9 +42,36 @@ pub struct CaseEvent {
     pub entry: TimelineEntry,
 }
 
+/// Where a subscriber has got to: the last event of the case's own stream, and a place in the log that may be after it.
+#[derive(Clone, Copy)]
+struct Reached {
+    revision: u64,
+    position: u64,
+}
+
+impl Reached {
+    fn cursor(self, list: ListKey) -> String {
+        let position = Tie::Position(i64::try_from(self.position).unwrap_or(i64::MAX));
+        let key = i64::try_from(self.revision).unwrap_or(i64::MAX);
+        cursor::encode(list, Anchor { key, tie: position })
+    }
+}
+
+impl From<Anchor> for Reached {
+    fn from(Anchor { key, tie }: Anchor) -> Self {
+        let position = match tie {
+            Tie::Position(position) => u64::try_from(position).unwrap_or(0),
+            Tie::Id(_) => 0,
+        };
+        Self { revision: u64::try_from(key).unwrap_or(0), position }
+    }
+}
+
 /// Everything that happens to a case, in the order in which it is recorded: first what is there after the cursor, then what comes.
 ///
-/// The stream's events are read up to its end, and again whenever it has moved since before that reading, so nothing can fall between.
+/// What happens stands in the case's own stream, and each file that comes with it in a stream of the file's. Both are read up to where the
+/// log ended before the reading began, and again whenever one of them has moved since, so nothing can fall between and all is told in the
+/// order of the log.
 pub async fn follow<'a>(
     ctx: &Context<'a>,
     case_id: ID,
@@ -42,77 +79,167 @@ pub async fn follow<'a>(
 ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<CaseEvent>> + 'a> {
     let id = global_id::decode("caseId", NodeType::Case, &case_id).map_err(refused)?;
     let list = ListKey::of("caseEvents", id);
-    let mut reached = match after {
+    let reached = match after {
         None => None,
-        Some(after) => {
-            let anchor = cursor::decode("after", list, &after).map_err(refused)?;
-            Some(u64::try_from(anchor.key).unwrap_or(0))
-        }
+        Some(after) => Some(Reached::from(cursor::decode("after", list, &after).map_err(refused)?)),
     };
     let services = ctx.data_unchecked::<Arc<Services>>().clone();
-    let (scope, visibility) = (case_scope(ctx), visibility(ctx));
-    check_scope(&services, &scope, id).await?;
+    let (caller, visibility) = (ctx.data_unchecked::<Arc<Principal>>().clone(), visibility(ctx));
+    let customer_id = check_scope(&services, &caller, id).await?;
+    let represents = caller.customer_id.is_some() && caller.customer_id != customer_id;
     let stream = StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
+    let mut follower = Follower { services, id, stream, list, caller, visibility, reached };
     Ok(try_stream! {
-        let mut watcher = services.stream_watch.watch(&stream);
+        let mut watcher = follower.services.stream_watch.watch(&follower.stream);
         loop {
             watcher.mark_seen();
-            loop {
-                let page = services.store.read_stream(&stream, reached, PAGE_SIZE).await;
-                let page = page.map_err(|error| failure(&error))?;
-                let is_last = page.len() < PAGE_SIZE;
-                if let Some(last) = page.last() {
-                    // A case may be referred out of the subscriber's sight while they watch: what they are told is what they may know
-                    // after the last of these events.
-                    let known = services.read_models.wait_for(last.position).await;
-                    known.map_err(|error| failure(&error))?;
-                    check_scope(&services, &scope, id).await?;
-                }
-                for logged in page {
-                    reached = Some(logged.revision);
-                    if let Some(event) = shown(list, visibility, &logged) {
+            if let Some(end) = follower.services.store.head() {
+                // A case may be referred out of the subscriber's sight while they watch: what they are told is what they may know
+                // after the last of these events.
+                let known = follower.services.read_models.wait_for(end).await;
+                known.map_err(|error| failure(&error))?;
+                check_scope(&follower.services, &follower.caller, id).await?;
+                let mut files = follower.files(end).await?;
+                loop {
+                    let (told, is_last) = follower.page(&mut files, end).await?;
+                    for event in told {
                         yield event;
                     }
-                }
-                if is_last {
-                    break;
+                    if is_last {
+                        break;
+                    }
                 }
             }
-            if !watcher.moved().await {
-                return;
+            if !represents {
+                if !watcher.moved().await {
+                    return;
+                }
+                continue;
+            }
+            // Somebody who acts for a customer does so until they are dismissed or their term is over, and no event of the case tells of that.
+            match timeout(LOOK_AGAIN_AFTER, watcher.moved()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => {
+                    check_scope(&follower.services, &follower.caller, id).await?;
+                }
             }
         }
     })
 }
 
+/// One who follows a case, and how far they have got.
+struct Follower {
+    services: Arc<Services>,
+    id: Uuid,
+    stream: StreamId,
+    list: ListKey,
+    caller: Arc<Principal>,
+    visibility: Visibility,
+    reached: Option<Reached>,
+}
+
+impl Follower {
+    /// The files that they have not been told of and may see, up to a place in the log and in its order.
+    async fn files(&self, end: Position) -> async_graphql::Result<VecDeque<AttachmentRow>> {
+        let (visibility, id) = (self.visibility, self.id);
+        let scope = scope(&self.services, &self.caller);
+        let rows = self
+            .services
+            .read_models
+            .query(move |db| attachments::attachments_of_case(db, &scope, visibility, id))
+            .await
+            .map_err(|error| failure(&error))?;
+        let told = self.reached.map_or(0, |reached| reached.position);
+        let rows = rows.into_iter();
+        Ok(rows.filter(|row| (told + 1..=end.0).contains(&position(row))).collect())
+    }
+
+    /// The next page of events up to a place in the log, and whether it is the last.
+    async fn page(
+        &mut self,
+        files: &mut VecDeque<AttachmentRow>,
+        end: Position,
+    ) -> async_graphql::Result<(Vec<CaseEvent>, bool)> {
+        let revision = self.reached.map(|reached| reached.revision);
+        let page = self.services.store.read_stream(&self.stream, revision, PAGE_SIZE).await;
+        let page = page.map_err(|error| failure(&error))?;
+        let is_last = page.len() < PAGE_SIZE || page.last().is_some_and(|last| last.position > end);
+        let mut told = Vec::new();
+        for logged in page.iter().take_while(|logged| logged.position <= end) {
+            self.tell_files(files, logged.position.0, &mut told).await?;
+            self.reached = Some(Reached { revision: logged.revision, position: logged.position.0 });
+            if let Entry::Event(event) = entry(logged) {
+                told.extend(self.shown(&event));
+            }
+        }
+        if is_last {
+            self.tell_files(files, u64::MAX, &mut told).await?;
+        }
+        Ok((told, is_last))
+    }
+
+    /// Tells of the files before a place in the log.
+    async fn tell_files(
+        &mut self,
+        files: &mut VecDeque<AttachmentRow>,
+        before: u64,
+        told: &mut Vec<CaseEvent>,
+    ) -> async_graphql::Result<()> {
+        while let Some(reached) = &mut self.reached
+            && let Some(file) = files.pop_front_if(|file| position(file) < before)
+        {
+            reached.position = position(&file);
+            let event = added_event(&self.services.store, &file).await;
+            let event = event.map_err(|error| failure(&error))?;
+            told.extend(event.and_then(|event| self.shown(&event)));
+        }
+        Ok(())
+    }
+
+    /// The event that they have got to, as they see it; `None` when it is not for them.
+    fn shown(&self, recorded: &Recorded<DomainEvent>) -> Option<CaseEvent> {
+        let row = match &recorded.event {
+            DomainEvent::Case(id, event) => Row::of(*id, event, recorded),
+            DomainEvent::Attachment(id, AttachmentEvent::Added(added)) => {
+                Row::of_attachment(*id, added, recorded)
+            }
+            _ => return None,
+        };
+        if row.internal && self.visibility == Visibility::Public {
+            return None;
+        }
+        let cursor = self.reached?.cursor(self.list);
+        Some(CaseEvent { cursor, entry: row.into() })
+    }
+}
+
+fn position(file: &AttachmentRow) -> u64 {
+    file.position.unsigned_abs()
+}
+
+/// The cases that the caller may know of now.
+fn scope(services: &Services, caller: &Principal) -> CaseScope {
+    representation::case_scope(&services.read_models, services.clock.now(), caller)
+}
+
+/// Whose case it is; an error where it is none that the caller may know of now.
 async fn check_scope(
     services: &Services,
-    scope: &CaseScope,
+    caller: &Principal,
     id: Uuid,
-) -> async_graphql::Result<()> {
-    let scope = scope.clone();
+) -> async_graphql::Result<Option<Uuid>> {
+    let scope = scope(services, caller);
     let found = services
         .read_models
         .query(move |db| parvandeh_projections::case_summary::case(db, &scope, id))
         .await
         .map_err(|error| failure(&error))?;
     match found {
-        Some(_) => Ok(()),
+        Some(case) => Ok(case.customer_id),
         None => {
             let message = "caseId: there is no such case";
             Err(refused(RequestError::new(ErrorCode::BadUserInput, message)))
         }
     }
-}
-
-/// The event as this subscriber sees it; `None` when it is not for them.
-fn shown(list: ListKey, visibility: Visibility, logged: &LoggedEvent) -> Option<CaseEvent> {
-    let Entry::Event(recorded) = entry(logged) else { return None };
-    let DomainEvent::Case(CaseId(id), event) = &recorded.event else { return None };
-    let row = Row::of(CaseId(*id), event, &recorded);
-    if row.internal && visibility == Visibility::Public {
-        return None;
-    }
-    let anchor = Anchor { key: row.revision, tie: Tie::Position(row.position) };
-    Some(CaseEvent { cursor: cursor::encode(list, anchor), entry: row.into() })
 }

@@ -21,8 +21,8 @@ use super::vocabulary::{
 };
 use crate::replay::{self, Replay};
 
-/// One step of a replay: an event that concerns the case, at its place in the log. Steps are the case's own events, the facts about its
-/// clocks, what became known of its customer and rules look at, and the publications of policies and calendars that change what is
+/// One step of a replay: an event that concerns the case, at its place in the log. Steps are the case's own events, the files that
+/// came to stand with it, the facts about its clocks, what became known of its customer and rules look at, and the publications of policies and calendars that change what is
 /// promised to it.
 #[derive(SimpleObject, Clone)]
 pub struct ReplayStep {
@@ -104,6 +104,8 @@ pub struct ReplayState {
     pub closed_at: Option<DateTime>,
     /// How many exchanges with the customer it has had.
     pub interaction_count: i64,
+    /// How many files stand with it.
+    pub attachment_count: u32,
     /// The revision of its stream.
     pub revision: i64,
     /// The customer's tier.
@@ -162,6 +164,7 @@ impl ReplayState {
             resolved_at: row.resolved_at.map(DateTime),
             closed_at: row.closed_at.map(DateTime),
             interaction_count: row.interaction_count,
+            attachment_count: state.attachment_count,
             revision: row.revision,
             customer_tier: state.customer.tier.clone(),
             clocks: state.clocks.iter().map(ReplayClock::from).collect(),

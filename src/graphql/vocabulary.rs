@@ -329,8 +329,10 @@ published!(
 published!(
     /// In which capacity somebody acts.
     ActorKind = "decider::ActorKind" {
-        /// The customer, or somebody who acts for them.
+        /// The customer.
         Customer,
+        /// Somebody who acts for the customer, by a right that is on record.
+        Representative,
         /// A member of staff.
         Staff,
         /// Another program, such as an import.

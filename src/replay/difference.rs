@@ -4,6 +4,7 @@
 //! into force) is part of a state and no event's doing. Personal texts are never shown here: a difference says that there is a text.
 
 use jiff::Timestamp;
+use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
@@ -37,7 +38,12 @@ pub const CUSTOMER: &str = "customer";
 /// What differs between two states, in the order of fields: the case, the customer, the clocks by key.
 pub(super) fn between(before: &ReplayState, after: &ReplayState) -> Vec<Difference> {
     let mut found = Vec::new();
-    let case = |state: &ReplayState| state.case.as_ref().map(case_fields).unwrap_or_default();
+    let case = |state: &ReplayState| {
+        let Some(row) = &state.case else { return Vec::new() };
+        let mut fields = case_fields(row);
+        fields.push(("attachment_count", Some(state.attachment_count.to_string())));
+        fields
+    };
     compare(CASE, case(before), case(after), &mut found);
     let customer = |state: &ReplayState| customer_fields(&state.customer);
     compare(CUSTOMER, customer(before), customer(after), &mut found);
@@ -104,11 +110,13 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
             | CaseEvent::SurveyAsked(_) => false,
         },
         DomainEvent::Clock(_, fact) => matches!(fact, SlaEvent::Extended(_) | SlaEvent::Waived(_)),
+        // A file's name.
+        DomainEvent::Attachment(_, AttachmentEvent::Added(_)) => true,
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Segmentation(..)
         | DomainEvent::Calendar(..)
-        | DomainEvent::Attachment(..)
+        | DomainEvent::Attachment(_, AttachmentEvent::PartStored(_))
         | DomainEvent::Access(..)
         | DomainEvent::Account(..)
         | DomainEvent::Redress(..)

@@ -1,12 +1,13 @@
 //! A case step by step: its state after each event, and what the event has changed.
 //!
-//! Steps are what concerns the case, each at its place in the log: its own events, the facts about its clocks, what became known of its
-//! customer and rules look at, and the publications of policies and calendars that change what is promised to it. A replay holds one
+//! Steps are what concerns the case, each at its place in the log: its own events, the files that came to stand with it, the facts about
+//! its clocks, what became known of its customer and rules look at, and the publications of policies and calendars that change what is promised to it. A replay holds one
 //! state at a time, however long the history is.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
@@ -22,6 +23,8 @@ use super::fold::ClocksFold;
 pub struct ReplayState {
     /// The case; `None` before it was opened.
     pub case: Option<CaseRow>,
+    /// How many files stand with it.
+    pub attachment_count: u32,
     /// What rules look at in the customer.
     pub customer: CustomerTraits,
     /// The clocks, in the order of evaluation.
@@ -67,6 +70,7 @@ pub struct ReplayStep {
 pub struct Replay {
     clocks: ClocksFold,
     case: Option<CaseRow>,
+    attachment_count: u32,
     steps: u64,
     state: Arc<ReplayState>,
     /// The moment at which the last event taken in was recorded, and whether `state` is the state after it.
@@ -80,6 +84,7 @@ impl Replay {
         Self {
             clocks: ClocksFold::new(case_id),
             case: None,
+            attachment_count: 0,
             steps: 0,
             state: Arc::default(),
             recorded_at: Timestamp::MIN,
@@ -100,7 +105,10 @@ impl Replay {
             DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
                 !differences.is_empty()
             }
-            DomainEvent::Attachment(..)
+            DomainEvent::Attachment(_, AttachmentEvent::Added(added)) => {
+                added.case_id == self.clocks.case_id()
+            }
+            DomainEvent::Attachment(_, AttachmentEvent::PartStored(_))
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
@@ -134,6 +142,11 @@ impl Replay {
                 }
             }
         }
+        if let DomainEvent::Attachment(_, AttachmentEvent::Added(added)) = &event.event
+            && added.case_id == self.clocks.case_id()
+        {
+            self.attachment_count += 1;
+        }
         self.clocks.take_in(event);
     }
 
@@ -154,7 +167,8 @@ impl Replay {
         if !self.evaluated {
             let clocks = self.clocks.rows().into_iter().map(|row| self.clock(row)).collect();
             let (case, customer) = (self.case.clone(), self.clocks.customer.clone());
-            self.state = Arc::new(ReplayState { case, customer, clocks });
+            let attachment_count = self.attachment_count;
+            self.state = Arc::new(ReplayState { case, attachment_count, customer, clocks });
             self.evaluated = true;
         }
         Arc::clone(&self.state)

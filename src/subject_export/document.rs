@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::content::Base64Text;
 use super::{Part, Rendering, Section};
 
 /// The document as far as it is written.
@@ -9,8 +10,10 @@ use super::{Part, Rendering, Section};
 pub struct JsonDocument {
     /// Whether a list is open, and whether it has a member already.
     list: Option<bool>,
-    /// The same of a timeline within it.
-    timeline: Option<bool>,
+    /// The same of a list within a case: its files, then its timeline.
+    of_case: Option<bool>,
+    /// The content of a file, while one is being written.
+    content: Option<Base64Text>,
 }
 
 impl Rendering for JsonDocument {
@@ -21,6 +24,7 @@ impl Rendering for JsonDocument {
                 self.close_list(text);
                 *text += match section {
                     Section::Consents => ",\n\"consents\":[",
+                    Section::Postings => ",\n\"postings\":[",
                     Section::Cases => ",\n\"cases\":[",
                     Section::Accesses => ",\n\"access_log\":[",
                 };
@@ -30,18 +34,44 @@ impl Rendering for JsonDocument {
                 separate(&mut self.list, text);
                 *text += &json(consent);
             }
+            Part::Posting(posting) => {
+                separate(&mut self.list, text);
+                *text += &json(&**posting);
+            }
             Part::Case(case) => {
                 separate(&mut self.list, text);
                 open_object(&**case, text);
-                *text += ",\"timeline\":[";
-                self.timeline = Some(false);
+                *text += ",\"attachments\":[";
+                self.of_case = Some(false);
+            }
+            Part::Attachment(attachment) => {
+                separate(&mut self.of_case, text);
+                open_object(&**attachment, text);
+                *text += ",\"content\":";
+            }
+            Part::Content(bytes) => {
+                if self.content.is_none() {
+                    *text += "\"";
+                }
+                self.content.get_or_insert_default().add(bytes, text);
+            }
+            Part::AttachmentEnd => match self.content.take() {
+                Some(mut content) => {
+                    content.end(text);
+                    *text += "\"}";
+                }
+                None => *text += "null}",
+            },
+            Part::Timeline => {
+                *text += "],\"timeline\":[";
+                self.of_case = Some(false);
             }
             Part::Entry(entry) => {
-                separate(&mut self.timeline, text);
+                separate(&mut self.of_case, text);
                 *text += &json(&**entry);
             }
             Part::CaseEnd => {
-                self.timeline = None;
+                self.of_case = None;
                 *text += "]}";
             }
             Part::Access(access) => {

@@ -4,16 +4,18 @@
 //! them: [`JsonDocument`] for programs and [`Page`] for people. A customer gets what they may see of their cases; a privacy officer gets
 //! everything. That the export was made is on record before its first part is read.
 
+mod content;
 mod document;
 mod page;
 mod part;
 mod reader;
 mod words;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_stream::try_stream;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::id::{CustomerId, DataSubject};
 use parvandeh_domain::log::DomainEvent;
@@ -23,12 +25,14 @@ use uuid::Uuid;
 pub use document::JsonDocument;
 pub use page::Page;
 pub use part::{
-    AccessPart, CardPart, CasePart, ClockPart, ConsentPart, ContactPointPart, CustomerPart,
-    EntryPart, ErasurePart, Head, Part, Recipient, Section,
+    AccessPart, AccountPart, AttachmentPart, CardPart, CasePart, ClockPart, ConsentPart,
+    ContactPointPart, CustomerPart, EntryPart, ErasurePart, FeePart, Head, LotPart, Part,
+    PostingPart, Recipient, RedressPart, Section,
 };
 
 use self::reader::Reader;
 use crate::access::{AccessLog, AccessLogError, Accesses, Purpose, Reading};
+use crate::attachments::{self, DownloadError};
 use crate::clock::Clock;
 use crate::error::TraceId;
 use crate::principal::{Principal, Role};
@@ -49,6 +53,9 @@ pub enum ExportError {
     /// It could not be recorded that it was made.
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),
+    /// A file could not be read.
+    #[error(transparent)]
+    Attachment(#[from] DownloadError),
     /// The read models could not be read.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -134,9 +141,9 @@ impl SubjectExporter {
         self.access_log.record_anew(request.reading(), subject).await?;
         Ok(Some(try_stream! {
             let purpose = request.purpose.to_string();
-            let cards = reader.cards().await?;
             let (store, now) = (exporter.store.id(), exporter.clock.now());
-            let head = reader.head(row, cards, purpose, store, now)?;
+            let (cards, account) = (reader.cards().await?, reader.account(now).await?);
+            let head = reader.head(row, (cards, account), purpose, store, now)?;
             exporter.released(&request, &reader.accesses).await?;
             yield Part::Head(Box::new(head));
 
@@ -152,6 +159,19 @@ impl SubjectExporter {
                 }
             }
 
+            yield Part::Section(Section::Postings);
+            let mut after = None;
+            loop {
+                let page = reader.postings(after).await?;
+                after = page.rows.last().map(|(anchor, _)| *anchor);
+                for (_, row) in page.rows {
+                    yield Part::Posting(Box::new(PostingPart::from(row)));
+                }
+                if !page.has_more {
+                    break;
+                }
+            }
+
             yield Part::Section(Section::Cases);
             let mut after = None;
             loop {
@@ -162,6 +182,21 @@ impl SubjectExporter {
                     let case = exporter.case(&reader, row).await?;
                     exporter.released(&request, &reader.accesses).await?;
                     yield Part::Case(Box::new(case));
+                    for row in reader.attachments(case_id).await? {
+                        let attachment = reader.attachment(&row)?;
+                        exporter.released(&request, &reader.accesses).await?;
+                        let erased = attachment.erased;
+                        yield Part::Attachment(Box::new(attachment));
+                        if !erased {
+                            let (store, vault) = (exporter.store.clone(), exporter.vault.clone());
+                            let mut content = pin!(attachments::content(store, vault, &row));
+                            while let Some(bytes) = content.next().await {
+                                yield Part::Content(bytes?);
+                            }
+                        }
+                        yield Part::AttachmentEnd;
+                    }
+                    yield Part::Timeline;
                     let mut after = None;
                     loop {
                         let page = reader.timeline(case_id, after).await?;
@@ -210,7 +245,8 @@ impl SubjectExporter {
 
     async fn case(&self, reader: &Reader, row: CaseRow) -> Result<CasePart, ExportError> {
         let clocks = reader.clocks(row.id, self.clock.now()).await?;
-        reader.case(row, clocks)
+        let (redress, fees) = reader.money(row.id).await?;
+        reader.case(row, clocks, redress, fees)
     }
 }
 

@@ -4,8 +4,10 @@
 use jiff::Timestamp;
 use parvandeh_domain::customer::Language;
 
+use super::content::Base64Text;
 use super::part::{
-    AccessPart, CasePart, ClockPart, ConsentPart, EntryPart, Head, Part, Recipient, Section,
+    AccessPart, AttachmentPart, CasePart, ClockPart, ConsentPart, EntryPart, FeePart, Head, Part,
+    PostingPart, Recipient, RedressPart, Section,
 };
 use super::{Rendering, words};
 use crate::certificate::text;
@@ -20,11 +22,21 @@ pub struct Page {
     language: Language,
     /// The section that is open, and whether it has a member.
     section: Option<(Section, bool)>,
+    /// Whether the list of a case's files is open.
+    files: bool,
+    /// The content of a file, while one is being written.
+    content: Option<Base64Text>,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        Self { times: LocalTimes::new("UTC"), language: Language::English, section: None }
+        Self {
+            times: LocalTimes::new("UTC"),
+            language: Language::English,
+            section: None,
+            files: false,
+            content: None,
+        }
     }
 }
 
@@ -41,9 +53,37 @@ impl Rendering for Page {
                 self.member();
                 *html += &self.consent(consent);
             }
+            Part::Posting(posting) => {
+                self.member();
+                *html += &self.posting(posting);
+            }
             Part::Case(case) => {
                 self.member();
                 *html += &self.case(case);
+            }
+            Part::Attachment(attachment) => {
+                if !std::mem::replace(&mut self.files, true) {
+                    *html += &format!("<p>{}</p>\n<ul>\n", self.label("پیوست‌ها", "Files"));
+                }
+                *html += &self.attachment(attachment);
+            }
+            Part::Content(bytes) => {
+                if let Some(content) = &mut self.content {
+                    content.add(bytes, html);
+                }
+            }
+            Part::AttachmentEnd => {
+                if let Some(mut content) = self.content.take() {
+                    content.end(html);
+                    *html += "\">↓</a>";
+                }
+                *html += "</li>\n";
+            }
+            Part::Timeline => {
+                if std::mem::take(&mut self.files) {
+                    *html += "</ul>\n";
+                }
+                *html += &self.timeline();
             }
             Part::Entry(entry) => *html += &self.entry(entry),
             Part::CaseEnd => *html += "</tbody>\n</table>\n</article>\n",
@@ -90,6 +130,12 @@ impl Page {
             let status = self.word(card.status.as_str());
             let issued = self.moment(card.issued_at);
             rows.push((self.label("کارت", "Card"), format!("{number} · {status} · {issued}")));
+        }
+        if let Some(account) = &customer.account {
+            let points = format!("<bdi dir=\"ltr\">{}</bdi>", account.points);
+            rows.push((self.label("امتیاز", "Points"), points));
+            let credit = account.credit.iter().map(|money| bidi(&money.to_string()));
+            rows.extend(credit.map(|money| (self.label("اعتبار", "Credit"), money)));
         }
         if let Some(matter) = &customer.legal_hold {
             rows.push((self.label("نگه‌داشته برای", "Kept for the matter"), bidi(matter)));
@@ -149,6 +195,16 @@ impl Page {
                     ("رویداد گواه", "Proving event"),
                 ]),
             ),
+            Section::Postings => (
+                self.label("گردش حساب", "Account"),
+                head(&[
+                    ("زمان", "When"),
+                    ("چه شد", "What"),
+                    ("چقدر", "How much"),
+                    ("کجا", "Where"),
+                    ("رویداد گواه", "Proving event"),
+                ]),
+            ),
             Section::Cases => (self.label("پرونده‌ها", "Cases"), String::new()),
             Section::Accesses => (
                 self.label("چه کسی داده‌های شما را خواند", "Who read your data"),
@@ -195,6 +251,61 @@ impl Page {
         ])
     }
 
+    fn posting(&self, posting: &PostingPart) -> String {
+        let amount = match &posting.money {
+            Some(money) => bidi(&money.to_string()),
+            None => format!("<bdi dir=\"ltr\">{}</bdi>", posting.points),
+        };
+        let mut what = self.word(posting.kind.as_str());
+        if let Some(reversed) = &posting.reversed {
+            what += &format!("<br><small>{}</small>", bidi(reversed));
+        }
+        row(&[
+            self.moment(posting.occurred_at),
+            format!("{what}<br><small>{}</small>", bidi(&posting.posting_id)),
+            amount,
+            posting.centre.as_deref().map(bidi).unwrap_or_default(),
+            event(&posting.event_id.to_string()),
+        ])
+    }
+
+    fn redress(&self, redress: &RedressPart) -> String {
+        let amount = match (&redress.money, redress.points) {
+            (Some(money), _) => bidi(&money.to_string()),
+            (None, points) => {
+                format!("{} {}", points.unwrap_or(0), self.label("امتیاز", "points"))
+            }
+        };
+        let status = self.word(redress.status.as_str());
+        let ground = self.word(redress.ground.as_str());
+        format!("<li>{amount} · {ground} · {status} · {}</li>\n", self.moment(redress.proposed_at))
+    }
+
+    fn fee(&self, fee: &FeePart) -> String {
+        let (money, tariff) = (bidi(&fee.money.to_string()), bidi(&fee.tariff));
+        let status = self.word(fee.status.as_str());
+        format!("<li>{money} · {tariff} · {status} · {}</li>\n", self.moment(fee.assessed_at))
+    }
+
+    /// What a file is, and a link that saves it from this page: its content follows. The link says nothing of the file's type, so that
+    /// nothing that came from elsewhere is ever shown as a page.
+    fn attachment(&mut self, file: &AttachmentPart) -> String {
+        let said = [
+            self.personal(file.name.as_deref(), file.erased),
+            self.word(file.direction.as_str()),
+            bidi(&file.media_type),
+            format!("<bdi dir=\"ltr\">{} B</bdi>", file.size_bytes),
+            self.moment(file.added_at),
+        ];
+        let said = said.join(" · ");
+        if file.erased {
+            return format!("<li>{said}");
+        }
+        self.content = Some(Base64Text::default());
+        let name = text(file.name.as_deref().unwrap_or_default());
+        format!("<li>{said} <a download=\"{name}\" href=\"data:application/octet-stream;base64,")
+    }
+
     fn case(&self, case: &CasePart) -> String {
         let mut facts = vec![
             self.word(case.kind.as_str()),
@@ -231,7 +342,19 @@ impl Page {
             let clocks: String = case.clocks.iter().map(|clock| self.clock(clock)).collect();
             html += &format!("<p>{}</p>\n<ul>\n{clocks}</ul>\n", self.label("قول‌ها", "Promises"));
         }
-        html + &format!(
+        if !case.redress.is_empty() {
+            let redress: String = case.redress.iter().map(|given| self.redress(given)).collect();
+            html += &format!("<p>{}</p>\n<ul>\n{redress}</ul>\n", self.label("جبران", "Redress"));
+        }
+        if !case.fees.is_empty() {
+            let fees: String = case.fees.iter().map(|fee| self.fee(fee)).collect();
+            html += &format!("<p>{}</p>\n<ul>\n{fees}</ul>\n", self.label("هزینه‌ها", "Fees"));
+        }
+        html
+    }
+
+    fn timeline(&self) -> String {
+        format!(
             "<table>\n<thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead>\n<tbody>\n",
             self.label("زمان", "When"),
             self.label("چه شد", "What"),
@@ -352,6 +475,7 @@ fn kind_name(kind: parvandeh_domain::decider::ActorKind) -> &'static str {
     use parvandeh_domain::decider::ActorKind;
     match kind {
         ActorKind::Customer => "customer",
+        ActorKind::Representative => "representative",
         ActorKind::Staff => "staff",
         ActorKind::Service => "service",
         ActorKind::System => "system",

@@ -1,6 +1,8 @@
 //! The parts of an export, in the order in which they come.
 
+use bytes::Bytes;
 use jiff::Timestamp;
+use parvandeh_domain::account::PostingKind;
 use parvandeh_domain::card::{BlockReason, CardStatus};
 use parvandeh_domain::case::{
     CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
@@ -9,6 +11,9 @@ use parvandeh_domain::customer::{
     ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
 };
 use parvandeh_domain::decider::ActorKind;
+use parvandeh_domain::fee::FeeStatus;
+use parvandeh_domain::money::Money;
+use parvandeh_domain::redress::{RedressGround, RedressStatus};
 use parvandeh_domain::sla::{ClockState, Metric};
 use parvandeh_projections::access_log::AccessRow;
 use parvandeh_projections::customer_profile::ErasureReceipt;
@@ -24,8 +29,18 @@ pub enum Part {
     Section(Section),
     /// A consent that was given or withdrawn.
     Consent(ConsentPart),
-    /// A case begins; its timeline follows.
+    /// A posting in the customer's account.
+    Posting(Box<PostingPart>),
+    /// A case begins; its files and its timeline follow.
     Case(Box<CasePart>),
+    /// A file of the case begins; its content follows, unless it was erased.
+    Attachment(Box<AttachmentPart>),
+    /// The next bytes of the file.
+    Content(Bytes),
+    /// The file ends.
+    AttachmentEnd,
+    /// The case's timeline begins.
+    Timeline,
     /// Something that happened to the case.
     Entry(Box<EntryPart>),
     /// The case ends.
@@ -41,6 +56,8 @@ pub enum Part {
 pub enum Section {
     /// What the customer allowed and no longer allows, in order.
     Consents,
+    /// What was posted in their account, the newest first.
+    Postings,
     /// Their cases, the oldest first.
     Cases,
     /// Who read their data, the newest first.
@@ -84,6 +101,8 @@ pub struct CustomerPart {
     pub updated_at: Timestamp,
     pub contact_points: Vec<ContactPointPart>,
     pub cards: Vec<CardPart>,
+    /// Null where nothing was ever posted.
+    pub account: Option<AccountPart>,
     /// Privacy officers alone see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<String>,
@@ -112,6 +131,38 @@ pub struct CardPart {
     pub blocked_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub erased: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct AccountPart {
+    /// The points that can be redeemed now.
+    pub points: i64,
+    pub lots: Vec<LotPart>,
+    pub credit: Vec<Money>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct LotPart {
+    pub posting_id: String,
+    pub points: i64,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct PostingPart {
+    pub posting_id: String,
+    pub kind: PostingKind,
+    pub points: i64,
+    pub money: Option<Money>,
+    pub centre: Option<String>,
+    pub reversed: Option<String>,
+    pub case_id: Option<Uuid>,
+    pub occurred_at: Timestamp,
+    pub recorded_at: Timestamp,
+    pub event_id: Uuid,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -163,6 +214,47 @@ pub struct CasePart {
     pub resolved_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub clocks: Vec<ClockPart>,
+    pub redress: Vec<RedressPart>,
+    pub fees: Vec<FeePart>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct RedressPart {
+    pub id: Uuid,
+    /// Null where points are given.
+    pub money: Option<Money>,
+    /// Null where money is given.
+    pub points: Option<i64>,
+    pub ground: RedressGround,
+    pub status: RedressStatus,
+    pub proposed_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct FeePart {
+    pub id: Uuid,
+    pub money: Money,
+    pub tariff: String,
+    pub status: FeeStatus,
+    pub assessed_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct AttachmentPart {
+    pub id: Uuid,
+    pub global_id: String,
+    pub name: Option<String>,
+    pub direction: Direction,
+    pub media_type: String,
+    pub size_bytes: i64,
+    pub sha256: Option<String>,
+    pub added_at: Timestamp,
+    pub erased: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]

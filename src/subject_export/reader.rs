@@ -6,21 +6,28 @@ use jiff::Timestamp;
 use parvandeh_domain::access::AccessLogFilter;
 use parvandeh_domain::card::CardNumber;
 use parvandeh_domain::id::{CustomerId, DataSubject};
+use parvandeh_domain::money::{Money, Points};
 use parvandeh_domain::pii::Envelope;
+use parvandeh_domain::redress::RedressValue;
 use parvandeh_projections::access_log::{self, AccessRow};
+use parvandeh_projections::account::{self, PostingRow};
+use parvandeh_projections::attachments::{self, AttachmentRow};
 use parvandeh_projections::cards::{self, CardRow};
 use parvandeh_projections::case_clocks::ClockRow;
 use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, CaseSort};
 use parvandeh_projections::case_timeline::{self, TimelineEntry, TimelineFilter};
 use parvandeh_projections::customer_profile::{self, CustomerRow};
+use parvandeh_projections::fee::{self, FeeRow};
 use parvandeh_projections::page::{Anchor, PAGE_SIZE_MAX, Page, PageRequest};
+use parvandeh_projections::redress::{self, RedressRow};
 use parvandeh_projections::scope::{CaseScope, Visibility};
 use parvandeh_projections::sla_clocks;
 use uuid::Uuid;
 
 use super::part::{
-    CardPart, CasePart, ChangePart, ClockPart, ContactPointPart, CustomerPart, EntryPart,
-    ErasurePart, Head, Recipient,
+    AccountPart, AttachmentPart, CardPart, CasePart, ChangePart, ClockPart, ContactPointPart,
+    CustomerPart, EntryPart, ErasurePart, FeePart, Head, LotPart, PostingPart, Recipient,
+    RedressPart,
 };
 use super::{ExportError, ExportRequest, SubjectExporter};
 use crate::access::Accesses;
@@ -105,10 +112,35 @@ impl Reader {
         })
     }
 
+    pub async fn account(&self, now: Timestamp) -> Result<Option<AccountPart>, QueryError> {
+        let (scope, CustomerId(id)) = (self.scope.clone(), self.customer_id);
+        let row = self.read_models.query(move |db| account::account(db, &scope, id)).await?;
+        let Some(balances) = row.map(|row| row.balances) else { return Ok(None) };
+        let Points(points) = balances.points(now);
+        let usable = balances.lots.into_iter().filter(|lot| !lot.is_expired(now));
+        let lots = usable.map(|lot| LotPart {
+            posting_id: lot.posting_id.to_string(),
+            points: lot.points.0,
+            expires_at: lot.expires_at,
+        });
+        let credit = balances.credit.into_iter().filter(|(_, units)| *units != 0);
+        Ok(Some(AccountPart {
+            points,
+            lots: lots.collect(),
+            credit: credit.map(|(currency, units)| Money::new(units, currency)).collect(),
+        }))
+    }
+
+    pub async fn postings(&self, after: Option<Anchor>) -> Result<Page<PostingRow>, QueryError> {
+        let (scope, CustomerId(id)) = (self.scope.clone(), self.customer_id);
+        let page = page_after(after);
+        self.read_models.query(move |db| account::postings(db, &scope, id, page)).await
+    }
+
     pub fn head(
         &self,
         row: CustomerRow,
-        cards: Vec<CardRow>,
+        (cards, account): (Vec<CardRow>, Option<AccountPart>),
         purpose: String,
         store: Uuid,
         exported_at: Timestamp,
@@ -136,6 +168,7 @@ impl Reader {
                 .into_iter()
                 .map(|card| self.card(card))
                 .collect::<Result<_, VaultError>>()?,
+            account,
             legal_hold: row.legal_hold.filter(|_| officer),
             erasure: row.erasure.map(|erasure| ErasurePart {
                 ground: erasure.ground,
@@ -181,7 +214,27 @@ impl Reader {
         Ok(rows.await?.into_iter().map(part).collect())
     }
 
-    pub fn case(&self, row: CaseRow, clocks: Vec<ClockPart>) -> Result<CasePart, ExportError> {
+    /// What was given and asked for on a case.
+    pub async fn money(
+        &self,
+        case_id: Uuid,
+    ) -> Result<(Vec<RedressPart>, Vec<FeePart>), QueryError> {
+        let scope = self.scope.clone();
+        let rows = self.read_models.query(move |db| {
+            Ok((redress::of_case(db, &scope, case_id)?, fee::of_case(db, &scope, case_id)?))
+        });
+        let (redress, fees) = rows.await?;
+        let redress = redress.into_iter().map(RedressPart::from);
+        Ok((redress.collect(), fees.into_iter().map(FeePart::from).collect()))
+    }
+
+    pub fn case(
+        &self,
+        row: CaseRow,
+        clocks: Vec<ClockPart>,
+        redress: Vec<RedressPart>,
+        fees: Vec<FeePart>,
+    ) -> Result<CasePart, ExportError> {
         let opening = self.open(row.opening.as_ref())?;
         let officer = self.recipient == Recipient::PrivacyOfficer;
         Ok(CasePart {
@@ -209,6 +262,31 @@ impl Reader {
             resolved_at: row.resolved_at,
             closed_at: row.closed_at,
             clocks,
+            redress,
+            fees,
+        })
+    }
+
+    pub async fn attachments(&self, case_id: Uuid) -> Result<Vec<AttachmentRow>, QueryError> {
+        let (scope, visibility) = (self.scope.clone(), self.visibility);
+        let rows = self
+            .read_models
+            .query(move |db| attachments::attachments_of_case(db, &scope, visibility, case_id));
+        rows.await
+    }
+
+    pub fn attachment(&self, row: &AttachmentRow) -> Result<AttachmentPart, VaultError> {
+        let opened = self.open(row.envelope.as_ref())?;
+        Ok(AttachmentPart {
+            id: row.id,
+            global_id: global_id::encode(NodeType::Attachment, row.id).0,
+            name: opened.text("name"),
+            direction: row.direction,
+            media_type: row.media_type.clone(),
+            size_bytes: row.size_bytes,
+            sha256: opened.text("sha256"),
+            added_at: row.added_at,
+            erased: opened.is_erased(),
         })
     }
 
@@ -256,6 +334,54 @@ impl Reader {
         let filter = AccessLogFilter { subject: Some(subject), ..AccessLogFilter::default() };
         let page = page_after(after);
         self.read_models.query(move |db| access_log::accesses(db, &filter, page)).await
+    }
+}
+
+impl From<PostingRow> for PostingPart {
+    fn from(row: PostingRow) -> Self {
+        Self {
+            posting_id: row.posting_id,
+            kind: row.kind,
+            points: row.points.0,
+            money: row.money,
+            centre: row.centre,
+            reversed: row.reversed,
+            case_id: row.case_id,
+            occurred_at: row.occurred_at,
+            recorded_at: row.recorded_at,
+            event_id: row.event_id,
+        }
+    }
+}
+
+impl From<RedressRow> for RedressPart {
+    fn from(row: RedressRow) -> Self {
+        let (money, points) = match row.value {
+            RedressValue::Money(money) => (Some(money), None),
+            RedressValue::Points(Points(points)) => (None, Some(points)),
+        };
+        Self {
+            id: row.id.0,
+            money,
+            points,
+            ground: row.ground,
+            status: row.status,
+            proposed_at: row.proposed_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl From<FeeRow> for FeePart {
+    fn from(row: FeeRow) -> Self {
+        Self {
+            id: row.id.0,
+            money: row.money,
+            tariff: row.tariff,
+            status: row.status,
+            assessed_at: row.assessed_at,
+            updated_at: row.updated_at,
+        }
     }
 }
 

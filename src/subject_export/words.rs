@@ -125,6 +125,9 @@ const WORDS: &[(&str, &str)] = &[
     ("from_unit", "از واحد"),
     ("escalated_to", "گزارش به"),
     ("follow_up", "پیگیری"),
+    ("attachment", "پیوست"),
+    ("media_type", "نوع فایل"),
+    ("size_bytes", "اندازه به بایت"),
     ("true", "بله"),
     ("false", "خیر"),
     ("simple", "ساده"),
@@ -179,6 +182,7 @@ const WORDS: &[(&str, &str)] = &[
     ("SurveyAsked", "از رضایت مشتری پرسیده شد"),
     ("SurveyAnswered", "مشتری میزان رضایت خود را گفت"),
     ("score", "امتیاز"),
+    ("AttachmentAdded", "پیوست افزوده شد"),
     ("SlaExtended", "مهلت بیشتر شد"),
     ("SlaWaived", "از تأخیر چشم‌پوشی شد"),
     // Promises
@@ -217,6 +221,26 @@ const WORDS: &[(&str, &str)] = &[
     ("audit", "حسابرسی"),
     ("privacy", "داده‌های شخصی"),
     ("own data", "داده‌های خود"),
+    // Money
+    ("points_earned", "امتیاز داده شد"),
+    ("points_redeemed", "امتیاز خرج شد"),
+    ("points_expired", "زمان امتیاز گذشت"),
+    ("credit_granted", "اعتبار داده شد"),
+    ("credit_spent", "اعتبار خرج شد"),
+    ("reversal", "برگشت داده شد"),
+    ("delay", "دیرکرد"),
+    ("fault", "کوتاهی"),
+    ("loss", "زیان"),
+    ("inconvenience", "زحمت"),
+    ("goodwill", "دلجویی"),
+    ("proposed", "پیشنهاد شده"),
+    ("approved", "تأیید شده"),
+    ("rejected", "تأیید نشده"),
+    ("accepted", "پذیرفته شده"),
+    ("paid", "پرداخت شده"),
+    ("assessed", "تعیین شده"),
+    ("refunded", "پس داده شده"),
+    // Cards
     ("issued", "صادر شده"),
     ("active", "فعال"),
     ("blocked", "مسدود"),
@@ -226,6 +250,7 @@ const WORDS: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use parvandeh_domain::account::PostingKind;
     use parvandeh_domain::card::CardStatus;
     use parvandeh_domain::case::{
         Became, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
@@ -234,6 +259,8 @@ mod tests {
         ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
     };
     use parvandeh_domain::event::StoredEvent as _;
+    use parvandeh_domain::fee::FeeStatus;
+    use parvandeh_domain::redress::{RedressGround, RedressStatus};
     use parvandeh_domain::sla::{ClockState, Metric};
 
     use super::*;
@@ -249,6 +276,7 @@ mod tests {
         add!(Became);
         add!(ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language);
         add!(ClockState, Metric, CardStatus);
+        add!(PostingKind, RedressGround, RedressStatus, FeeStatus);
         let events = parvandeh_domain::case::CaseEvent::TYPES;
         all.extend(events.iter().map(|event_type| event_type.name));
         let missing: Vec<_> = all.into_iter().filter(|name| persian(name).is_none()).collect();

@@ -1,18 +1,23 @@
 //! Tells subscribers of single streams that theirs has moved: one reader of the log for the whole process, however many wait.
 //!
-//! A subscriber waits for its own stream and reads that from the store when it has moved. What moves other streams does not wake it.
+//! A subscriber waits for its own stream and reads that from the store when it has moved. What moves other streams does not wake it, but for
+//! one: a file that came to stand with a case moves the case's stream too, though it is in one of its own.
 
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use parvandeh_domain::attachment::AttachmentEvent;
+use parvandeh_domain::log::DomainEvent;
 use tokio::task::AbortHandle;
 
 use super::watched::{EndOfWaiting, Watched, Watcher};
 use crate::error::chain;
 use crate::store::subscription::{Filter, SubscriptionItem, subscribe};
-use crate::store::{EventStore, Position, StreamId};
+use crate::store::{EventStore, LoggedEvent, Position, StreamId};
+use crate::subscription::generation::Entry;
+use crate::subscription::projector::entry;
 
 /// How long the reader rests after a failure.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -65,6 +70,9 @@ async fn follow(
                 Some(Ok(SubscriptionItem::Event(event))) => {
                     reached = Some(event.position);
                     end.0.wake(&event.stream);
+                    if let Some(case) = case_of_attachment(&event) {
+                        end.0.wake(&case);
+                    }
                 }
                 Some(Ok(SubscriptionItem::Live { .. })) => {}
                 Some(Err(error)) => break error,
@@ -73,6 +81,20 @@ async fn follow(
         };
         tracing::error!(error = %chain(&failure), "the log could not be read for subscribers; trying again");
         tokio::time::sleep(REST_AFTER_FAILURE).await;
+    }
+}
+
+/// The stream of the case that a file came to stand with.
+fn case_of_attachment(event: &LoggedEvent) -> Option<StreamId> {
+    if event.stream.category() != "attachment" {
+        return None;
+    }
+    let Entry::Event(recorded) = entry(event) else { return None };
+    match &recorded.event {
+        DomainEvent::Attachment(_, AttachmentEvent::Added(added)) => {
+            StreamId::new(&format!("case-{}", added.case_id)).ok()
+        }
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::attribute::{HoldReason, Priority, Severity, Status};
+use super::attribute::{CaseKind, HoldReason, Priority, Severity, Status};
 use super::complaint::ComplaintState;
 use super::event::CaseEvent;
 use super::follow_up::FollowUps;
@@ -19,6 +19,8 @@ pub struct CaseState {
     pub status: Option<Status>,
     /// Why it waits, while it does.
     pub hold: Option<HoldReason>,
+    /// What sort of matter it is; `None` before it is opened.
+    pub kind: Option<CaseKind>,
     /// Whose case it is.
     pub customer_id: Option<CustomerId>,
     /// Its category.
@@ -68,6 +70,7 @@ impl CaseState {
         match event {
             CaseEvent::Opened(opened) => {
                 self.status = Some(Status::Open);
+                self.kind = Some(opened.kind);
                 self.customer_id = opened.customer_id;
                 self.category = opened.category.clone();
                 self.priority = Some(opened.priority);
