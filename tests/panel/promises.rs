@@ -92,7 +92,7 @@ async fn a_page_is_told_of_missed_promises_fees_and_files() {
     let day = json!({ "gregorian": "2026-03-02" });
     for expected in [
         told("PROMISE_MADE", Value::Null, day.clone()),
-        told("FEE_ASSESSED", json!({ "text": "1500 IRR" }), Value::Null),
+        told("FEE_ASSESSED", json!({ "text": "15.00 IRR" }), Value::Null),
         told("ATTACHMENT_SENT", Value::Null, Value::Null),
         told("PROMISE_MISSED", Value::Null, day),
     ] {

@@ -100,6 +100,7 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
     }
     own.mutate("acceptDecision", "case { id }", on(json!({ "channel": "PORTAL" }))).await;
     say(&agent, &case, "کنتور عوض شد").await;
+    agent.mutate("keepFollowUp", "case { id }", on(json!({ "number": 1 }))).await;
     agent.mutate("closeCase", "case { id }", on(json!({}))).await;
 
     // The whole page in the end, the newest first: what the customer did and what staff said among themselves is not on it.
