@@ -118,7 +118,10 @@ impl CaseRow {
             | CaseEvent::ReferralEscalated(_)
             | CaseEvent::FollowUpPromised(_)
             | CaseEvent::FollowUpKept(_)
-            | CaseEvent::FollowUpMissed(_) => {}
+            | CaseEvent::FollowUpMissed(_)
+            | CaseEvent::FollowUpReminded(_)
+            | CaseEvent::SurveyAsked(_)
+            | CaseEvent::SurveyAnswered(_) => {}
             CaseEvent::ReferralReturned(returned) => {
                 self.unit = returned.unit.as_ref().map(ToString::to_string);
                 self.assignee = None;

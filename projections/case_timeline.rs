@@ -271,6 +271,16 @@ impl TimelineEntry {
                 self.changed("follow_up", Some(missed.number));
                 self.changed("due_at", Some(missed.due_at));
             }
+            CaseEvent::FollowUpReminded(reminded) => {
+                self.internal = true;
+                self.changed("follow_up", Some(reminded.number));
+                self.changed("due_at", Some(reminded.due_at));
+            }
+            CaseEvent::SurveyAsked(_) => {}
+            CaseEvent::SurveyAnswered(answered) => {
+                self.text_field = answered.comment.is_some().then_some("comment");
+                self.changed("score", Some(answered.score));
+            }
         }
     }
 
@@ -510,6 +520,7 @@ const TEXT_FIELDS: &[&str] = &[
     "alternatives",
     "explanation",
     "what",
+    "comment",
 ];
 
 /// A field's name as it stands in the code.

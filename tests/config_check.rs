@@ -319,6 +319,24 @@ fn a_cluster_needs_an_address_that_is_safe_files_that_can_be_read_and_a_keyring_
 }
 
 #[test]
+fn the_secret_of_a_payment_provider_is_read_and_never_shown() {
+    let payments = "[payments]\nprovider = \"demo\"\ncallback_secret_file = \"secret\"\n";
+    let place = Place::with(&format!("{payments}{AUTHENTICATION}"));
+    let said = printed(place.command(), CANNOT_BE_USED);
+    assert!(said.contains("problem: payments.callback_secret_file: "), "{said}");
+    assert!(said.contains("cannot be read: "), "{said}");
+    fs::write(place.path("secret"), "too short\n").unwrap();
+    let said = printed(place.command(), CANNOT_BE_USED);
+    assert!(said.contains("must have one to 4 lines"), "{said}");
+    assert!(!said.contains("too short"), "{said}");
+    fs::write(place.path("secret"), "a secret that is long enough\n").unwrap();
+    let said = printed(place.command(), DONE);
+    assert!(!said.contains("problem: payments"), "{said}");
+    assert!(said.contains("no money moves"), "{said}");
+    assert!(!said.contains("long enough"), "{said}");
+}
+
+#[test]
 fn an_address_in_use_is_worth_a_note_and_one_of_another_machine_is_a_problem() {
     let place = Place::with(AUTHENTICATION);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -174,6 +174,14 @@ async fn complain(service: &Service, case: &str) {
         ("decideCase", last),
         ("offerAlternatives", json!({ "alternatives": said("شورا") })),
         ("recordRootCause", json!({ "cause": "worn", "explanation": said("کهنه") })),
+        (
+            "recordInteraction",
+            json!({ "direction": "OUTBOUND", "channel": "LETTER", "body": said("نامه") }),
+        ),
+        ("keepFollowUp", json!({ "number": 1 })),
+        ("closeCase", json!({})),
+        ("askSurvey", json!({})),
+        ("answerSurvey", json!({ "score": 2, "comment": said("دیر شد"), "channel": "PHONE" })),
     ] {
         service.command(name, case, 0, input).await;
     }

@@ -2,7 +2,7 @@
 
 mod attacks;
 pub mod bank;
-mod process;
+pub mod process;
 mod representatives;
 mod tokens;
 

@@ -5,7 +5,8 @@
 //! standing for two requests; [`merge`] keeps two merges from crossing; [`erasure`] carries out that a customer's
 //! personal data are erased, which [`erasure_order`] orders in all their records; [`anonymous`] gives staff who wish it a code in place of their name. The others are reactions to events:
 //! [`sla_monitor`] and [`promise_monitor`] turn a due time that has passed into a fact, [`points_expiry`] the end of points into a posting, [`settlement`] settles
-//! what is owed and given, [`payments`] what a payment provider tells, [`tier_keeper`] keeps customers in their tiers.
+//! what is owed and given, [`payments`] what a payment provider tells, [`survey_monitor`] asks customers how content they are,
+//! [`tier_keeper`] keeps customers in their tiers. [`watch`] is what the monitors have in common.
 
 pub mod anonymous;
 pub mod cards;
@@ -22,4 +23,6 @@ pub mod promise_monitor;
 pub mod representation;
 pub mod settlement;
 pub mod sla_monitor;
+pub mod survey_monitor;
 pub mod tier_keeper;
+pub mod watch;

@@ -29,6 +29,7 @@ use super::referral::{self, Referral};
 use super::replay::{self, ReplayStepConnection};
 use super::scalar::DateTime;
 use super::sla_clock::SlaClock;
+use super::survey::{self, Survey};
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
 use super::vocabulary::{CaseKind, Channel, HoldReason, Outcome, Priority, Severity, Status};
 use crate::error::{ErrorCode, RequestError};
@@ -281,6 +282,11 @@ impl Case {
     /// What was promised to the customer, the earliest due first; at most the first hundred promises.
     async fn follow_ups(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<FollowUp>> {
         follow_up::of_case(ctx, self.uuid, self.as_of).await
+    }
+
+    /// How content the customer is with its handling; null when nobody asked them.
+    async fn survey(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Survey>> {
+        survey::of_case(ctx, self.uuid, self.as_of).await
     }
 }
 

@@ -509,5 +509,7 @@ published!(
         FeeAssessed,
         /// A file was sent to them.
         AttachmentSent,
+        /// They are asked how content they are with the handling of their case.
+        SurveyAsked,
     }
 );

@@ -100,6 +100,11 @@ impl Api {
         }
     }
 
+    /// The same with a token of another role.
+    pub fn acting_as(bases: Vec<String>, signer: &Signer, role: Role) -> Self {
+        Self { token: signer.token(SUBJECT, role), ..Self::new(bases, signer) }
+    }
+
     /// Says what was seen elsewhere: nothing older is taken for an answer.
     pub fn has_seen(&self, position: u64) {
         self.seen.fetch_max(position, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! The ledger under load: many clients post to the same few accounts at once, send things twice, and the process is killed under them.
 //!
+//! They also pay by a provider, whose callbacks come twice and in any order, and have payments given back: see [`super::ledger_payments`].
 //! They also pay fees, while these are waived or given back: what an account paid and what became of the fee must agree. At the end three counts must agree to the last unit: what the clients were told, what is in the log, and what the API shows. And
 //! at no moment of the log was anything below zero. The load lasts as long as the fault runs do (`PARVANDEH_FAULT_SECONDS`).
 
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parvandeh::graphql::global_id::{self, NodeType};
+use parvandeh::principal::Role;
 use parvandeh::store::LoggedEvent;
 use parvandeh_domain::account::{AccountEvent, Balances};
 use parvandeh_domain::fee::{FeeEvent, FeeStatus};
@@ -20,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::ledger_payments::{LoggedPayments, Payer};
 use crate::faults::client::{Api, Signer};
 use crate::faults::process::Server;
 use crate::faults::{choices, duration, verdict};
@@ -58,6 +61,7 @@ struct Client {
     cases: Arc<[String]>,
     /// Fees that this client assessed and has done nothing about.
     fees: Vec<String>,
+    payer: Arc<Payer>,
     number: u64,
 }
 
@@ -76,7 +80,16 @@ impl Client {
         let money = json!({ "minorUnits": amount, "currency": currency });
         let change = |unit, amount| Change { unit, amount };
         // More is taken than given, so that the accounts are empty most of the time and refuse.
-        match self.random.below(16) {
+        match self.random.below(20) {
+            16.. => {
+                let customer = self.accounts[account].clone();
+                let purpose = match self.random.below(2) {
+                    0 => self.fees.pop().map(|fee| json!({ "fee": fee })),
+                    _ => None,
+                };
+                let top_up = json!({ "topUp": { "customerId": customer, "money": money } });
+                self.payer.pay(&mut self.random, purpose.unwrap_or(top_up)).await;
+            }
             12..14 => {
                 let input =
                     json!({ "caseId": self.cases[account], "money": money, "tariff": "copy" });
@@ -84,7 +97,7 @@ impl Client {
                     self.api.command(&mut self.random, "assessFee", "fee { id }", input).await;
                 self.fees.push(done.outcome.unwrap()["fee"]["id"].as_str().unwrap().to_owned());
             }
-            14.. => self.settle_a_fee().await,
+            14..16 => self.settle_a_fee().await,
             0..2 => {
                 let input = json!({ "points": amount });
                 self.send(account, &id, "earnPoints", input, change("points", amount)).await;
@@ -287,11 +300,14 @@ impl Fees {
 async fn until_settled(data: &Path) {
     let start = Instant::now();
     loop {
-        let mut fees = Fees::default();
-        verdict::logged(data).iter().filter_map(decoded).for_each(|event| fees.take_in(&event));
+        let (mut fees, mut payments) = (Fees::default(), LoggedPayments::default());
+        verdict::logged(data).iter().filter_map(decoded).for_each(|event| {
+            fees.take_in(&event);
+            payments.take_in(&event);
+        });
         let is_due =
             |id: &&Uuid| !fees.returned.contains_key(*id) && fees.fees[*id].2 != FeeStatus::Paid;
-        if !fees.taken.keys().any(|id| is_due(&id)) {
+        if !fees.taken.keys().any(|id| is_due(&id)) && payments.is_settled() {
             return;
         }
         assert!(start.elapsed() < Duration::from_secs(60), "something is never settled");
@@ -301,7 +317,7 @@ async fn until_settled(data: &Path) {
 
 /// An event about money.
 fn decoded(event: &LoggedEvent) -> Option<DomainEvent> {
-    if !matches!(event.stream.category(), "account" | "fee") {
+    if !matches!(event.stream.category(), "account" | "fee" | "payment") {
         return None;
     }
     let (stream, name) = (event.stream.as_str(), &event.type_name);
@@ -325,10 +341,16 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
     let signer = Signer::new();
-    let settings = "[limits]\ncost_per_second = 0";
-    let mut server = Server::prepare(home.path(), "server", &data, &signer, settings, Vec::new());
+    let secret_file = home.path().join("callback-secret");
+    std::fs::write(&secret_file, format!("{:032x}", random.number())).unwrap();
+    let settings = format!(
+        "[limits]\ncost_per_second = 0\n[payments]\nprovider = \"demo\"\ncallback_secret_file = {secret_file:?}"
+    );
+    let mut server = Server::prepare(home.path(), "server", &data, &signer, &settings, Vec::new());
     server.start_ready().await;
     let api = Arc::new(Api::new(vec![server.base.clone()], &signer));
+    let leader = Api::acting_as(vec![server.base.clone()], &signer, Role::Supervisor);
+    let payer = Arc::new(Payer::new(api.clone(), Arc::new(leader), &secret_file));
 
     let mut accounts = Vec::new();
     for _ in 0..ACCOUNTS {
@@ -356,6 +378,7 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
             own: Vec::new(),
             cases: cases.clone(),
             fees: Vec::new(),
+            payer: payer.clone(),
             number,
         };
         clients.spawn(client.run(stop.clone()));
@@ -389,10 +412,11 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
     let log = verdict::logged(&data);
     let (mut ids, mut states) = (HashSet::new(), BTreeMap::<CustomerId, Balances>::new());
     let mut logged: BTreeMap<(CustomerId, &str), i64> = BTreeMap::new();
-    let mut fees = Fees::default();
+    let (mut fees, mut payments) = (Fees::default(), LoggedPayments::default());
     for event in &log {
         let Some(decoded) = decoded(event) else { continue };
         fees.take_in(&decoded);
+        payments.take_in(&decoded);
         let DomainEvent::Account(id, posted) = decoded else { continue };
         assert!(ids.insert((id, posted.posting_id().clone())), "posted twice: {posted:?}");
         let mut add = |unit, amount| {
@@ -410,6 +434,7 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
     let by_clients = ids.iter().filter(|(_, id)| !id.is_of_system()).count();
     assert_eq!(by_clients, told.accepted.len(), "acknowledged is written, and nothing else");
     let of_fees = fees.check();
+    let of_payments = payments.check(&payer.acknowledged.lock().unwrap());
     for (number, account) in accounts.iter().enumerate() {
         let id = global_id::decode("id", NodeType::Customer, &account.as_str().into()).unwrap();
         let id = CustomerId(id);
@@ -420,7 +445,8 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
             assert!(ids.contains(&(id, posting)), "an acknowledged posting is lost");
         }
         let mut expected = sums(own.iter().map(|(_, change)| *change));
-        for (unit, amount) in of_fees.get(&id).into_iter().flatten() {
+        let own = [of_fees.get(&id), of_payments.get(&id)].into_iter().flatten().flatten();
+        for (unit, amount) in own {
             *expected.get_mut(unit).unwrap() += amount;
         }
         for (unit, sum) in &expected {
@@ -441,10 +467,11 @@ async fn sixty_four_clients_and_a_server_that_is_killed_leave_every_posting_once
     }
     let hash = verdict::check_directory(&data).await;
     println!(
-        "{:.0} s, {CLIENTS} clients, {ACCOUNTS} accounts, {kills} kills: {} postings, {} sent again, refused {:?}, {} attempts without an answer; read models {hash}",
+        "{:.0} s, {CLIENTS} clients, {ACCOUNTS} accounts, {kills} kills: {} postings, {} sent again, {} callbacks heard, refused {:?}, {} attempts without an answer; read models {hash}",
         start.elapsed().as_secs_f64(),
         told.accepted.len(),
         told.duplicates,
+        payer.told.lock().unwrap(),
         told.refused,
         api.failed_attempts.load(Ordering::Relaxed),
     );

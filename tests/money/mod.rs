@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ledger;
+mod ledger_payments;
 mod payments;
 mod redress;
 

@@ -7,6 +7,7 @@ use super::complaint::ComplaintState;
 use super::event::CaseEvent;
 use super::follow_up::FollowUps;
 use super::referral::{self, Referral};
+use super::survey::Survey;
 use super::voice::Voice;
 use crate::decider::Metadata;
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
@@ -46,6 +47,8 @@ pub struct CaseState {
     pub referral: Option<Referral>,
     /// What was promised to the customer.
     pub follow_ups: FollowUps,
+    /// How far the survey after its end has come.
+    pub survey: Survey,
 }
 
 /// By what a case was given up.
@@ -63,6 +66,7 @@ impl CaseState {
         self.complaint.evolve(event);
         referral::evolve(&mut self.referral, event);
         self.follow_ups.evolve(event);
+        self.survey.evolve(event);
         match event {
             CaseEvent::Opened(opened) => {
                 self.status = Some(Status::Open);
@@ -136,7 +140,10 @@ impl CaseState {
             | CaseEvent::ReferralEscalated(_)
             | CaseEvent::FollowUpPromised(_)
             | CaseEvent::FollowUpKept(_)
-            | CaseEvent::FollowUpMissed(_) => {}
+            | CaseEvent::FollowUpMissed(_)
+            | CaseEvent::FollowUpReminded(_)
+            | CaseEvent::SurveyAsked(_)
+            | CaseEvent::SurveyAnswered(_) => {}
         }
         self
     }
