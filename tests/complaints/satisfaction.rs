@@ -158,6 +158,8 @@ async fn where_the_organisation_wishes_it_customers_are_asked_some_time_after_th
     }
     let told = story(&agent, &case).await;
     assert_eq!(told.last().unwrap(), "SurveyAsked");
+    let asked_at: Timestamp = seen(&case).await["askedAt"].as_str().unwrap().parse().unwrap();
+    assert!(asked_at >= begin + SignedDuration::from_mins(60), "not before its time: {asked_at}");
     assert_eq!(seen(&reopened).await, Value::Null, "it is not over");
     assert_eq!(seen(&unknown).await, Value::Null, "there is nobody to ask");
     // Closed again it is asked about; what was asked about is not asked about again.
