@@ -184,7 +184,7 @@ impl ReadModel for Cards {
 fn restrict(scope: &CaseScope, conditions: &mut Conditions) {
     match scope {
         CaseScope::All => {}
-        CaseScope::Customer(id) => {
+        CaseScope::Customer(id) | CaseScope::Representative { own: id, .. } => {
             conditions.add("card.customer_id = ?", [Value::Blob(id.as_bytes().to_vec())]);
         }
         CaseScope::Units(_) => {

@@ -194,7 +194,10 @@ impl CaseClocks {
             | CaseEvent::ReferralEscalated(_)
             | CaseEvent::FollowUpPromised(_)
             | CaseEvent::FollowUpKept(_)
-            | CaseEvent::FollowUpMissed(_) => return false,
+            | CaseEvent::FollowUpMissed(_)
+            | CaseEvent::FollowUpReminded(_)
+            | CaseEvent::SurveyAsked(_)
+            | CaseEvent::SurveyAnswered(_) => return false,
         };
         self.insert(fact, meta, FactSource::Case(revision));
         true

@@ -118,7 +118,10 @@ impl CaseRow {
             | CaseEvent::ReferralEscalated(_)
             | CaseEvent::FollowUpPromised(_)
             | CaseEvent::FollowUpKept(_)
-            | CaseEvent::FollowUpMissed(_) => {}
+            | CaseEvent::FollowUpMissed(_)
+            | CaseEvent::FollowUpReminded(_)
+            | CaseEvent::SurveyAsked(_)
+            | CaseEvent::SurveyAnswered(_) => {}
             CaseEvent::ReferralReturned(returned) => {
                 self.unit = returned.unit.as_ref().map(ToString::to_string);
                 self.assignee = None;
@@ -485,7 +488,7 @@ pub fn is_read_in_order(scope: &CaseScope, filter: &CaseFilter, sort: CaseSort) 
     let indexed = match scope {
         CaseScope::All => sort != CaseSort::Priority,
         CaseScope::Customer(_) => sort == CaseSort::OpenedAt,
-        CaseScope::Units(_) | CaseScope::Nothing => false,
+        CaseScope::Units(_) | CaseScope::Representative { .. } | CaseScope::Nothing => false,
     };
     indexed && *filter == CaseFilter::default()
 }

@@ -271,6 +271,16 @@ impl TimelineEntry {
                 self.changed("follow_up", Some(missed.number));
                 self.changed("due_at", Some(missed.due_at));
             }
+            CaseEvent::FollowUpReminded(reminded) => {
+                self.internal = true;
+                self.changed("follow_up", Some(reminded.number));
+                self.changed("due_at", Some(reminded.due_at));
+            }
+            CaseEvent::SurveyAsked(_) => {}
+            CaseEvent::SurveyAnswered(answered) => {
+                self.text_field = answered.comment.is_some().then_some("comment");
+                self.changed("score", Some(answered.score));
+            }
         }
     }
 
@@ -377,6 +387,7 @@ fn changes_json(changes: &[Change]) -> String {
 fn actor_kind_name(kind: ActorKind) -> &'static str {
     match kind {
         ActorKind::Customer => "customer",
+        ActorKind::Representative => "representative",
         ActorKind::Staff => "staff",
         ActorKind::Service => "service",
         ActorKind::System => "system",
@@ -473,6 +484,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<TimelineEntry> {
         recorded_at: column::time(row, 6)?,
         actor_kind: match row.get_ref(7)?.as_str()? {
             "customer" => ActorKind::Customer,
+            "representative" => ActorKind::Representative,
             "staff" => ActorKind::Staff,
             "service" => ActorKind::Service,
             _ => ActorKind::System,
@@ -508,6 +520,7 @@ const TEXT_FIELDS: &[&str] = &[
     "alternatives",
     "explanation",
     "what",
+    "comment",
 ];
 
 /// A field's name as it stands in the code.

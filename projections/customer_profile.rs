@@ -307,7 +307,8 @@ pub struct CustomerFilter {
 pub(crate) fn restrict(scope: &CaseScope, conditions: &mut Conditions) {
     match scope {
         CaseScope::All => {}
-        CaseScope::Customer(id) => {
+        // Whoever acts for a customer knows their cases, and nothing else of them.
+        CaseScope::Customer(id) | CaseScope::Representative { own: id, .. } => {
             conditions.add("customer_profile.id = ?", [Value::Blob(id.as_bytes().to_vec())]);
         }
         CaseScope::Units(_) => {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::ReadModel;
 use crate::column;
+use crate::scope::Represented;
 
 /// One who may act for one customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,14 @@ pub struct Representation {
 /// What an event does to the table.
 enum Step {
     Appointed(Representation),
-    Dismissed { customer: Uuid, representative: Uuid },
+    Dismissed {
+        customer: Uuid,
+        representative: Uuid,
+    },
+    /// Nobody acts for somebody, and they for nobody, once their data are to be erased.
+    Erased {
+        customer: Uuid,
+    },
 }
 
 /// The read model.
@@ -70,6 +78,9 @@ impl ReadModel for CustomerRepresentatives {
                 let representative = dismissed.representative_id.0;
                 self.steps.push(Step::Dismissed { customer: id.0, representative });
             }
+            CustomerEvent::ErasureOrdered(_) => {
+                self.steps.push(Step::Erased { customer: id.0 });
+            }
             _ => {}
         }
         Ok(())
@@ -81,6 +92,9 @@ impl ReadModel for CustomerRepresentatives {
         ))?;
         let mut dismiss = db.prepare_cached(
             "DELETE FROM customer_representative WHERE customer_id = ? AND representative_id = ?",
+        )?;
+        let mut erase = db.prepare_cached(
+            "DELETE FROM customer_representative WHERE customer_id = ?1 OR representative_id = ?1",
         )?;
         for step in std::mem::take(&mut self.steps) {
             match step {
@@ -97,6 +111,9 @@ impl ReadModel for CustomerRepresentatives {
                 }
                 Step::Dismissed { customer, representative } => {
                     dismiss.execute((customer, representative))?;
+                }
+                Step::Erased { customer } => {
+                    erase.execute([customer])?;
                 }
             }
         }
@@ -140,5 +157,23 @@ pub fn represented(db: &Connection, representative: Uuid) -> rusqlite::Result<Ve
          ORDER BY appointed_at DESC, customer_id LIMIT ?"
     ))?
     .query_map((representative, REPRESENTED_MAX as i64), read)?
+    .collect()
+}
+
+/// For whom a customer acts at this moment, and in which cases; of many those of the last appointments, at most [`REPRESENTED_MAX`]. This is
+/// what their own scope is made of.
+pub fn in_force(
+    db: &Connection,
+    representative: Uuid,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Represented>> {
+    db.prepare_cached(
+        "SELECT customer_id, case_kinds FROM customer_representative
+         WHERE representative_id = ?1 AND (until IS NULL OR until > ?2)
+         ORDER BY appointed_at DESC, customer_id LIMIT ?3",
+    )?
+    .query_map((representative, column::microseconds(now), REPRESENTED_MAX as i64), |row| {
+        Ok(Represented { customer_id: row.get(0)?, case_kinds: column::json(row, 1)? })
+    })?
     .collect()
 }

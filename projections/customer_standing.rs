@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use parvandeh_domain::case::{CaseEvent, CaseKind, Direction};
 use parvandeh_domain::customer::CustomerEvent;
+use parvandeh_domain::customer::decide::MERGED_RECORDS_MAX;
 use parvandeh_domain::decider::{Metadata, Recorded};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::segmentation::Standing;
@@ -23,14 +24,19 @@ pub struct StandingRow {
     pub id: Uuid,
     /// Their tier.
     pub tier: Option<String>,
-    /// What is known of them.
+    /// What is known of them: of this record alone, or of all records of the person, as whoever gives the row says.
     pub standing: Standing,
     /// The event of the log that changed any of it last.
     pub position: i64,
+    /// The record in whose favour this one was given up.
+    pub merged_into: Option<Uuid>,
+    /// Whether another record was given up in favour of this one.
+    has_merged: bool,
 }
 
-const COLUMNS: &str =
-    "id, kind, tier, value, cases, complaints, contacts, known_since, last_contact_at, position";
+const COLUMNS: &str = "id, kind, tier, value, cases, complaints, contacts, known_since, last_contact_at, position, merged_into";
+/// Whether another record was given up in favour of the row `s`: a look into an index of the few that were given up.
+const HAS_MERGED: &str = "EXISTS (SELECT 1 FROM customer_standing m WHERE m.merged_into = s.id)";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<StandingRow> {
     Ok(StandingRow {
@@ -46,6 +52,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StandingRow> {
             last_contact_at: column::time_option(row, 8)?,
         },
         position: row.get(9)?,
+        merged_into: row.get(10)?,
+        has_merged: row.get(11)?,
     })
 }
 
@@ -56,7 +64,8 @@ impl Table for StandingTable {
     type Row = StandingRow;
 
     fn read(db: &Connection, id: Uuid) -> rusqlite::Result<Option<StandingRow>> {
-        db.prepare_cached(&format!("SELECT {COLUMNS} FROM customer_standing WHERE id = ?"))?
+        // Whether others were merged into it is not kept in the row, and nothing that is written asks.
+        db.prepare_cached(&format!("SELECT {COLUMNS}, FALSE FROM customer_standing WHERE id = ?"))?
             .query_row([id], read)
             .optional()
     }
@@ -64,7 +73,7 @@ impl Table for StandingTable {
     fn write(db: &Connection, _: Uuid, row: &StandingRow) -> rusqlite::Result<()> {
         let of = &row.standing;
         db.prepare_cached(&format!(
-            "INSERT OR REPLACE INTO customer_standing ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT OR REPLACE INTO customer_standing ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(rusqlite::params![
             row.id,
@@ -77,6 +86,7 @@ impl Table for StandingTable {
             column::microseconds(of.known_since),
             of.last_contact_at.map(column::microseconds),
             row.position,
+            row.merged_into,
         ])
         .map(drop)
     }
@@ -171,8 +181,22 @@ impl CustomerStanding {
                     last_contact_at: None,
                 };
                 let (tier, position) = (registered.tier.clone(), column::integer(position));
-                self.rows.put(id, StandingRow { id, tier, standing, position });
+                let (merged_into, has_merged) = (None, false);
+                let row = StandingRow { id, tier, standing, position, merged_into, has_merged };
+                self.rows.put(id, row);
                 Ok(())
+            }
+            CustomerEvent::Merged(merged) => {
+                self.change(db, id, position, |row| row.merged_into = Some(merged.into.0))
+            }
+            CustomerEvent::Unmerged(_) => {
+                let mut survivor = None;
+                self.change(db, id, position, |row| survivor = row.merged_into.take())?;
+                // Both are to be looked at again: what they were worth together, each is worth alone.
+                match survivor {
+                    Some(survivor) => self.change(db, survivor, position, |_| {}),
+                    None => Ok(()),
+                }
             }
             CustomerEvent::DetailsChanged(changed) => {
                 let Some(tier) = changed.tier.clone() else { return Ok(()) };
@@ -190,8 +214,6 @@ impl CustomerStanding {
             | CustomerEvent::ContactPointVerified(_)
             | CustomerEvent::PreferencesChanged(_)
             | CustomerEvent::NotificationsRead(_)
-            | CustomerEvent::Merged(_)
-            | CustomerEvent::Unmerged(_)
             | CustomerEvent::RepresentativeAppointed(_)
             | CustomerEvent::RepresentativeDismissed(_)
             | CustomerEvent::ConsentGiven(_)
@@ -209,12 +231,15 @@ impl ReadModel for CustomerStanding {
         "CREATE TABLE customer_standing (
             id BLOB PRIMARY KEY, kind TEXT NOT NULL, tier TEXT, value INTEGER NOT NULL,
             cases INTEGER NOT NULL, complaints INTEGER NOT NULL, contacts INTEGER NOT NULL,
-            known_since INTEGER NOT NULL, last_contact_at INTEGER, position INTEGER NOT NULL
+            known_since INTEGER NOT NULL, last_contact_at INTEGER, position INTEGER NOT NULL,
+            merged_into BLOB
         ) WITHOUT ROWID"
     }
 
     fn indexes(&self) -> &'static str {
-        "CREATE INDEX customer_standing_changed ON customer_standing (position)"
+        "CREATE INDEX customer_standing_changed ON customer_standing (position);
+         CREATE INDEX customer_standing_merged ON customer_standing (merged_into)
+            WHERE merged_into IS NOT NULL"
     }
 
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
@@ -253,7 +278,7 @@ pub fn page_by_id(
     // Every id is greater than no bytes at all.
     let after = after.map_or(Vec::new(), |id| id.as_bytes().to_vec());
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM customer_standing WHERE id > ? ORDER BY id LIMIT ?"
+        "SELECT {COLUMNS}, {HAS_MERGED} FROM customer_standing s WHERE id > ? ORDER BY id LIMIT ?"
     ))?
     .query_map((after, column::integer(size as u64)), read)?
     .collect()
@@ -267,13 +292,64 @@ pub fn page_by_change(
     size: usize,
 ) -> rusqlite::Result<Vec<StandingRow>> {
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM customer_standing WHERE position > ? ORDER BY position LIMIT ?"
+        "SELECT {COLUMNS}, {HAS_MERGED} FROM customer_standing s WHERE position > ? ORDER BY position LIMIT ?"
     ))?
     .query_map((after, column::integer(size as u64)), read)?
     .collect()
 }
 
-/// Calls `each` with every customer inside the scope: staff of a unit know the customers of the cases that they can see.
+/// All records of the person whose record this is, each with what is known of the person: of a record that was never merged that record
+/// alone. At most [`MERGED_RECORDS_MAX`]. Not scoped, for the same reason.
+pub fn records_of_person(db: &Connection, row: StandingRow) -> rusqlite::Result<Vec<StandingRow>> {
+    if row.merged_into.is_none() && !row.has_merged {
+        return Ok(vec![row]);
+    }
+    let survivor: Uuid = db
+        .prepare_cached(
+            "WITH RECURSIVE link(id, step) AS (
+                 VALUES (?1, 0)
+                 UNION ALL
+                 SELECT s.merged_into, step + 1 FROM link JOIN customer_standing s ON s.id = link.id
+                 WHERE s.merged_into IS NOT NULL AND step < ?2
+             ) SELECT id FROM link ORDER BY step DESC LIMIT 1",
+        )?
+        .query_row((row.id, MERGED_RECORDS_MAX as i64), |row| row.get(0))?;
+    let mut statement = db.prepare_cached(&format!(
+        "WITH RECURSIVE record(id) AS (
+             VALUES (?1)
+             UNION
+             SELECT m.id FROM record JOIN customer_standing m ON m.merged_into = record.id
+             LIMIT ?2
+         ) SELECT {COLUMNS}, FALSE FROM record JOIN customer_standing s USING (id)"
+    ))?;
+    let records = statement.query_map((survivor, MERGED_RECORDS_MAX as i64), read)?;
+    let mut records = records.collect::<rusqlite::Result<Vec<_>>>()?;
+    let Some(first) = records.iter().position(|record| record.id == survivor) else {
+        return Ok(records);
+    };
+    let mut person = records[first].standing;
+    for (_, record) in records.iter().enumerate().filter(|(at, _)| *at != first) {
+        add(&mut person, &record.standing);
+    }
+    let position = records.iter().map(|record| record.position).max().unwrap_or_default();
+    for record in &mut records {
+        (record.standing, record.position) = (person, position);
+    }
+    Ok(records)
+}
+
+/// Two records of one person: in which relation they stand to us is told by the one that survives.
+fn add(person: &mut Standing, record: &Standing) {
+    person.value = person.value.saturating_add(record.value);
+    person.cases = person.cases.saturating_add(record.cases);
+    person.complaints = person.complaints.saturating_add(record.complaints);
+    person.contacts = person.contacts.saturating_add(record.contacts);
+    person.known_since = person.known_since.min(record.known_since);
+    person.last_contact_at = person.last_contact_at.max(record.last_contact_at);
+}
+
+/// Calls `each` with every person inside the scope, by the record that stands for them: staff of a unit know the customers of the cases that
+/// they can see.
 pub fn for_each(
     db: &Connection,
     scope: &CaseScope,
@@ -294,11 +370,18 @@ pub fn for_each(
             );
         }
     }
-    let sql = format!("SELECT {COLUMNS} FROM customer_standing WHERE {}", conditions.sql());
+    conditions.add("s.merged_into IS NULL", []);
+    let sql = format!(
+        "SELECT {COLUMNS}, {HAS_MERGED} FROM customer_standing s WHERE {}",
+        conditions.sql()
+    );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.values()))?;
     while let Some(row) = rows.next()? {
-        each(read(row)?);
+        let row = read(row)?;
+        let id = row.id;
+        let records = records_of_person(db, row)?;
+        records.into_iter().filter(|record| record.id == id).for_each(&mut each);
     }
     Ok(())
 }
@@ -324,7 +407,10 @@ mod tests {
         };
         for n in 0..5u128 {
             let id = Uuid::from_u128(n);
-            let row = StandingRow { id, tier: None, standing, position: n as i64 };
+            let (merged_into, has_merged) = (None, false);
+            let position = n as i64;
+
+            let row = StandingRow { id, tier: None, standing, position, merged_into, has_merged };
             StandingTable::write(&db, id, &row).unwrap();
         }
         let first = page_by_id(&db, None, 3).unwrap();

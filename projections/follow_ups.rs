@@ -27,6 +27,7 @@ pub struct FollowUpRow {
     pub promised_by: String,
     pub due_at: Timestamp,
     pub kept_at: Option<Timestamp>,
+    pub reminded_at: Option<Timestamp>,
     pub missed_at: Option<Timestamp>,
 }
 
@@ -43,6 +44,7 @@ impl FollowUpRow {
             promised_by: recorded.meta.actor.id.clone(),
             due_at: promised.due_at,
             kept_at: None,
+            reminded_at: None,
             missed_at: None,
         })
     }
@@ -60,6 +62,9 @@ pub fn fold(events: &[Recorded<DomainEvent>]) -> Vec<FollowUpRow> {
         };
         match event {
             CaseEvent::FollowUpKept(kept) => change(kept.number, |row, at| row.kept_at = at),
+            CaseEvent::FollowUpReminded(reminded) => {
+                change(reminded.number, |row, at| row.reminded_at = at);
+            }
             CaseEvent::FollowUpMissed(missed) => {
                 change(missed.number, |row, at| row.missed_at = at);
             }
@@ -73,6 +78,7 @@ pub fn fold(events: &[Recorded<DomainEvent>]) -> Vec<FollowUpRow> {
 enum Step {
     Promised { position: u64, row: FollowUpRow },
     Kept { case_id: Uuid, number: u32, at: i64 },
+    Reminded { case_id: Uuid, number: u32, at: i64, position: u64 },
     Missed { case_id: Uuid, number: u32, at: i64 },
 }
 
@@ -87,13 +93,18 @@ impl ReadModel for FollowUps {
         "CREATE TABLE follow_up (
             case_id BLOB NOT NULL, number INTEGER NOT NULL, position INTEGER NOT NULL, what BLOB,
             promised_at INTEGER NOT NULL, promised_by TEXT NOT NULL, due_at INTEGER NOT NULL,
-            kept_at INTEGER, missed_at INTEGER, PRIMARY KEY (case_id, number)
+            kept_at INTEGER, reminded_at INTEGER, reminded_position INTEGER, missed_at INTEGER,
+            PRIMARY KEY (case_id, number)
         ) WITHOUT ROWID"
     }
 
     fn indexes(&self) -> &'static str {
-        "CREATE INDEX follow_up_waiting ON follow_up (due_at)
+        "CREATE INDEX follow_up_waiting ON follow_up (due_at, position)
             WHERE kept_at IS NULL AND missed_at IS NULL;
+         CREATE INDEX follow_up_unreminded ON follow_up (due_at)
+            WHERE kept_at IS NULL AND missed_at IS NULL AND reminded_at IS NULL;
+         CREATE INDEX follow_up_reminded ON follow_up (reminded_position)
+            WHERE reminded_position IS NOT NULL;
          CREATE INDEX follow_up_missed ON follow_up (due_at, position) WHERE missed_at IS NOT NULL"
     }
 
@@ -120,6 +131,10 @@ impl ReadModel for FollowUps {
         }
         self.steps.push(match case_event {
             CaseEvent::FollowUpKept(kept) => Step::Kept { case_id: id.0, number: kept.number, at },
+            CaseEvent::FollowUpReminded(reminded) => {
+                let position = event.position;
+                Step::Reminded { case_id: id.0, number: reminded.number, at, position }
+            }
             CaseEvent::FollowUpMissed(missed) => {
                 Step::Missed { case_id: id.0, number: missed.number, at }
             }
@@ -151,6 +166,10 @@ impl ReadModel for FollowUps {
                     ])?;
                 }
                 Step::Kept { case_id, number, at } => set("kept_at", (at, case_id, number))?,
+                Step::Reminded { case_id, number, at, position } => {
+                    set("reminded_at", (at, case_id, number))?;
+                    set("reminded_position", (column::integer(position), case_id, number))?;
+                }
                 Step::Missed { case_id, number, at } => set("missed_at", (at, case_id, number))?,
             }
         }
@@ -165,14 +184,16 @@ pub struct FollowUpFilter {
     pub case_id: Option<Uuid>,
     /// Only those that are on record as missed, kept late by now or not.
     pub missed: bool,
+    /// Only those whose keepers were reminded and whose time has not passed.
+    pub due_soon: bool,
     pub unit: Option<Vec<String>>,
     pub due_at: TimeRange,
     /// Only those that were not kept to this day.
     pub unkept: bool,
 }
 
-const COLUMNS: &str =
-    "f.case_id, f.number, f.what, f.promised_at, f.promised_by, f.due_at, f.kept_at, f.missed_at";
+const COLUMNS: &str = "f.case_id, f.number, f.what, f.promised_at, f.promised_by, f.due_at, \
+    f.kept_at, f.reminded_at, f.missed_at";
 
 fn list(scope: &CaseScope, filter: &FollowUpFilter) -> List {
     let mut conditions = Conditions::default();
@@ -182,6 +203,9 @@ fn list(scope: &CaseScope, filter: &FollowUpFilter) -> List {
     }
     if filter.missed {
         conditions.add("f.missed_at IS NOT NULL", []);
+    }
+    if filter.due_soon {
+        conditions.add("f.reminded_at IS NOT NULL AND f.missed_at IS NULL", []);
     }
     if filter.unkept {
         conditions.add("f.kept_at IS NULL", []);
@@ -228,16 +252,43 @@ fn read(row: &Row<'_>) -> rusqlite::Result<FollowUpRow> {
         promised_by: row.get(6)?,
         due_at: column::time(row, 7)?,
         kept_at: column::time_option(row, 8)?,
-        missed_at: column::time_option(row, 9)?,
+        reminded_at: column::time_option(row, 9)?,
+        missed_at: column::time_option(row, 10)?,
     })
 }
 
-/// A promise whose time has passed, for the monitor.
+/// A page of the reminders about cases inside the scope, in the order in which they were recorded: each promise at the place of its
+/// reminder, as it stands now.
+pub fn reminders(
+    db: &Connection,
+    scope: &CaseScope,
+    units: Option<&[String]>,
+    page: PageRequest,
+) -> rusqlite::Result<Page<FollowUpRow>> {
+    let mut conditions = Conditions::default();
+    conditions.add("f.reminded_position IS NOT NULL", []);
+    scope.restrict(&mut conditions, "c");
+    if let Some(units) = units {
+        conditions.add_in("c.unit", units.iter().cloned().map(Value::Text));
+    }
+    let list = List {
+        columns: COLUMNS,
+        from: "follow_up f JOIN case_summary c ON c.id = f.case_id",
+        key: "f.reminded_position",
+        tie: "f.reminded_position",
+        descending: false,
+        conditions,
+    };
+    list.page(db, page, read)
+}
+
+/// A promise that was neither kept nor is on record as missed, for the monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub struct OverdueFollowUp {
+pub struct WaitingFollowUp {
     pub case_id: Uuid,
     pub number: u32,
+    pub promised_at: Timestamp,
     pub due_at: Timestamp,
 }
 
@@ -247,16 +298,39 @@ pub fn overdue(
     db: &Connection,
     now: Timestamp,
     limit: usize,
-) -> rusqlite::Result<Vec<OverdueFollowUp>> {
+) -> rusqlite::Result<Vec<WaitingFollowUp>> {
     db.prepare_cached(
-        "SELECT case_id, number, due_at FROM follow_up \
+        "SELECT case_id, number, promised_at, due_at FROM follow_up \
          WHERE kept_at IS NULL AND missed_at IS NULL AND due_at < ? ORDER BY due_at LIMIT ?",
     )?
-    .query_map((column::microseconds(now), limit), |row| {
-        let due_at = column::time(row, 2)?;
-        Ok(OverdueFollowUp { case_id: row.get(0)?, number: row.get(1)?, due_at })
-    })?
+    .query_map((column::microseconds(now), limit), waiting)?
     .collect()
+}
+
+/// For the monitor, unscoped: the promises that wait to be kept, fall due from `now` to before `until`, and of which nobody was
+/// reminded; the earliest due first.
+pub fn due_soon(
+    db: &Connection,
+    now: Timestamp,
+    until: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<WaitingFollowUp>> {
+    db.prepare_cached(
+        "SELECT case_id, number, promised_at, due_at FROM follow_up \
+         WHERE kept_at IS NULL AND missed_at IS NULL AND reminded_at IS NULL \
+         AND due_at >= ? AND due_at < ? ORDER BY due_at LIMIT ?",
+    )?
+    .query_map((column::microseconds(now), column::microseconds(until), limit), waiting)?
+    .collect()
+}
+
+fn waiting(row: &Row<'_>) -> rusqlite::Result<WaitingFollowUp> {
+    Ok(WaitingFollowUp {
+        case_id: row.get(0)?,
+        number: row.get(1)?,
+        promised_at: column::time(row, 2)?,
+        due_at: column::time(row, 3)?,
+    })
 }
 
 /// For the monitor: the earliest moment that is not before `now` at which a promise falls due.
@@ -266,5 +340,15 @@ pub fn next_due(db: &Connection, now: Timestamp) -> rusqlite::Result<Option<Time
          ORDER BY due_at LIMIT 1",
     )?
     .query_row([column::microseconds(now)], |row| column::time(row, 0))
+    .optional()
+}
+
+/// For the monitor: the earliest moment that is not before `from` at which a promise falls due of which nobody was reminded.
+pub fn next_unreminded(db: &Connection, from: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
+    db.prepare_cached(
+        "SELECT due_at FROM follow_up WHERE kept_at IS NULL AND missed_at IS NULL \
+         AND reminded_at IS NULL AND due_at >= ? ORDER BY due_at LIMIT 1",
+    )?
+    .query_row([column::microseconds(from)], |row| column::time(row, 0))
     .optional()
 }

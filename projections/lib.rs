@@ -28,6 +28,7 @@ pub mod customer_standing;
 pub mod customer_timeline;
 pub mod fee;
 pub mod follow_ups;
+pub mod management_review;
 pub mod notifications;
 pub mod page;
 pub mod payment;
@@ -42,6 +43,7 @@ pub mod sla_clocks;
 pub mod sla_compliance;
 pub mod sla_facts;
 pub mod sla_reference;
+pub mod surveys;
 pub mod unit_tree;
 pub mod voices;
 
@@ -103,13 +105,14 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("follow_ups", || Box::new(follow_ups::FollowUps::default())),
     ("case_answers", || Box::new(case_answers::CaseAnswers::default())),
     ("unit_tree", || Box::new(unit_tree::Units::default())),
+    ("surveys", || Box::new(surveys::Surveys::default())),
     // What customers are told of: after the tables of cases and redress, which it asks whom it is for.
     ("notifications", || Box::new(notifications::Notifications::default())),
     ("command_receipts", || Box::new(command_receipts::CommandReceipts::default())),
 ];
 
 /// Raise this when the meaning of a table changes and its definition does not: the read models are then rebuilt.
-const LOGIC_VERSION: u32 = 2;
+const LOGIC_VERSION: u32 = 3;
 
 /// All read models, empty-handed.
 pub fn all() -> Vec<Box<dyn ReadModel>> {

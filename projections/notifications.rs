@@ -132,6 +132,7 @@ impl Told {
                 promised_until: Some(missed.due_at),
                 ..Self::of_case(id, NotificationKind::PromiseMissed)
             }),
+            CaseEvent::SurveyAsked(_) => told(NotificationKind::SurveyAsked),
             // What was opened, asked or disputed the customer did; what happens among staff is no matter of theirs. That an author was told
             // what became of their suggestion is recorded together with the message that tells it.
             CaseEvent::InteractionRecorded(_)
@@ -159,7 +160,9 @@ impl Told {
             | CaseEvent::ReferralAccepted(_)
             | CaseEvent::ReferralReturned(_)
             | CaseEvent::ReferralEscalated(_)
-            | CaseEvent::FollowUpKept(_) => None,
+            | CaseEvent::FollowUpKept(_)
+            | CaseEvent::FollowUpReminded(_)
+            | CaseEvent::SurveyAnswered(_) => None,
         }
     }
 }

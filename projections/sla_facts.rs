@@ -5,6 +5,7 @@
 //! not count) is not here but on the case's timeline: those who watch clocks need not be those who may read a case.
 
 use jiff::Timestamp;
+use parvandeh_domain::case::CaseKind;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::sla::{ClockState, FactSource, SlaEvent, SlaFactKind};
@@ -298,12 +299,15 @@ pub struct OwnedFact {
     pub unit: Option<String>,
     /// The customer of the case.
     pub customer_id: Option<Uuid>,
+    /// What sort of matter the case is.
+    pub case_kind: CaseKind,
 }
 
 impl OwnedFact {
     /// Whether the fact is for this subscriber.
     pub fn is_for(&self, scope: &CaseScope, filter: &FactFilter) -> bool {
-        scope.includes(self.unit.as_deref(), self.customer_id) && filter.admits(&self.row)
+        scope.includes(self.unit.as_deref(), self.customer_id, self.case_kind)
+            && filter.admits(&self.row)
     }
 }
 
@@ -315,12 +319,17 @@ pub fn facts_with_owner(
     limit: usize,
 ) -> rusqlite::Result<Vec<OwnedFact>> {
     let sql = format!(
-        "SELECT f.position, f.position, {COLUMNS}, c.unit, c.customer_id FROM {FROM} \
+        "SELECT f.position, f.position, {COLUMNS}, c.unit, c.customer_id, c.kind FROM {FROM} \
          WHERE f.position > ? ORDER BY f.position LIMIT ?"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map((after, limit), |row| {
-        Ok(OwnedFact { row: read(row)?, unit: row.get(26)?, customer_id: row.get(27)? })
+        Ok(OwnedFact {
+            row: read(row)?,
+            unit: row.get(26)?,
+            customer_id: row.get(27)?,
+            case_kind: column::stored(row, 28)?,
+        })
     })?;
     rows.collect()
 }

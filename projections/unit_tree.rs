@@ -1,8 +1,12 @@
 //! The tree of units, as it is and as it was known at any moment.
 //!
 //! Units are few and change seldom, so their events are kept as they are, and a question folds them.
+//!
+//! Two administrators who put two units under each other at the same moment write to two streams, and neither can know of the other. The
+//! order of the log decides, which is one for everybody: a placement that would make a ring where it stands in the log is void, and the
+//! unit stays where it was. So there is never a ring, on any replica and after any rebuild.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use parvandeh_domain::decider::Recorded;
@@ -15,7 +19,7 @@ use rusqlite::Connection;
 use crate::ReadModel;
 use crate::column;
 
-/// How many units above one are looked at: further than any organisation is deep, so that a ring of units has an end.
+/// How many units above one are looked at: further than any organisation is deep.
 const DEPTH_MAX: usize = 32;
 
 /// The tree as it was known at some moment.
@@ -25,9 +29,36 @@ pub struct UnitTree {
     pub units: BTreeMap<UnitId, UnitState>,
     /// When the first of them was defined; `None` while there are none.
     pub since: Option<Timestamp>,
+    /// The units whose last placement is void.
+    pub void: BTreeSet<UnitId>,
 }
 
 impl UnitTree {
+    /// The tree after one more event of a unit.
+    fn take_in(&mut self, id: UnitId, event: &UnitEvent) {
+        let unit = self.units.entry(id.clone()).or_default();
+        let before = unit.parent.clone();
+        unit.evolve(event);
+        if !matches!(event, UnitEvent::Defined(_) | UnitEvent::Moved(_)) {
+            return;
+        }
+        let parent = unit.parent.clone();
+        if parent.is_some_and(|parent| self.is_part_of(&parent, &id)) {
+            self.units.entry(id.clone()).or_default().parent = before;
+            self.void.insert(id);
+        } else {
+            self.void.remove(&id);
+        }
+    }
+
+    /// Whether a unit is another, or a part of it at any depth.
+    pub fn is_part_of(&self, id: &UnitId, whole: &UnitId) -> bool {
+        let above = |id: &&UnitId| self.units.get(*id)?.parent.as_ref();
+        // Each unit at most once, whatever a caller has put together.
+        let mut path = std::iter::successors(Some(id), above).take(self.units.len() + 1);
+        path.any(|above| above == whole)
+    }
+
     /// A unit and those above it, from below. A code that nobody has defined stands alone.
     pub fn path<'a>(&'a self, id: &'a UnitId) -> impl Iterator<Item = &'a UnitId> {
         let above = |id: &&'a UnitId| self.units.get(*id)?.parent.as_ref();
@@ -113,7 +144,7 @@ pub fn tree(db: &Connection, moment: Timestamp) -> rusqlite::Result<UnitTree> {
         let Some(latest) = latest else { continue };
         let event = UnitEvent::from_json(name, latest.version, row.get_ref(2)?.as_bytes()?);
         if let Ok(event) = event {
-            tree.units.entry(id).or_default().evolve(&event);
+            tree.take_in(id, &event);
             tree.since = tree.since.or(Some(column::time(row, 3)?));
         }
     }
@@ -122,6 +153,8 @@ pub fn tree(db: &Connection, moment: Timestamp) -> rusqlite::Result<UnitTree> {
 
 #[cfg(test)]
 mod tests {
+    use parvandeh_domain::unit::{UnitDefined, UnitMoved};
+
     use super::*;
 
     fn id(code: &str) -> UnitId {
@@ -136,7 +169,7 @@ mod tests {
             ..UnitState::default()
         };
         let units = units.iter().map(|(code, parent, owner)| (id(code), state((*parent, *owner))));
-        UnitTree { units: units.collect(), since: None }
+        UnitTree { units: units.collect(), ..UnitTree::default() }
     }
 
     #[test]
@@ -153,6 +186,33 @@ mod tests {
         assert_eq!(owner("desk"), Some(("care".to_owned(), "maryam".to_owned())));
         assert_eq!(owner("top"), Some(("top".to_owned(), "director".to_owned())));
         assert_eq!(owner("nobody has defined it"), None);
+    }
+
+    #[test]
+    fn of_two_units_that_are_put_under_each_other_the_second_stays_where_it_was() {
+        let defined = |parent: Option<&str>| {
+            let (name, parent) = ("x".to_owned(), parent.map(id));
+            UnitEvent::from(UnitDefined { name, parent, owner: None })
+        };
+        let moved = |parent: Option<&str>| UnitEvent::from(UnitMoved { parent: parent.map(id) });
+        let mut tree = UnitTree::default();
+        for (code, event) in [
+            ("top", defined(None)),
+            ("a", defined(Some("top"))),
+            ("b", defined(Some("top"))),
+            ("a", moved(Some("b"))),
+            ("b", moved(Some("a"))),
+        ] {
+            tree.take_in(id(code), &event);
+        }
+        let parent = |tree: &UnitTree, code: &str| tree.units[&id(code)].parent.clone();
+        assert_eq!((parent(&tree, "a"), parent(&tree, "b")), (Some(id("b")), Some(id("top"))));
+        assert_eq!(tree.void, BTreeSet::from([id("b")]));
+        // Defined anew under it, it takes the name and stays as well; moved elsewhere, nothing is void.
+        tree.take_in(id("b"), &defined(Some("a")));
+        assert_eq!((parent(&tree, "b"), tree.void.len()), (Some(id("top")), 1));
+        tree.take_in(id("b"), &moved(None));
+        assert_eq!((parent(&tree, "b"), tree.void.len()), (None, 0));
     }
 
     #[test]

@@ -5,8 +5,8 @@ mod cluster;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::card::IssuerPrefix;
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, derived};
@@ -30,8 +30,9 @@ use crate::command::points_expiry::PointsExpiry;
 use crate::command::promise_monitor::PromiseMonitor;
 use crate::command::settlement::Settlement;
 use crate::command::sla_monitor::SlaMonitor;
+use crate::command::survey_monitor::SurveyMonitor;
 use crate::command::tier_keeper::TierKeeper;
-use crate::config::{Config, ConfigError, RedressLimits};
+use crate::config::{Config, ConfigError, PromisesConfig, RedressLimits, SurveysConfig};
 use crate::delivery::Outbox;
 use crate::graphql::recorded::Recorded;
 use crate::graphql::{self, Services};
@@ -155,6 +156,10 @@ pub struct App {
     pub payments: Option<Payments>,
     /// Who may approve redress up to what.
     pub redress_limits: RedressLimits,
+    /// When those who keep promises are reminded.
+    pub promises: PromisesConfig,
+    /// When customers are asked how content they are.
+    pub surveys: SurveysConfig,
     stop_proof: watch::Sender<bool>,
     proof_builder: Option<std::thread::JoinHandle<()>>,
 }
@@ -213,6 +218,7 @@ impl App {
             }
         }?;
         app.redress_limits = config.redress.clone();
+        (app.promises, app.surveys) = (config.promises, config.surveys);
         Ok(app)
     }
 
@@ -254,6 +260,8 @@ impl App {
             payment_keeper: None,
             payments: None,
             redress_limits: RedressLimits::default(),
+            promises: PromisesConfig::default(),
+            surveys: SurveysConfig::default(),
             stop_proof: watch::channel(false).0,
             proof_builder: None,
         })
@@ -307,7 +315,7 @@ impl App {
         }
     }
 
-    /// Lets the monitors record what falls due (clocks, promises to customers, referrals), what expires, what is to be settled, and where customers belong.
+    /// Lets the monitors record what falls due (clocks, promises to customers, referrals), ask whom there is to ask, and record what expires, what is to be settled, and where customers belong.
     pub fn start_monitor(&mut self) {
         let keeper = TierKeeper {
             commands: self.commands.clone(),
@@ -329,10 +337,25 @@ impl App {
             store: self.store.clone(),
             clock: self.clock.clone(),
             members: self.members.clone(),
+            remind_before: SignedDuration::from_mins(self.promises.remind_minutes_before.into()),
         };
+        let surveys = self.surveys.ask_minutes_after.map(|minutes| SurveyMonitor {
+            commands: self.commands.clone(),
+            read_models: self.read_models.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            members: self.members.clone(),
+            ask_after: SignedDuration::from_mins(minutes.into()),
+        });
         let (stop, stop_promises) = (self.stop.subscribe(), self.stop.subscribe());
+        let stop_surveys = self.stop.subscribe();
+        let surveys = async move {
+            if let Some(surveys) = surveys {
+                surveys.run(stop_surveys).await;
+            }
+        };
         self.monitor = Some(tokio::spawn(async move {
-            tokio::join!(monitor.run(stop), promises.run(stop_promises));
+            tokio::join!(monitor.run(stop), promises.run(stop_promises), surveys);
         }));
         let expiry = PointsExpiry {
             commands: self.commands.clone(),
@@ -416,6 +439,7 @@ impl App {
             commands: self.commands.clone(),
             read_models: self.read_models.clone(),
             idempotency: Arc::new(idempotency),
+            clock: self.clock.clone(),
         }
     }
 

@@ -20,14 +20,17 @@ use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::pii::Pii;
 use parvandeh_projections::attachments::{self, ATTACHMENTS_MAX, AttachmentRow};
 use parvandeh_projections::case_summary;
+use parvandeh_projections::scope::CaseScope;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::access::{AccessLog, AccessLogError, Noted, Reading};
+use crate::clock::Clock;
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata};
 use crate::command::idempotency::{ClaimError, Idempotency};
 use crate::command::policy;
+use crate::command::representation::{self, RepresentationError};
 use crate::principal::Principal;
 use crate::sealing;
 use crate::store::{EventStore, ReadError, StreamId};
@@ -81,6 +84,9 @@ pub enum UploadError {
     /// The read models could not be read.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// It could not be read for whom the sender acts.
+    #[error(transparent)]
+    Representation(#[from] RepresentationError),
 }
 
 /// Why a file cannot be given out.
@@ -118,6 +124,8 @@ pub struct Attachments {
     pub read_models: Arc<ReadModels>,
     /// Keeps a key from standing for two requests.
     pub idempotency: Arc<Idempotency>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Attachments {
@@ -132,13 +140,25 @@ impl Attachments {
         content: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<AttachmentId, UploadError> {
         let case_id = CaseId(upload.case_id);
-        let scope = policy::case_scope(principal);
+        let scope = self.scope(principal);
         let found = self.read_models.query(move |db| {
             let case = case_summary::case(db, &scope, case_id.0)?;
             Ok((case, attachments::attachment_count(db, case_id)?))
         });
         let (case, count) = found.await?;
         let case = case.ok_or(UploadError::NoCase)?;
+        let represents =
+            principal.customer_id.is_some() && principal.customer_id != case.customer_id;
+        if represents {
+            // The read models let them know of the case; whether they may act in it now is for the log to say.
+            let acts = representation::represented_by_case(
+                &self.commands,
+                self.clock.now(),
+                principal,
+                case_id,
+            );
+            acts.await?.ok_or(UploadError::NoCase)?;
+        }
         if count >= ATTACHMENTS_MAX {
             return Err(UploadError::TooMany);
         }
@@ -163,7 +183,10 @@ impl Attachments {
         let metadata = CommandMetadata {
             command_id,
             digest: identity.digest.clone(),
-            actor: policy::actor(principal),
+            actor: match represents {
+                true => policy::representative(principal),
+                false => policy::actor(principal),
+            },
             occurred_at: None,
             correlation_id: command_id.0,
             subject: Some(subject),
@@ -248,7 +271,7 @@ impl Attachments {
         DownloadError,
     > {
         let (scope, visibility) =
-            (policy::case_scope(reading.principal), policy::visibility(reading.principal));
+            (self.scope(reading.principal), policy::visibility(reading.principal));
         let found =
             self.read_models.query(move |db| attachments::attachment(db, &scope, visibility, id));
         let Some(row) = found.await? else { return Ok(None) };
@@ -261,6 +284,10 @@ impl Attachments {
         self.access_log.record(reading, noted).await?;
         let content = content(self.store.clone(), self.vault.clone(), &row);
         Ok(Some((AttachmentFile { row, name }, content)))
+    }
+
+    fn scope(&self, principal: &Principal) -> CaseScope {
+        representation::case_scope(&self.read_models, self.clock.now(), principal)
     }
 }
 

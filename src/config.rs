@@ -50,6 +50,10 @@ pub struct Config {
     pub limits: RateLimitConfig,
     /// Who may approve redress up to what.
     pub redress: RedressLimits,
+    /// Promises to customers.
+    pub promises: PromisesConfig,
+    /// How content customers are.
+    pub surveys: SurveysConfig,
     /// The cards that are issued.
     pub cards: CardsConfig,
     /// How holders of cards sign in.
@@ -80,6 +84,8 @@ impl Default for Config {
             telemetry: TelemetryConfig::default(),
             limits: RateLimitConfig::default(),
             redress: RedressLimits::default(),
+            promises: PromisesConfig::default(),
+            surveys: SurveysConfig::default(),
             cards: CardsConfig::default(),
             sign_in: SignInConfig::default(),
             delivery: None,
@@ -99,6 +105,28 @@ pub struct RedressLimits {
     pub agent: ApprovalLimit,
     /// By a supervisor; without a limit where absent.
     pub supervisor: Option<ApprovalLimit>,
+}
+
+/// Promises to customers.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PromisesConfig {
+    /// How many minutes before a promise falls due those who are to keep it are reminded; 0 where nobody is to be.
+    pub remind_minutes_before: u32,
+}
+
+impl Default for PromisesConfig {
+    fn default() -> Self {
+        Self { remind_minutes_before: 24 * 60 }
+    }
+}
+
+/// How content customers are with the handling of their cases.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SurveysConfig {
+    /// How many minutes after its closing the customer of a case is asked; where absent, only people ask.
+    pub ask_minutes_after: Option<u32>,
 }
 
 /// Payments by a provider.

@@ -59,6 +59,9 @@ pub static AUTHENTICATION_FAILURES: LazyLock<Counter> = LazyLock::new(Counter::d
 pub static RATE_LIMITED: LazyLock<Family<RateLimitLabels, Counter>> =
     LazyLock::new(Family::default);
 
+/// Codes that were said to sign in with a card, by what became of it.
+pub static SIGN_INS: LazyLock<Family<SignInLabels, Counter>> = LazyLock::new(Family::default);
+
 /// Callbacks of the payment provider, by what became of them.
 pub static PAYMENT_CALLBACKS: LazyLock<Family<CallbackLabels, Counter>> =
     LazyLock::new(Family::default);
@@ -135,9 +138,18 @@ pub fn register(registry: &mut Registry) {
         "Requests that were refused because their caller had asked for too much before",
         RATE_LIMITED.clone(),
     );
+    for outcome in SignInOutcome::ALL {
+        // An outcome is there before it happens first: so its first time is a rise, and is seen.
+        SIGN_INS.get_or_create(&SignInLabels { outcome }).inc_by(0);
+    }
+    registry.register(
+        "sign_ins",
+        "Codes that were said to sign in with a card, by what became of it",
+        SIGN_INS.clone(),
+    );
     // From the start, so that the first one that is not signed is a rise that an alert sees.
     for outcome in CallbackOutcome::ALL {
-        drop(PAYMENT_CALLBACKS.get_or_create(&CallbackLabels { outcome }));
+        PAYMENT_CALLBACKS.get_or_create(&CallbackLabels { outcome }).inc_by(0);
     }
     registry.register(
         "payment_callbacks",
@@ -350,6 +362,51 @@ impl EncodeLabelValue for RateLimitScope {
         encoder.write_str(match self {
             Self::Principal => "principal",
             Self::Address => "address",
+        })
+    }
+}
+
+/// The labels of [`SIGN_INS`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SignInLabels {
+    /// What became of it.
+    pub outcome: SignInOutcome,
+}
+
+/// What became of somebody who wished to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignInOutcome {
+    /// They were given a token.
+    SignedIn,
+    /// The code was not the one that was sent.
+    WrongCode,
+    /// No code would have done: there is no such card, it is not in use, it is locked, or no code is good at the moment.
+    Refused,
+    /// Nobody looked: too many asked at once.
+    Busy,
+    /// It could not be looked up or recorded.
+    Failed,
+}
+
+impl SignInOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] =
+        [Self::SignedIn, Self::WrongCode, Self::Refused, Self::Busy, Self::Failed];
+
+    /// Counts one.
+    pub fn count(self) {
+        SIGN_INS.get_or_create(&SignInLabels { outcome: self }).inc();
+    }
+}
+
+impl EncodeLabelValue for SignInOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        encoder.write_str(match self {
+            Self::SignedIn => "signed_in",
+            Self::WrongCode => "wrong_code",
+            Self::Refused => "refused",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
         })
     }
 }

@@ -29,11 +29,13 @@ pub enum Role {
     Admin,
     /// Answers for personal data: consent, legal hold, erasure, and who read what. Reads no case.
     PrivacyOfficer,
+    /// A member of staff who works on no cases: raises what they see and follows their own, and nothing else.
+    Employee,
 }
 
 impl Role {
     /// Every role, in order of declaration; `role as usize` is its index here.
-    pub const ALL: [Role; 8] = [
+    pub const ALL: [Role; 9] = [
         Role::Customer,
         Role::Agent,
         Role::Supervisor,
@@ -42,6 +44,7 @@ impl Role {
         Role::Service,
         Role::Admin,
         Role::PrivacyOfficer,
+        Role::Employee,
     ];
 
     /// The role's published name, as in tokens.
@@ -55,6 +58,7 @@ impl Role {
             Role::Service => "service",
             Role::Admin => "admin",
             Role::PrivacyOfficer => "privacy_officer",
+            Role::Employee => "employee",
         }
     }
 
@@ -63,7 +67,7 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << self as u8
     }
 }
@@ -76,7 +80,7 @@ impl fmt::Display for Role {
 
 /// A set of roles that can be written as a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Roles(u8);
+pub struct Roles(u16);
 
 impl Roles {
     /// No role.

@@ -156,7 +156,10 @@ pub fn folded(events: &[&Raw]) -> Value {
             | "ReferralEscalated"
             | "FollowUpPromised"
             | "FollowUpKept"
-            | "FollowUpMissed" => {}
+            | "FollowUpMissed"
+            | "FollowUpReminded"
+            | "SurveyAsked"
+            | "SurveyAnswered" => {}
             other => panic!("the fold does not know {other}"),
         }
     }
@@ -326,7 +329,10 @@ pub fn evaluated(
             | "ReferralEscalated"
             | "FollowUpPromised"
             | "FollowUpKept"
-            | "FollowUpMissed" => continue,
+            | "FollowUpMissed"
+            | "FollowUpReminded"
+            | "SurveyAsked"
+            | "SurveyAnswered" => continue,
             other => panic!("the fold does not know {other}"),
         };
         history.insert(Fact {

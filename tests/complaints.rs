@@ -10,6 +10,9 @@ use crate::harness::service::Service;
 use crate::harness::{Caller, System};
 
 mod promises;
+mod reminders;
+mod review;
+mod satisfaction;
 mod units;
 
 fn uuid_of(global_id: &Value) -> Uuid {

@@ -22,7 +22,7 @@ use parvandeh::vault::{Keyring, Vault, backup as backup_keys};
 use parvandeh_domain::case::CaseCommand;
 use parvandeh_domain::case::command::{AddNote, OpenCase};
 use parvandeh_domain::case::{CaseKind, Channel, Priority};
-use parvandeh_domain::customer::command::{OrderErasure, RegisterCustomer};
+use parvandeh_domain::customer::command::{OrderErasure, PlaceLegalHold, RegisterCustomer};
 use parvandeh_domain::customer::{
     Customer, CustomerCommand, CustomerKind, ErasureGround, Language,
 };
@@ -174,6 +174,14 @@ async fn complain(service: &Service, case: &str) {
         ("decideCase", last),
         ("offerAlternatives", json!({ "alternatives": said("شورا") })),
         ("recordRootCause", json!({ "cause": "worn", "explanation": said("کهنه") })),
+        (
+            "recordInteraction",
+            json!({ "direction": "OUTBOUND", "channel": "LETTER", "body": said("نامه") }),
+        ),
+        ("keepFollowUp", json!({ "number": 1 })),
+        ("closeCase", json!({})),
+        ("askSurvey", json!({})),
+        ("answerSurvey", json!({ "score": 2, "comment": said("دیر شد"), "channel": "PHONE" })),
     ] {
         service.command(name, case, 0, input).await;
     }
@@ -533,7 +541,11 @@ async fn an_erasure_that_a_crash_interrupts_is_finished_at_the_next_start() {
         let app = App::open(directory.path()).await.unwrap();
         app.start_read_models(|_| {}).await.unwrap();
         let customer = customer_with_cases(&app, 3).await;
-        let order = CustomerCommand::OrderErasure(OrderErasure { ground: ErasureGround::Unlawful });
+        let order = CustomerCommand::OrderErasure(OrderErasure {
+            ground: ErasureGround::Unlawful,
+            with: Vec::new(),
+            held: None,
+        });
         on_customer(&app, customer, order).await.unwrap();
         if keys_destroyed {
             let (id, now) = (Uuid::new_v4(), Timestamp::now());
@@ -551,6 +563,143 @@ async fn an_erasure_that_a_crash_interrupts_is_finished_at_the_next_start() {
         assert!(app.vault.is_erased(DataSubject::Customer(customer)));
         app.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_order_erases_all_records_of_a_person_and_a_hold_on_one_of_them_refuses_it_for_all() {
+    let system = System::start().await;
+    let (agent, officer) = (system.caller(Role::Agent), system.caller(Role::PrivacyOfficer));
+    let mut records = Vec::new();
+    for _ in 0..4 {
+        let input = json!({ "kind": "INDIVIDUAL", "name": said("name"), "language": "PERSIAN" });
+        let mut done = agent.mutate("registerCustomer", "customer { id }", input).await;
+        let customer = done["customer"]["id"].take();
+        let input = json!({ "kind": "COMPLAINT", "subject": said("subject"), "channel": "PHONE",
+            "unit": "care", "customerId": customer });
+        let mut done = agent.mutate("openCase", "case { id }", input).await;
+        records.push((customer, done["case"]["id"].take()));
+    }
+    let asked =
+        "query($id: ID!, $case: ID!) { customer(id: $id) { name } case(id: $case) { subject } }";
+    let agent = &agent;
+    let tells = async |(customer, case): &(Value, Value)| {
+        let told = agent.ask(asked, json!({ "id": customer, "case": case })).await;
+        let said = |text: &Value| text.as_str().is_some_and(|text| text.contains(CANARY));
+        (said(&told["customer"]["name"]), said(&told["case"]["subject"]))
+    };
+    let id = |record: usize| records[record].0.clone();
+    // A chain of three; the fourth is somebody else.
+    for (given_up, into) in [(2, 1), (1, 0)] {
+        let input =
+            json!({ "customerId": id(given_up), "into": id(into), "reason": said("merged") });
+        agent.mutate("mergeCustomer", "customer { id }", input).await;
+    }
+    let hold = json!({ "customerId": id(2), "matter": "1405/312" });
+    officer.mutate("placeLegalHold", "customer { id }", hold).await;
+    let document = "mutation($id: ID!) { eraseCustomer(input: { customerId: $id, ground: SUBJECT_REQUEST }) \
+                    { customer { id } userErrors { code message } } }";
+    let held = crate::authorisation::documents::uuid_of(id(2).as_str().unwrap()).to_string();
+    for named in [0, 1] {
+        let refused = officer.send(document, json!({ "id": id(named) })).await;
+        let error = &refused["data"]["eraseCustomer"]["userErrors"][0];
+        assert_eq!(error["code"], "LEGAL_HOLD");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(&held) && message.contains("1405/312"), "{message}");
+    }
+    for record in &records {
+        assert_eq!(tells(record).await, (true, true), "nothing was erased");
+    }
+    officer.mutate("releaseLegalHold", "", json!({ "customerId": id(2) })).await;
+
+    // Whichever record is named: here the one in the middle.
+    assert_eq!(erase(&system, id(1).as_str().unwrap()).await["erased"], true);
+    let query = "query($id: ID!) { customer(id: $id) { erased erasure { receipt { eventId } } } }";
+    for record in &records[..3] {
+        let seen = officer.ask(query, json!({ "id": record.0 })).await;
+        assert_eq!(seen["customer"]["erased"], true, "{seen}");
+        assert!(seen["customer"]["erasure"]["receipt"]["eventId"].is_string(), "{seen}");
+        assert_eq!(tells(record).await, (false, false));
+    }
+    assert_eq!(tells(&records[3]).await, (true, true), "somebody else");
+    let hold = json!({ "customerId": id(2), "matter": "1405/313" });
+    let document = "mutation($input: PlaceLegalHoldInput!) { placeLegalHold(input: $input) { userErrors { code } } }";
+    let refused = officer.send(document, json!({ "input": hold })).await;
+    let codes = &refused["data"]["placeLegalHold"]["userErrors"];
+    assert_eq!(codes, &json!([{ "code": "CUSTOMER_ERASED" }]));
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_of_several_records_is_finished_wherever_a_crash_interrupts_it() {
+    // The process ends after the order itself, after the orders in so many of the other records, and after so many of these are done.
+    for (orders, done) in [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2)] {
+        let directory = tempfile::tempdir().unwrap();
+        let app = App::open(directory.path()).await.unwrap();
+        app.start_read_models(|_| {}).await.unwrap();
+        let mut customers = Vec::new();
+        for _ in 0..3 {
+            customers.push(customer_with_cases(&app, 1).await);
+        }
+        let order = |with: &[CustomerId]| {
+            CustomerCommand::OrderErasure(OrderErasure {
+                ground: ErasureGround::Unlawful,
+                with: with.to_vec(),
+                held: None,
+            })
+        };
+        on_customer(&app, customers[0], order(&customers[1..])).await.unwrap();
+        for other in &customers[1..][..orders] {
+            on_customer(&app, *other, order(&[])).await.unwrap();
+        }
+        for other in &customers[1..][..done] {
+            app.eraser().carry_out(*other).await.unwrap();
+        }
+        app.stop().await;
+
+        let app = App::open(directory.path()).await.unwrap();
+        app.start_read_models(|_| {}).await.unwrap();
+        let log = log_of(&app.log).await;
+        assert!(log.iter().all(|logged| logged.envelope.is_none()), "{orders} {done}");
+        for told in ["CustomerErasureOrdered", "CustomerErased"] {
+            let count = log.iter().filter(|logged| &*logged.type_name == told).count();
+            assert_eq!(count, 3, "{told}: {orders} {done}");
+        }
+        for customer in &customers {
+            assert!(app.vault.is_erased(DataSubject::Customer(*customer)));
+        }
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_comes_between_keeps_its_record_and_the_erasure_waits_for_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::open(directory.path()).await.unwrap();
+    app.start_read_models(|_| {}).await.unwrap();
+    let (named, held) = (customer_with_cases(&app, 1).await, customer_with_cases(&app, 1).await);
+    // Another program placed the hold after this one had looked.
+    let hold = PlaceLegalHold { matter: "1405/312".to_owned() };
+    on_customer(&app, held, CustomerCommand::PlaceLegalHold(hold)).await.unwrap();
+    let ground = ErasureGround::Unlawful;
+    let order = OrderErasure { ground, with: vec![held], held: None };
+    on_customer(&app, named, CustomerCommand::OrderErasure(order)).await.unwrap();
+    app.stop().await;
+
+    let mut app = App::open(directory.path()).await.unwrap();
+    for (released, erased) in [(false, 0), (true, 2)] {
+        if released {
+            on_customer(&app, held, CustomerCommand::ReleaseLegalHold).await.unwrap();
+            app.stop().await;
+            app = App::open(directory.path()).await.unwrap();
+        }
+        app.start_read_models(|_| {}).await.unwrap();
+        assert!(app.vault.is_erased(DataSubject::Customer(named)));
+        assert_eq!(app.vault.is_erased(DataSubject::Customer(held)), released);
+        let log = log_of(&app.log).await;
+        let count = log.iter().filter(|logged| &*logged.type_name == "CustomerErased").count();
+        assert_eq!(count, erased, "released: {released}");
+    }
+    app.stop().await;
 }
 
 async fn on_customer(
@@ -666,7 +815,8 @@ async fn erasing_while_others_append_rebuild_and_export_leaves_nothing_readable_
         })
     });
     for customer in &customers {
-        let order = OrderErasure { ground: ErasureGround::SubjectRequest };
+        let order =
+            OrderErasure { ground: ErasureGround::SubjectRequest, with: Vec::new(), held: None };
         on_customer(&app, *customer, CustomerCommand::OrderErasure(order)).await.unwrap();
         app.eraser().carry_out(*customer).await.unwrap();
     }

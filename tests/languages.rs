@@ -117,7 +117,9 @@ async fn requests_over_web_sockets_are_refused_in_the_language_that_the_connecti
         for (named, is_persian) in
             [(json!({ "acceptLanguage": "fa-IR,en;q=0.5" }), true), (json!({}), false)]
         {
-            let mut feed = WebSocketFeed::open_with(&system, &token, named, query, json!({})).await;
+            let mut feed =
+                WebSocketFeed::open_with(&system.url("/graphql"), &token, named, query, json!({}))
+                    .await;
             let payload = feed.payload().await;
             let error = if payload.is_array() { &payload[0] } else { &payload["errors"][0] };
             let message = error["message"].as_str().unwrap();
@@ -136,7 +138,8 @@ async fn a_refusal_of_a_mutation_over_a_web_socket_is_told_in_its_language() {
     let nobody = json!({ "input": { "customerId": global_id("Customer", uuid::Uuid::nil()), "language": "PERSIAN" } });
     let change = "mutation($input: ChangePreferencesInput!) { changePreferences(input: $input) { \
                   userErrors { code message } } }";
-    let mut feed = WebSocketFeed::open_with(&system, &token, named, change, nobody).await;
+    let mut feed =
+        WebSocketFeed::open_with(&system.url("/graphql"), &token, named, change, nobody).await;
     let error = feed.next().await["changePreferences"]["userErrors"][0].take();
     assert_eq!(error["code"], "CUSTOMER_NOT_FOUND");
     let message = error["message"].as_str().unwrap();

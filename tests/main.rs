@@ -46,6 +46,7 @@ mod sla_facts;
 mod sla_monitors;
 mod sla_reports;
 mod store;
+mod stories;
 mod subject_export;
 mod tamper;
 mod telemetry;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parvandeh::clock::SystemClock;
-use parvandeh::metrics::{OpenSubscription, RateLimitScope};
+use parvandeh::metrics::{CallbackOutcome, OpenSubscription, RateLimitScope};
 use parvandeh::principal::Role;
 use serde_json::{Value, json};
 
@@ -56,6 +56,7 @@ async fn every_metric_is_documented_and_every_documented_metric_is_there() {
     system.caller(Role::Agent).ask("{ cases(first: 1) { nodes { id } } }", json!({})).await;
     let _subscription = OpenSubscription::over("sse");
     RateLimitScope::Principal.count();
+    CallbackOutcome::Unsigned.count();
     let head = system.app.store.head().unwrap();
     system.app.read_models.wait_for(head).await.unwrap();
 

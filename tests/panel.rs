@@ -1,6 +1,7 @@
 //! The customer's own page: what they wish, what they are told, the way of their cases.
 
 mod feed;
+mod promises;
 mod story;
 
 use parvandeh::clock::SystemClock;

@@ -15,8 +15,13 @@ use parvandeh::store::memory::MemoryStore;
 use parvandeh::store::{EventStore, LoggedEvent, READ_EVENTS_MAX};
 use parvandeh::subscription::generation::{Entry, Generation};
 use parvandeh::subscription::projector::entry;
-use parvandeh_domain::customer::attribute::{ContactPointKind, CustomerKind, Language};
-use parvandeh_domain::customer::command::{AddContactPoint, ChangeDetails, RegisterCustomer};
+use parvandeh_domain::case::Channel;
+use parvandeh_domain::customer::attribute::{
+    ContactPointKind, CustomerKind, Language, NotificationKind,
+};
+use parvandeh_domain::customer::command::{
+    AddContactPoint, ChangeDetails, ChangePreferences, ReadNotifications, RegisterCustomer,
+};
 use parvandeh_domain::customer::{Customer, CustomerCommand};
 use parvandeh_domain::id::{CaseId, PolicyId, derived};
 use parvandeh_domain::pii::Pii;
@@ -96,6 +101,16 @@ fn customer_command(what: u8, argument: u8) -> CustomerCommand {
             language: Language::Persian,
             tier,
         }),
+        38 if argument.is_multiple_of(3) => CustomerCommand::ChangePreferences(ChangePreferences {
+            channels: tier.map(|_| vec![Channel::Sms]),
+            unwanted_notifications: Some(vec![
+                NotificationKind::ALL[argument as usize % NotificationKind::ALL.len()],
+            ]),
+            language: None,
+        }),
+        39 if argument.is_multiple_of(3) => {
+            CustomerCommand::ReadNotifications(ReadNotifications { until: argument.into() })
+        }
         38 => CustomerCommand::AddContactPoint(AddContactPoint {
             kind: ContactPointKind::Phone,
             value: Pii::new(format!("+98 21 1234 5{argument:03}")),

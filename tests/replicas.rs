@@ -2,21 +2,25 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kurrentdb_double::{Double, Options};
 use parvandeh::app::App;
-use parvandeh::clock::SystemClock;
+use parvandeh::clock::{ManualClock, SystemClock};
+use parvandeh::delivery::{MemoryDelivery, Outbox};
 use parvandeh::principal::Role;
 use parvandeh::store::kurrent::KurrentOptions;
 use parvandeh::store::{LoggedEvent, READ_EVENTS_MAX};
 use parvandeh::vault::Keyring;
+use parvandeh_domain::one_time_code::{FAILURES_MAX, LOCK_FIRST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::System;
 use crate::metrics::{declared, documented, scrape};
+use crate::sign_in::bank::wrong;
 
 /// A cluster, and the keyring that all replicas share.
 struct Cluster {
@@ -30,6 +34,7 @@ impl Cluster {
         let keyring = tempfile::tempdir().unwrap();
         parvandeh::vault::create_key_encryption_key(&Keyring::at(keyring.path())).unwrap();
         parvandeh::proof::key::create_key(&Keyring::at(keyring.path())).unwrap();
+        parvandeh::sign_in::token::create_key(&Keyring::at(keyring.path())).unwrap();
         Self { double, keyring }
     }
 
@@ -165,6 +170,97 @@ async fn what_falls_due_is_recorded_once_by_whoever_is_there() {
         moved.changed().await.unwrap();
     }
     one.stop().await;
+}
+
+/// Has a code sent for a card by this replica, and gives it.
+async fn sign_in_code(system: &System, delivery: &MemoryDelivery, number: &str) -> String {
+    assert_eq!(post(system, "/sign-in/code", json!({ "card": number })).await.0, 202);
+    delivered(delivery).await
+}
+
+async fn delivered(delivery: &MemoryDelivery) -> String {
+    let message = tokio::time::timeout(Duration::from_secs(20), delivery.next()).await;
+    message.expect("a message comes").1
+}
+
+async fn post(system: &System, path: &str, body: Value) -> (u16, String) {
+    let request = reqwest::Client::new().post(system.url(path));
+    let request = request.header("content-type", "application/json").body(body.to_string());
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn wrong_codes_at_one_replica_lock_the_card_at_every_other() {
+    let cluster = Cluster::start();
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let delivery = Arc::new(MemoryDelivery::default());
+    let clock = Arc::new(ManualClock::starting_at(Timestamp::now()));
+    let mut replicas = Vec::new();
+    for directory in [&here, &there] {
+        let keyring = Keyring::at(cluster.keyring.path());
+        let app =
+            App::open_replica(directory.path(), keyring, cluster.options(), clock.clone(), |_| {});
+        let mut app = app.await.unwrap();
+        app.outbox = Some(Outbox::start(delivery.clone()));
+        app.sign_in.answer_milliseconds = 20;
+        app.sign_in.requests_per_address_per_minute = 0;
+        replicas.push(System::over(app).await);
+    }
+    let (one, two) = (&replicas[0], &replicas[1]);
+    let staff = one.caller(Role::Service);
+    let input = json!({ "kind": "INDIVIDUAL", "name": "آزمون", "language": "PERSIAN" });
+    let done = staff.mutate("registerCustomer", "customer { id }", input).await;
+    let customer = &done["customer"]["id"];
+    let point = json!({ "customerId": customer, "kind": "PHONE", "value": "+989120000001" });
+    staff.mutate("addContactPoint", "customer { id }", point).await;
+    let point = json!({ "customerId": customer, "contactPoint": 1 });
+    staff.mutate("requestContactPointVerification", "customer { id }", point).await;
+    let code = delivered(&delivery).await;
+    let said = json!({ "customerId": customer, "contactPoint": 1, "code": code });
+    staff.mutate("verifyContactPoint", "customer { id }", said).await;
+    let issued = staff.mutate("issueCard", "card { id } number", json!({ "customerId": customer }));
+    let issued = issued.await;
+    let activate = json!({ "cardId": issued["card"]["id"] });
+    staff.mutate("activateCard", "card { id }", activate).await;
+    let number = issued["number"].as_str().unwrap();
+    let enter = async |system: &System, code: &str| {
+        post(system, "/sign-in", json!({ "card": number, "code": code })).await.0
+    };
+
+    // A code that one replica sent is good at the other, once.
+    let code = sign_in_code(one, &delivery, number).await;
+    assert_eq!(enter(two, &code).await, 200);
+    assert_eq!(enter(one, &code).await, 401);
+
+    clock.advance(SignedDuration::from_secs(60));
+    let code = sign_in_code(two, &delivery, number).await;
+    for _ in 0..FAILURES_MAX {
+        assert_eq!(enter(one, &wrong(&code)).await, 401);
+    }
+    for system in [two, one] {
+        assert_eq!(
+            enter(system, &code).await,
+            401,
+            "it is locked, and the right code does no more"
+        );
+    }
+    let log = log_of(two).await;
+    let count = |name: &str| log.iter().filter(|event| &*event.type_name == name).count();
+    assert_eq!((count("SignInFailed"), count("SignedIn")), (FAILURES_MAX as usize, 1));
+    let text = scrape(one).await;
+    for outcome in ["signed_in", "wrong_code", "refused", "busy", "failed"] {
+        let sample = format!("parvandeh_sign_ins_total{{outcome=\"{outcome}\"}}");
+        assert!(text.contains(&sample), "{text}");
+    }
+
+    // The lock ends in its time, wherever somebody asks.
+    clock.advance(LOCK_FIRST);
+    let code = sign_in_code(two, &delivery, number).await;
+    assert_eq!(enter(one, &code).await, 200);
+    for system in replicas {
+        system.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

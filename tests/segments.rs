@@ -274,3 +274,56 @@ async fn the_matrix_shows_whom_there_is_most_to_lose_each_within_their_scope() {
     assert_eq!((&seen[0]["count"], &seen[3]["count"]), (&json!(0), &json!(0)));
     world.system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_one_person_are_looked_at_together_from_their_merge_until_it_is_undone() {
+    let world = World::start().await;
+    let (one, other, end) = (
+        world.register(Value::Null).await,
+        world.register(Value::Null).await,
+        world.register(Value::Null).await,
+    );
+    world.publish(tiers()).await;
+    for (customer, value) in [(&one, 400), (&other, 500), (&end, 300)] {
+        world.value(customer, value).await;
+        world.await_tier(customer, "basic").await;
+    }
+    let case = world.open(&one).await;
+    let service = world.system.caller(Role::Service);
+    let matrix = "{ assetMatrix { cell count value customers { id } } }";
+    let auditor = world.system.caller(Role::Auditor);
+    let valuable = async || {
+        let cells = auditor.ask(matrix, json!({})).await["assetMatrix"].take();
+        let cells = cells.as_array().unwrap().clone();
+        let all: u64 = cells.iter().map(|cell| cell["count"].as_u64().unwrap()).sum();
+        let vulnerable = cells.into_iter().find(|cell| cell["cell"] == "VULNERABLE").unwrap();
+        (all, vulnerable["value"].clone(), vulnerable["customers"].clone())
+    };
+    assert_eq!(valuable().await, (3, json!(0), json!([])));
+
+    // Two together are not worth enough; the third, at the end of a chain, makes the person golden in each of their records.
+    for (given_up, into) in [(&one, &other), (&other, &end)] {
+        assert_eq!(world.tier(&one).await, "basic");
+        let input = json!({ "customerId": given_up, "into": into, "reason": "یک شخص است" });
+        service.mutate("mergeCustomer", "customer { id }", input).await;
+    }
+    for customer in [&one, &other, &end] {
+        world.await_tier(customer, "gold").await;
+    }
+    assert_eq!(world.clock_of(&case).await.0, "gold", "of a case under a record that was given up");
+    assert_eq!(valuable().await, (1, json!(1200), json!([{ "id": end }])));
+
+    // What is undone in the middle leaves two on one side and one on the other.
+    let undo = json!({ "customerId": other, "reason": "دو نفرند" });
+    service.mutate("unmergeCustomer", "customer { id }", undo).await;
+    for customer in [&one, &other, &end] {
+        world.await_tier(customer, "basic").await;
+    }
+    assert_eq!(valuable().await, (2, json!(0), json!([])));
+    let changes = world.changes().await;
+    assert_eq!(changes.len(), 9, "one event for each record and each move");
+
+    world.system.app.read_models.rebuild(|_| {}).await.unwrap();
+    assert_eq!(valuable().await, (2, json!(0), json!([])));
+    world.system.stop().await;
+}

@@ -268,8 +268,14 @@ async fn an_auditor_can_select_every_field_that_a_query_can_reach() {
     for name in &left_out {
         let fine = ["Mutation", "Subscription", "UserError"].contains(&name.as_str())
             || name.ends_with("Payload")
-            || ["CaseEvent", "NotificationEvent", "SlaBreachEvent", "SlaFactEvent"]
-                .contains(&name.as_str())
+            || [
+                "CaseEvent",
+                "FollowUpReminder",
+                "NotificationEvent",
+                "SlaBreachEvent",
+                "SlaFactEvent",
+            ]
+            .contains(&name.as_str())
             || name.starts_with("SlaSimulation")
             || name.starts_with("SlaVerdict");
         assert!(fine, "{name} cannot be reached by a query");
@@ -301,6 +307,93 @@ async fn an_auditor_changes_nothing() {
     }
     assert_eq!(world.system.app.store.head().unwrap(), before);
     world.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_employee_raises_what_they_see_and_follows_their_own_and_can_select_nothing_else() {
+    let world = World::start().await;
+    let schema = Schema::read();
+    let admitted = world.admitted(&schema, Role::Employee).await;
+    let case = &["staffCase", "userErrors"][..];
+    let expected = steps(&[
+        ("Query", &["myStaffCases", "anonymousCase"]),
+        (
+            "StaffCase",
+            &[
+                "id",
+                "reference",
+                "kind",
+                "subject",
+                "description",
+                "anonymous",
+                "status",
+                "stage",
+                "openedAt",
+                "became",
+                "toldAt",
+                "messages",
+            ],
+        ),
+        ("StaffCaseMessage", &["at", "fromAuthor", "automatic", "body"]),
+        (
+            "Mutation",
+            &[
+                "openStaffCase",
+                "drawAnonymousCode",
+                "openAnonymousCase",
+                "writeToStaffCase",
+                "writeToAnonymousCase",
+            ],
+        ),
+        ("OpenStaffCasePayload", case),
+        ("OpenAnonymousCasePayload", case),
+        ("WriteToStaffCasePayload", case),
+        ("WriteToAnonymousCasePayload", case),
+        ("DrawAnonymousCodePayload", &["code"]),
+    ]);
+    let forbidden: BTreeSet<_> = admitted.difference(&expected).collect();
+    let missing: BTreeSet<_> = expected.difference(&admitted).collect();
+    let of_everybody =
+        |(type_name, _): &&Step| ["UserError", "PageInfo"].contains(&type_name.as_str());
+    assert!(forbidden.iter().all(of_everybody), "{forbidden:?}");
+    assert!(missing.is_empty(), "{missing:?}");
+    world.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_employee_reads_what_they_raised_and_no_case_of_anybody_else() {
+    let system = System::start().await;
+    let (one, agent) = (system.caller(Role::Employee), system.caller(Role::Agent));
+    let raised = json!({ "kind": "SUGGESTION", "subject": "سایبان برای صف", "unit": "care" });
+    let done = one.mutate("openStaffCase", "staffCase { id }", raised.clone()).await;
+    let own = done["staffCase"]["id"].clone();
+    let of_agent = agent.mutate("openStaffCase", "staffCase { id }", raised).await;
+    let theirs = of_agent["staffCase"]["id"].clone();
+    let customer = register(&system).await;
+    let of_customer = open(&system, Some("care"), Some(&customer)).await;
+
+    let tell =
+        json!({ "caseId": own, "became": "ADOPTED", "whatWasDone": "نصب شد", "channel": "PORTAL" });
+    agent.mutate("tellAuthor", "case { id }", tell).await;
+    let list = "{ myStaffCases { id became messages { body fromAuthor } } }";
+    let seen = one.ask(list, json!({})).await;
+    let answered = json!([{ "id": own, "became": "ADOPTED",
+        "messages": [{ "body": "نصب شد", "fromAuthor": false }] }]);
+    assert_eq!(seen["myStaffCases"], answered);
+    let write = json!({ "caseId": own, "body": "سپاس" });
+    one.mutate("writeToStaffCase", "staffCase { id }", write).await;
+    for case in [&theirs, &json!(of_customer)] {
+        let write = json!({ "caseId": case, "body": "؟" });
+        let document = crate::authorisation::documents::mutation("writeToStaffCase");
+        let refused = one.send(&document, json!({ "input": write })).await;
+        assert_eq!(refused["data"]["writeToStaffCase"]["userErrors"][0]["code"], "CASE_NOT_FOUND");
+        let file = reqwest::Client::new()
+            .post(system.url(&format!("/cases/{}/attachments?name=x.txt", case.as_str().unwrap())))
+            .bearer_auth(&one.token)
+            .body("x");
+        assert_eq!(file.send().await.unwrap().status(), 403);
+    }
+    system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,8 @@
 
 mod attacks;
 pub mod bank;
-mod process;
+pub mod process;
+mod representatives;
 mod tokens;
 
 use parvandeh::principal::Role;

@@ -1,5 +1,6 @@
 //! Recording in the access log.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -116,7 +117,7 @@ impl AccessLog {
         let reads = subjects.chunks(SUBJECTS_MAX).map(|subjects| {
             AccessEvent::from(PersonalDataRead {
                 reader_role: reading.principal.role.to_string(),
-                purpose: reading.purpose.to_string(),
+                purpose: purpose_with_others(reading).to_string(),
                 operation: operation(reading),
                 subjects: subjects.to_vec(),
                 trace_id: reading.trace_id.map(ToString::to_string),
@@ -234,6 +235,16 @@ fn own_subject(principal: &Principal) -> Option<DataSubject> {
 fn reader(reading: Reading<'_>) -> Uuid {
     let Principal { subject, role, .. } = reading.principal;
     derived(&["reading", subject, role.as_str(), reading.purpose.as_str()])
+}
+
+/// What others' data are read for. Customers read them as those who act for them, unless they say otherwise.
+fn purpose_with_others(reading: Reading<'_>) -> Cow<'_, Purpose> {
+    let own_data = Purpose::of_role(Role::Customer);
+    if reading.principal.role == Role::Customer && *reading.purpose == own_data {
+        Cow::Owned(Purpose::representation())
+    } else {
+        Cow::Borrowed(reading.purpose)
+    }
 }
 
 fn operation(reading: Reading<'_>) -> String {

@@ -33,7 +33,7 @@ impl Purpose {
     pub fn of_role(role: Role) -> Self {
         Self(
             match role {
-                Role::Customer => "own data",
+                Role::Customer | Role::Employee => "own data",
                 Role::Agent | Role::Supervisor | Role::Service => "case handling",
                 Role::Auditor => "audit",
                 Role::PrivacyOfficer => "privacy",
@@ -41,6 +41,11 @@ impl Purpose {
             }
             .into(),
         )
+    }
+
+    /// What a customer reads others' data for: they act for them.
+    pub fn representation() -> Self {
+        Self("representation".into())
     }
 
     /// The text.

@@ -47,6 +47,7 @@ enum RoleArgument {
     Monitor,
     Service,
     Admin,
+    Employee,
 }
 
 impl From<RoleArgument> for Role {
@@ -59,6 +60,7 @@ impl From<RoleArgument> for Role {
             RoleArgument::Monitor => Self::Monitor,
             RoleArgument::Service => Self::Service,
             RoleArgument::Admin => Self::Admin,
+            RoleArgument::Employee => Self::Employee,
         }
     }
 }

@@ -12,6 +12,8 @@
 //! Each step can be repeated. A process that ended in between goes on at its next start ([`Eraser::resume`]), and so does one whose
 //! data directory was restored from a backup that is older than the erasure: the tombstone tells.
 //!
+//! A person who has several records, because they were merged, is erased in all of them: see [`super::erasure_order`].
+//!
 //! In a cluster one replica carries an erasure out. The first two steps are published, so that every replica's vault does the same; the
 //! others take steps three and four by themselves when they learn of it ([`Eraser::forget`]). Where the replica dies that was to carry it
 //! out, another one does ([`Eraser::finish_ordered`]).
@@ -22,10 +24,11 @@ use parvandeh_domain::customer::command::{ConfirmErasure, OrderErasure};
 use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, ErasureGround};
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, CustomerId, DataSubject, derived};
-use parvandeh_projections::{attachments, cards, case_summary, customer_profile};
+use parvandeh_projections::{attachments, cards, case_summary, customer_merges, customer_profile};
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use crate::clock::Clock;
+use crate::error::chain;
 use crate::store::{AppendError, EventStore, Position, ReadError, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::{Vault, VaultError};
@@ -47,9 +50,19 @@ pub enum ErasureError {
     /// The customer's cases could not be found.
     #[error(transparent)]
     Query(#[from] QueryError),
-    /// The receipt could not be written.
-    #[error("writing the receipt")]
+    /// The order or the receipt could not be written.
+    #[error("writing the order or the receipt")]
     Receipt(#[from] CommandError<CustomerRefusal>),
+    /// A record of the same person was put under legal hold when the erasure was ordered already.
+    #[error("customer {id}, a record of the same person, is under legal hold for {matter}")]
+    Held {
+        /// The record.
+        id: CustomerId,
+        /// The matter.
+        matter: String,
+        /// The other records of the person, in which the erasure is ordered.
+        others: Vec<CustomerId>,
+    },
 }
 
 /// Carries erasures out.
@@ -68,8 +81,55 @@ pub struct Eraser {
 }
 
 impl Eraser {
-    /// Destroys and removes what the order concerns, and records that it is done. Done again, it does nothing more.
+    /// Destroys and removes what the order concerns, in all records that it names, and records that it is done. Done again, it does nothing
+    /// more. The record in which the order stands is the last, so an order without a receipt is one that is to be gone on with.
     pub async fn carry_out(&self, id: CustomerId) -> Result<Executed, ErasureError> {
+        let ordered = self.order_with(id).await;
+        let with = match &ordered {
+            Ok(with) => with.as_slice(),
+            Err(ErasureError::Held { others, .. }) => others,
+            Err(_) => &[],
+        };
+        for other in with {
+            let confirm = self.erase(*other).await?;
+            self.confirm(*other, confirm).await?;
+        }
+        let confirm = self.erase(id).await?;
+        // One that must be kept, because of a hold that another program placed meanwhile, leaves the order without its receipt.
+        ordered?;
+        self.confirm(id, confirm).await
+    }
+
+    /// Orders what the order in a customer's record says of the other records of the same person, as far as it is not ordered there; answers
+    /// which these are.
+    ///
+    /// # Errors
+    /// [`ErasureError::Held`] where one was put under legal hold since. All others are then ordered.
+    pub async fn order_with(&self, id: CustomerId) -> Result<Vec<CustomerId>, ErasureError> {
+        let state = self.commands.state::<Customer>(&stream("customer", id)).await;
+        let Some(order) = state.map_err(ErasureError::Receipt)?.erasure_order else {
+            return Ok(Vec::new());
+        };
+        let (mut others, mut held) = (Vec::new(), None);
+        for other in order.with {
+            let alone = OrderErasure { ground: order.ground, with: Vec::new(), held: None };
+            let step = format!("with {id}");
+            match self.execute(other, &step, CustomerCommand::OrderErasure(alone)).await {
+                Ok(_) => others.push(other),
+                Err(ErasureError::Receipt(CommandError::Refused(CustomerRefusal::LegalHold {
+                    matter,
+                }))) => held = Some((other, matter)),
+                Err(error) => return Err(error),
+            }
+        }
+        match held {
+            None => Ok(others),
+            Some((id, matter)) => Err(ErasureError::Held { id, matter, others }),
+        }
+    }
+
+    /// Destroys the keys of one record and removes what was sealed under them.
+    async fn erase(&self, id: CustomerId) -> Result<ConfirmErasure, ErasureError> {
         let erasure_id = derived(&["erasure", &id.to_string()]);
         let (vault, now) = (self.vault.clone(), self.clock.now());
         let subject = DataSubject::Customer(id);
@@ -77,11 +137,29 @@ impl Eraser {
             .await
             .expect("erasing does not panic")?;
         let envelope_count = self.forget(id).await?;
-        let confirm = ConfirmErasure {
+        Ok(ConfirmErasure {
             key_count: u32::try_from(keys.tombstone.keys.len()).unwrap_or(u32::MAX),
             envelope_count: u32::try_from(envelope_count).unwrap_or(u32::MAX),
-        };
+        })
+    }
+
+    async fn confirm(
+        &self,
+        id: CustomerId,
+        confirm: ConfirmErasure,
+    ) -> Result<Executed, ErasureError> {
         self.execute(id, "confirm", CustomerCommand::ConfirmErasure(confirm)).await
+    }
+
+    /// The other records of the same person, as the log knows them by now.
+    pub async fn other_records(&self, id: CustomerId) -> Result<Vec<CustomerId>, QueryError> {
+        self.catch_up().await?;
+        let records = self.read_models.query(move |db| {
+            let survivor = customer_merges::survivor(db, id.0)?;
+            customer_merges::records(db, survivor)
+        });
+        let others = records.await?.into_iter().map(CustomerId);
+        Ok(others.filter(|other| *other != id).collect())
     }
 
     /// Removes what memory and the log here still hold of a customer whose keys are destroyed; answers how many envelopes it removed. Done
@@ -163,7 +241,13 @@ impl Eraser {
     pub async fn finish_ordered(&self) -> Result<usize, ErasureError> {
         let unfinished = self.read_models.query(customer_profile::unfinished_erasures).await?;
         for id in &unfinished {
-            self.carry_out(*id).await?;
+            match self.carry_out(*id).await {
+                Ok(_) => {}
+                Err(error @ ErasureError::Held { .. }) => {
+                    tracing::warn!(customer_id = %id, error = %chain(&error), "an erasure waits for the end of a legal hold");
+                }
+                Err(error) => return Err(error),
+            }
         }
         if !unfinished.is_empty() {
             self.catch_up().await?;
@@ -191,7 +275,8 @@ impl Eraser {
         let forgotten = forgotten.await?;
         for id in &forgotten {
             // Why it was done once is not known here; that it was done is.
-            let order = OrderErasure { ground: ErasureGround::SubjectRequest };
+            let ground = ErasureGround::SubjectRequest;
+            let order = OrderErasure { ground, with: Vec::new(), held: None };
             let command = CustomerCommand::OrderErasure(order);
             match self.execute(*id, "restored", command).await {
                 Ok(_) => {}

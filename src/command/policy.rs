@@ -10,15 +10,17 @@ use parvandeh_projections::scope::{CaseScope, Visibility};
 
 use crate::principal::{Principal, Role};
 
-/// The cases that the caller may know of.
+/// The cases that the caller may know of in their own right. What customers may read beside that, because they act for others, is added by
+/// [`super::representation`].
 pub fn case_scope(principal: &Principal) -> CaseScope {
     match principal.role {
         Role::Customer => principal.customer_id.map_or(CaseScope::Nothing, CaseScope::Customer),
         Role::Agent | Role::Supervisor => CaseScope::Units(principal.units.clone()),
         // A privacy officer may know of every customer; no field of a case is theirs to read.
         Role::Auditor | Role::Monitor | Role::Service | Role::PrivacyOfficer => CaseScope::All,
-        // Those who run the installation configure it and read no case.
-        Role::Admin => CaseScope::Nothing,
+        // Those who run the installation configure it and read no case. Employees have their own, by other fields: an author reads what they
+        // raised, and neither notes of staff nor who works on it.
+        Role::Admin | Role::Employee => CaseScope::Nothing,
     }
 }
 
@@ -33,7 +35,7 @@ pub fn case_scope_after_write(principal: &Principal) -> CaseScope {
 /// What of a case the caller may see.
 pub fn visibility(principal: &Principal) -> Visibility {
     match principal.role {
-        Role::Customer => Visibility::Public,
+        Role::Customer | Role::Employee => Visibility::Public,
         Role::Agent
         | Role::Supervisor
         | Role::Auditor
@@ -47,9 +49,14 @@ pub fn visibility(principal: &Principal) -> Visibility {
 /// Whether the caller may send commands to a case in this state. This is asked before anything else about a command is looked at, so
 /// that a case which is not there and one outside the scope give the same answer.
 pub fn may_touch(principal: &Principal, case: &CaseState) -> bool {
-    case.status.is_some()
-        && case_scope(principal)
-            .includes(case.unit.as_ref().map(|unit| unit.as_str()), case.customer_id.map(|id| id.0))
+    is_inside(&case_scope(principal), case)
+}
+
+/// Whether a case in this state is there, and inside the scope.
+pub fn is_inside(scope: &CaseScope, case: &CaseState) -> bool {
+    let unit = case.unit.as_ref().map(|unit| unit.as_str());
+    let customer_id = case.customer_id.map(|id| id.0);
+    case.status.is_some() && case.kind.is_some_and(|kind| scope.includes(unit, customer_id, kind))
 }
 
 /// The caller as the log names them.
@@ -62,7 +69,8 @@ pub fn actor(principal: &Principal) -> Actor {
         | Role::Auditor
         | Role::Monitor
         | Role::Admin
-        | Role::PrivacyOfficer => ActorKind::Staff,
+        | Role::PrivacyOfficer
+        | Role::Employee => ActorKind::Staff,
     };
     // Customers are named by their own id: what the identity provider calls them may be an address, and the log is for ever.
     let id = match principal.customer_id {
@@ -70,4 +78,9 @@ pub fn actor(principal: &Principal) -> Actor {
         None => principal.subject.clone(),
     };
     Actor { kind, id }
+}
+
+/// The caller as the log names them where they act for another customer.
+pub fn representative(principal: &Principal) -> Actor {
+    Actor { kind: ActorKind::Representative, ..actor(principal) }
 }

@@ -1,44 +1,34 @@
 //! The monitor of promises: when the time of a promise to a customer passes, or that of a unit to answer a referral, it says so in the
-//! log of the case. A missed promise is on record, and a unit's named owner is told what the unit left lying.
+//! log of the case. A missed promise is on record, and a unit's named owner is told what the unit left lying. Some time before a promise
+//! falls due, it reminds those who are to keep it.
 //!
-//! It works as the [`super::sla_monitor`] does: it sleeps until the next moment or until the read models move, waits before it decides
-//! until they have seen all that was in the log, and leaves to other replicas their share for a grace time. The case decides whether there
-//! is anything to say, on the revision that it has; and a command's id follows from the promise or the referral that it is about. So
-//! nothing is said twice, whoever watches.
+//! It waits, and shares the work with other replicas, as [`super::watch`] tells. The case decides whether there is anything to say, on the
+//! revision that it has; and a command's id follows from the promise or the referral that it is about. So nothing is said twice, whoever
+//! watches.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::case::command::{FollowUpCommand, ReferralCommand};
-use parvandeh_domain::case::event::{FollowUpMissed, ReferralEscalated};
+use parvandeh_domain::case::event::{FollowUpMissed, FollowUpReminded, ReferralEscalated};
 use parvandeh_domain::case::{Case, CaseCommand, CaseRefusal};
 use parvandeh_domain::decider::{Actor, ActorKind};
 use parvandeh_domain::id::{CaseId, CommandId, UnitId, derived};
-use parvandeh_projections::follow_ups::OverdueFollowUp;
+use parvandeh_projections::follow_ups::WaitingFollowUp;
 use parvandeh_projections::referrals::OverdueReferral;
 use parvandeh_projections::unit_tree::UnitTree;
 use parvandeh_projections::{follow_ups, referrals, unit_tree};
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata};
-use super::sla_monitor::TAKEOVER_GRACE;
+use super::watch::{self, Sources, Watched};
 use crate::clock::Clock;
-use crate::error::chain;
 use crate::replica::Members;
 use crate::store::{EventStore, Position, ReadError, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
 
 /// Promises and referrals looked up at once, each. Where others leave more than this lying, it is taken over after the grace time.
 const PAGE_SIZE: usize = 1_000;
-/// Cases recorded side by side: the log commits them together.
-const CONCURRENT_APPENDS_MAX: usize = 64;
-/// The longest sleep: also bounds how late a step of the system clock is noticed.
-const SLEEP_MAX: Duration = Duration::from_millis(500);
-/// How long the monitor rests after a failure.
-const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Watches what was promised.
 pub struct PromiseMonitor {
@@ -51,7 +41,9 @@ pub struct PromiseMonitor {
     /// Tells what "now" is.
     pub clock: Arc<dyn Clock>,
     /// Who else watches.
-    pub members: watch::Receiver<Members>,
+    pub members: Receiver<Members>,
+    /// How long before a promise falls due those who are to keep it are reminded; zero where nobody is to be.
+    pub remind_before: SignedDuration,
 }
 
 /// Why a round of the monitor failed.
@@ -76,30 +68,8 @@ pub enum PromiseMonitorError {
 
 impl PromiseMonitor {
     /// Records what passes until `stop` becomes true.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut moved = self.read_models.position_changes();
-        while !*stop.borrow() {
-            moved.borrow_and_update();
-            let sleep = match self.record_overdue().await {
-                Ok(next_due) => self.until(next_due),
-                Err(error) => {
-                    tracing::error!(error = %chain(&error), "the monitor of promises will try again");
-                    REST_AFTER_FAILURE
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(sleep) => {}
-                _ = moved.changed() => {}
-                _ = stop.wait_for(|stop| *stop) => {}
-            }
-        }
-    }
-
-    fn until(&self, next_due: Option<Timestamp>) -> Duration {
-        let Some(next_due) = next_due else { return SLEEP_MAX };
-        // A time has passed one microsecond after it.
-        let wait = next_due.duration_since(self.clock.now()) + SignedDuration::from_micros(1);
-        Duration::try_from(wait).unwrap_or_default().min(SLEEP_MAX)
+    pub async fn run(self, stop: Receiver<bool>) {
+        watch::run(&self, "promise-monitor", stop).await;
     }
 
     /// Records everything that has passed and is not on record; answers the next moment.
@@ -107,59 +77,60 @@ impl PromiseMonitor {
     /// # Errors
     /// When the read models or the log fail; what was recorded by then stays.
     pub async fn record_overdue(&self) -> Result<Option<Timestamp>, PromiseMonitorError> {
-        let mut shown = HashSet::new();
-        loop {
-            let now = self.clock.now();
-            if self.overdue(now).await?.is_empty() {
-                return self.next_due(now).await;
-            }
-            if let Some(head) = self.store.sync().await? {
-                self.read_models.wait_for(head).await?;
-            }
-            let overdue = self.overdue(now).await?;
-            let fresh: Vec<_> =
-                overdue.into_iter().filter(|due| shown.insert(due.command_id)).collect();
-            if fresh.is_empty() {
-                return self.next_due(now).await;
-            }
-            let mut appends = stream::iter(fresh)
-                .map(|due| self.record(due))
-                .buffer_unordered(CONCURRENT_APPENDS_MAX);
-            let mut reached = None;
-            while let Some(position) = appends.next().await {
-                reached = reached.max(position?);
-            }
-            if let Some(position) = reached {
-                self.read_models.wait_for(position).await?;
-            }
-        }
+        watch::record_due(self).await
+    }
+}
+
+impl Watched for PromiseMonitor {
+    type Due = Overdue;
+    type Key = CommandId;
+    type Error = PromiseMonitorError;
+
+    fn sources(&self) -> Sources<'_> {
+        Sources { read_models: &self.read_models, store: &*self.store, clock: &*self.clock }
     }
 
-    /// What has passed and is this monitor's to record: its own share, and what others have left lying.
-    async fn overdue(&self, now: Timestamp) -> Result<Vec<Overdue>, QueryError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Overdue>, QueryError> {
         let members = self.members.borrow().clone();
+        let remind_before = self.remind_before;
         self.read_models
             .query(move |db| {
                 let missed = follow_ups::overdue(db, now, PAGE_SIZE)?;
+                let soon = reminded_until(now, remind_before)
+                    .map_or(Ok(vec![]), |until| follow_ups::due_soon(db, now, until, PAGE_SIZE))?;
                 let tree = unit_tree::tree(db, Timestamp::MAX)?;
                 let referrals = unanswered(db, &tree, now)?;
                 let escalated =
                     referrals.iter().filter_map(|referral| Overdue::referral(referral, &tree));
-                let is_mine = |due: &Overdue| {
-                    members.is_mine(due.case_id.0)
-                        || now.duration_since(due.passed_at) > TAKEOVER_GRACE
-                };
-                Ok(missed.iter().map(Overdue::follow_up).chain(escalated).filter(is_mine).collect())
+                let missed = missed.iter().map(Overdue::follow_up);
+                let soon = soon.iter().map(|waiting| Overdue::reminder(waiting, remind_before));
+                let all = missed.chain(escalated).chain(soon);
+                let is_mine =
+                    |due: &Overdue| watch::is_mine(&members, due.case_id.0, due.passed_at, now);
+                Ok(all.filter(is_mine).take(limit).collect())
             })
             .await
     }
 
-    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, PromiseMonitorError> {
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, QueryError> {
+        let remind_before = self.remind_before;
         let next = self.read_models.query(move |db| {
-            let moments = [follow_ups::next_due(db, now)?, referrals::next_due(db, now)?];
+            let reminder = match reminded_until(now, remind_before) {
+                Some(until) => follow_ups::next_unreminded(db, until)?,
+                None => None,
+            };
+            let moments = [
+                follow_ups::next_due(db, now)?,
+                referrals::next_due(db, now)?,
+                reminder.and_then(|due_at| due_at.checked_sub(remind_before).ok()),
+            ];
             Ok(moments.into_iter().flatten().min())
         });
-        Ok(next.await?)
+        next.await
+    }
+
+    fn key(due: &Overdue) -> CommandId {
+        due.command_id
     }
 
     async fn record(&self, due: Overdue) -> Result<Option<Position>, PromiseMonitorError> {
@@ -183,6 +154,11 @@ impl PromiseMonitor {
     }
 }
 
+/// Until when a promise must fall due for its keepers to be reminded now; `None` where nobody is to be reminded.
+fn reminded_until(now: Timestamp, remind_before: SignedDuration) -> Option<Timestamp> {
+    if remind_before.is_zero() { None } else { now.checked_add(remind_before).ok() }
+}
+
 /// The referrals that an owner is to be told of. What fell due before anybody had defined a unit is left alone: logs from before there
 /// were owners say nothing of who accepted what.
 fn unanswered(
@@ -197,7 +173,7 @@ fn unanswered(
 }
 
 /// A time that has passed.
-struct Overdue {
+pub struct Overdue {
     case_id: CaseId,
     passed_at: Timestamp,
     command_id: CommandId,
@@ -205,8 +181,8 @@ struct Overdue {
 }
 
 impl Overdue {
-    fn follow_up(missed: &OverdueFollowUp) -> Self {
-        let OverdueFollowUp { case_id, number, due_at } = *missed;
+    fn follow_up(missed: &WaitingFollowUp) -> Self {
+        let WaitingFollowUp { case_id, number, due_at, .. } = *missed;
         let parts = ["follow-up missed", &case_id.to_string(), &number.to_string()];
         Self {
             case_id: CaseId(case_id),
@@ -216,6 +192,20 @@ impl Overdue {
                 number,
                 due_at,
             })),
+        }
+    }
+
+    fn reminder(waiting: &WaitingFollowUp, remind_before: SignedDuration) -> Self {
+        let WaitingFollowUp { case_id, number, promised_at, due_at } = *waiting;
+        let parts = ["follow-up reminded", &case_id.to_string(), &number.to_string()];
+        // What was promised for sooner than that is a reminder from the start.
+        let came_at = due_at.checked_sub(remind_before).unwrap_or(promised_at).max(promised_at);
+        let reminded = FollowUpReminded { number, due_at };
+        Self {
+            case_id: CaseId(case_id),
+            passed_at: came_at,
+            command_id: CommandId(derived(&parts)),
+            command: CaseCommand::FollowUp(FollowUpCommand::Remind(reminded)),
         }
     }
 

@@ -212,7 +212,7 @@ pub fn page_of_all(
 ) -> rusqlite::Result<(Vec<Move>, Option<Uuid>)> {
     let page = customer_standing::page_by_id(db, after, PAGE_SIZE)?;
     let last = page.last().map(|row| row.id);
-    Ok((moves(page, in_force, now), last))
+    Ok((moves(db, page, in_force, now)?, last))
 }
 
 /// The changes that are due among the next customers who changed behind this position, and the last of these positions; `None` at the end.
@@ -224,16 +224,27 @@ pub fn page_of_changed(
 ) -> rusqlite::Result<(Vec<Move>, Option<i64>)> {
     let page = customer_standing::page_by_change(db, after, PAGE_SIZE)?;
     let last = page.last().map(|row| row.position);
-    Ok((moves(page, in_force, now), last))
+    Ok((moves(db, page, in_force, now)?, last))
 }
 
-fn moves(page: Vec<StandingRow>, in_force: &InForce, now: Timestamp) -> Vec<Move> {
-    let due = page.into_iter().filter_map(|row| {
-        let (id, version, to) =
-            segmentation::tier(in_force, row.tier.as_deref(), &row.standing, now)?;
-        let (segmentation, to) = (id.clone(), to.to_owned());
-        let change = ChangeTier { from: row.tier, to, segmentation, version, facts: row.standing };
-        Some(Move { customer_id: CustomerId(row.id), change, position: row.position })
-    });
-    due.collect()
+/// What is known of a person is looked at, whatever records they have; and each of these gets the tier, because cases stand under each.
+fn moves(
+    db: &Connection,
+    page: Vec<StandingRow>,
+    in_force: &InForce,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Move>> {
+    let mut due = Vec::new();
+    for row in page {
+        for record in customer_standing::records_of_person(db, row)? {
+            let tier = segmentation::tier(in_force, record.tier.as_deref(), &record.standing, now);
+            let Some((id, version, to)) = tier else { continue };
+            let (segmentation, to) = (id.clone(), to.to_owned());
+            let (from, facts) = (record.tier, record.standing);
+            let change = ChangeTier { from, to, segmentation, version, facts };
+            let customer_id = CustomerId(record.id);
+            due.push(Move { customer_id, change, position: record.position });
+        }
+    }
+    Ok(due)
 }

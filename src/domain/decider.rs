@@ -100,8 +100,11 @@ pub struct Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
-    /// The customer, or somebody who acts for them.
+    /// The customer.
     Customer,
+    /// Somebody who acts for the customer, by a right that is on record: the id is that of their own record as a customer. For whom they act
+    /// is told by what they act on.
+    Representative,
     /// A member of staff.
     Staff,
     /// Another program, such as an import.

@@ -77,7 +77,9 @@ fn filter(header: &Header<'_>) -> Value {
     let scope = match &selection.scope {
         CaseScope::All => json!("all"),
         CaseScope::Units(units) => json!({ "units": units }),
-        CaseScope::Customer(id) => json!({ "customer": id }),
+        CaseScope::Customer(id) | CaseScope::Representative { own: id, .. } => {
+            json!({ "customer": id })
+        }
         CaseScope::Nothing => json!("nothing"),
     };
     json!({

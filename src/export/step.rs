@@ -194,6 +194,7 @@ fn is_added_by_import(event: &DomainEvent, actor: &Actor) -> bool {
 pub(super) fn who(actor: &Actor) -> (&str, &'static str) {
     match actor.kind {
         ActorKind::Customer => ("customer", "customer"),
+        ActorKind::Representative => ("representative", "representative"),
         ActorKind::Staff => (&actor.id, "staff"),
         ActorKind::Service => (&actor.id, "service"),
         ActorKind::System => (&actor.id, "system"),
@@ -241,6 +242,9 @@ pub(super) fn name(event: &DomainEvent) -> &str {
             CaseEvent::FollowUpPromised(_) => "Follow-up promised",
             CaseEvent::FollowUpKept(_) => "Follow-up kept",
             CaseEvent::FollowUpMissed(_) => "Follow-up missed",
+            CaseEvent::FollowUpReminded(_) => "Follow-up reminded",
+            CaseEvent::SurveyAsked(_) => "Survey asked",
+            CaseEvent::SurveyAnswered(_) => "Survey answered",
         },
         DomainEvent::Clock(_, event) => match event {
             SlaEvent::Warned(_) => "Clock warned",
@@ -465,11 +469,20 @@ fn of_case(event: &CaseEvent) -> Vec<Attribute<'_>> {
             said.number("number", missed.number);
             said.time("due_at", Some(missed.due_at));
         }
+        CaseEvent::FollowUpReminded(reminded) => {
+            said.number("number", reminded.number);
+            said.time("due_at", Some(reminded.due_at));
+        }
+        CaseEvent::SurveyAnswered(answered) => {
+            said.number("score", u32::from(answered.score));
+            said.text("channel", Some(answered.channel.as_str()));
+        }
         // Who raised it is told by who acted.
         CaseEvent::RaisedByStaff(_)
         | CaseEvent::NoteAdded(_)
         | CaseEvent::Reopened(_)
         | CaseEvent::Closed(_)
+        | CaseEvent::SurveyAsked(_)
         | CaseEvent::Unmerged(_)
         | CaseEvent::FindingRecorded(_)
         | CaseEvent::AlternativesOffered(_)

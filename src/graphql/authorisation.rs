@@ -5,7 +5,7 @@
 
 use super::permissions::FieldTable;
 use crate::principal::Role::{
-    Admin, Agent, Auditor, Customer, Monitor, PrivacyOfficer, Service, Supervisor,
+    Admin, Agent, Auditor, Customer, Employee, Monitor, PrivacyOfficer, Service, Supervisor,
 };
 use crate::principal::Roles;
 
@@ -54,10 +54,10 @@ const ACCESS_LOG_READERS_AND_CUSTOMERS: Roles = Roles::of(&[Auditor, PrivacyOffi
 /// Those who run the installation.
 const ADMINS: Roles = Roles::of(&[Admin]);
 
-/// Our own staff, who raise what they see. Auditors and those who run the installation change nothing here, this neither.
-const EMPLOYEES: Roles = Roles::of(&[Agent, Supervisor]);
+/// Our own staff, who raise what they see, whether they work on cases or not. Auditors and those who run the installation change nothing here, this neither.
+const EMPLOYEES: Roles = Roles::of(&[Agent, Supervisor, Employee]);
 /// Those, and whoever checks it all: who has no case of their own and no code, and so reads nobody's.
-const EMPLOYEES_AND_AUDITORS: Roles = Roles::of(&[Agent, Supervisor, Auditor]);
+const EMPLOYEES_AND_AUDITORS: Roles = Roles::of(&[Agent, Supervisor, Employee, Auditor]);
 /// Those who see what became of suggestions, criticisms and praise.
 const VOICE_READERS: Roles = Roles::of(&[Agent, Supervisor, Auditor, Service]);
 /// Those who may send codes to a customer and say them: whoever works on cases, and the customers themselves.
@@ -305,6 +305,7 @@ pub const FIELDS: FieldTable = &[
         READERS,
         &[
             "customer",
+            "customerId",
             "representative",
             "basis",
             "caseKinds",
@@ -803,6 +804,50 @@ pub const FIELDS: FieldTable = &[
     ("AppointUnitOwnerPayload", ADMINS, &["unit", "userErrors"]),
     ("AddUnitStaffPayload", ADMINS, &["unit", "userErrors"]),
     ("RemoveUnitStaffPayload", ADMINS, &["unit", "userErrors"]),
+    // Reminders, surveys and the management review
+    ("Query", STAFF_READERS, &["followUpsDue"]),
+    ("Query", PLANNERS, &["satisfaction", "managementReview"]),
+    ("ManagementReview", PLANNERS, &["period", "before"]),
+    (
+        "ComplaintFigures",
+        PLANNERS,
+        &[
+            "from",
+            "to",
+            "received",
+            "acknowledged",
+            "acknowledgedInTime",
+            "decided",
+            "outcomes",
+            "appeals",
+            "appealsChanged",
+            "appealsConfirmed",
+            "appealsOpen",
+            "appealsEnded",
+            "rootCauses",
+            "correctiveActionsOpen",
+            "correctiveActionsDone",
+            "missedFollowUps",
+            "unanswered",
+            "redressPaid",
+            "redressMoney",
+            "redressPoints",
+            "satisfaction",
+        ],
+    ),
+    ("OutcomeCount", PLANNERS, &["outcome", "count"]),
+    ("RootCauseCount", PLANNERS, &["cause", "count"]),
+    ("Subscription", STAFF_READERS, &["followUpReminders"]),
+    ("FollowUp", STAFF_READERS, &["remindedAt"]),
+    ("FollowUpReminder", STAFF_READERS, &["cursor", "followUp"]),
+    ("Case", READERS, &["survey"]),
+    ("Survey", READERS, &["askedAt", "answeredAt", "score"]),
+    ("Satisfaction", PLANNERS, &["group", "asked", "answered", "responseRate", "mean", "scores"]),
+    ("Mutation", WORKERS, &["askSurvey"]),
+    // Customers answer by themselves.
+    ("Mutation", WORKERS_AND_CUSTOMERS, &["answerSurvey"]),
+    ("AskSurveyPayload", WORKERS, &["case", "userErrors"]),
+    ("AnswerSurveyPayload", WORKERS_AND_CUSTOMERS, &["case", "userErrors"]),
     // The customer's own page
     ("Case", READERS, &["steps", "openedOn"]),
     ("CaseStep", READERS, &["step", "state", "at", "promisedUntil", "text"]),

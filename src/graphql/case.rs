@@ -14,7 +14,7 @@ use super::attachment::{self, Attachment};
 use super::calendar_date::{self, CalendarDate};
 use super::case_steps::{self, CaseStep};
 use super::complaint::{self, Complaint};
-use super::context::{case_scope, principal, query, query_now, refused};
+use super::context::{case_scope, case_scope_after_write, principal, query, query_now, refused};
 use super::cursor::{Cursor, ListKey};
 use super::customer::Customer;
 use super::fee::{self, Fee};
@@ -29,9 +29,9 @@ use super::referral::{self, Referral};
 use super::replay::{self, ReplayStepConnection};
 use super::scalar::DateTime;
 use super::sla_clock::SlaClock;
+use super::survey::{self, Survey};
 use super::timeline::{self, TimelineConnection, TimelineFilterInput};
 use super::vocabulary::{CaseKind, Channel, HoldReason, Outcome, Priority, Severity, Status};
-use crate::command::policy;
 use crate::error::{ErrorCode, RequestError};
 use crate::principal::Role;
 
@@ -282,6 +282,11 @@ impl Case {
     /// What was promised to the customer, the earliest due first; at most the first hundred promises.
     async fn follow_ups(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<FollowUp>> {
         follow_up::of_case(ctx, self.uuid, self.as_of).await
+    }
+
+    /// How content the customer is with its handling; null when nobody asked them.
+    async fn survey(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Survey>> {
+        survey::of_case(ctx, self.uuid, self.as_of).await
     }
 }
 
@@ -614,7 +619,7 @@ pub async fn after_write(
         caught_up.map_err(|error| super::context::failure(&error))?;
     }
     // The writer may lose sight of a case by referring it to another unit; its own answer still shows what it wrote.
-    let scope = policy::case_scope_after_write(principal(ctx));
+    let scope = case_scope_after_write(ctx);
     let row = query(ctx, move |db| case_summary::case(db, &scope, id)).await?;
     Ok(row.map(Case::from))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, ID, SimpleObject};
 use async_stream::try_stream;
@@ -13,19 +14,24 @@ use parvandeh_projections::attachments::{self, AttachmentRow};
 use parvandeh_projections::case_timeline::TimelineEntry as Row;
 use parvandeh_projections::page::{Anchor, Tie};
 use parvandeh_projections::scope::{CaseScope, Visibility};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::context::{Services, case_scope, failure, refused, visibility};
+use super::context::{Services, failure, refused, visibility};
 use super::cursor::{self, ListKey};
 use super::global_id::{self, NodeType};
 use super::timeline::TimelineEntry;
 use crate::attachments::added_event;
+use crate::command::representation;
 use crate::error::{ErrorCode, RequestError};
+use crate::principal::Principal;
 use crate::store::{Position, StreamId};
 use crate::subscription::generation::Entry;
 use crate::subscription::projector::entry;
 
 const PAGE_SIZE: usize = 500;
+/// Whoever follows a quiet case for another customer is asked so often whether they still act for them.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Something that happened to a case, as a subscriber gets it.
 #[derive(SimpleObject)]
@@ -78,10 +84,11 @@ pub async fn follow<'a>(
         Some(after) => Some(Reached::from(cursor::decode("after", list, &after).map_err(refused)?)),
     };
     let services = ctx.data_unchecked::<Arc<Services>>().clone();
-    let (scope, visibility) = (case_scope(ctx), visibility(ctx));
-    check_scope(&services, &scope, id).await?;
+    let (caller, visibility) = (ctx.data_unchecked::<Arc<Principal>>().clone(), visibility(ctx));
+    let customer_id = check_scope(&services, &caller, id).await?;
+    let represents = caller.customer_id.is_some() && caller.customer_id != customer_id;
     let stream = StreamId::new(&format!("case-{id}")).expect("a UUID is a well-formed stream id");
-    let mut follower = Follower { services, id, stream, list, scope, visibility, reached };
+    let mut follower = Follower { services, id, stream, list, caller, visibility, reached };
     Ok(try_stream! {
         let mut watcher = follower.services.stream_watch.watch(&follower.stream);
         loop {
@@ -91,7 +98,7 @@ pub async fn follow<'a>(
                 // after the last of these events.
                 let known = follower.services.read_models.wait_for(end).await;
                 known.map_err(|error| failure(&error))?;
-                check_scope(&follower.services, &follower.scope, id).await?;
+                check_scope(&follower.services, &follower.caller, id).await?;
                 let mut files = follower.files(end).await?;
                 loop {
                     let (told, is_last) = follower.page(&mut files, end).await?;
@@ -103,8 +110,19 @@ pub async fn follow<'a>(
                     }
                 }
             }
-            if !watcher.moved().await {
-                return;
+            if !represents {
+                if !watcher.moved().await {
+                    return;
+                }
+                continue;
+            }
+            // Somebody who acts for a customer does so until they are dismissed or their term is over, and no event of the case tells of that.
+            match timeout(LOOK_AGAIN_AFTER, watcher.moved()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => {
+                    check_scope(&follower.services, &follower.caller, id).await?;
+                }
             }
         }
     })
@@ -116,7 +134,7 @@ struct Follower {
     id: Uuid,
     stream: StreamId,
     list: ListKey,
-    scope: CaseScope,
+    caller: Arc<Principal>,
     visibility: Visibility,
     reached: Option<Reached>,
 }
@@ -124,7 +142,8 @@ struct Follower {
 impl Follower {
     /// The files that they have not been told of and may see, up to a place in the log and in its order.
     async fn files(&self, end: Position) -> async_graphql::Result<VecDeque<AttachmentRow>> {
-        let (scope, visibility, id) = (self.scope.clone(), self.visibility, self.id);
+        let (visibility, id) = (self.visibility, self.id);
+        let scope = scope(&self.services, &self.caller);
         let rows = self
             .services
             .read_models
@@ -199,19 +218,25 @@ fn position(file: &AttachmentRow) -> u64 {
     file.position.unsigned_abs()
 }
 
+/// The cases that the caller may know of now.
+fn scope(services: &Services, caller: &Principal) -> CaseScope {
+    representation::case_scope(&services.read_models, services.clock.now(), caller)
+}
+
+/// Whose case it is; an error where it is none that the caller may know of now.
 async fn check_scope(
     services: &Services,
-    scope: &CaseScope,
+    caller: &Principal,
     id: Uuid,
-) -> async_graphql::Result<()> {
-    let scope = scope.clone();
+) -> async_graphql::Result<Option<Uuid>> {
+    let scope = scope(services, caller);
     let found = services
         .read_models
         .query(move |db| parvandeh_projections::case_summary::case(db, &scope, id))
         .await
         .map_err(|error| failure(&error))?;
     match found {
-        Some(_) => Ok(()),
+        Some(case) => Ok(case.customer_id),
         None => {
             let message = "caseId: there is no such case";
             Err(refused(RequestError::new(ErrorCode::BadUserInput, message)))

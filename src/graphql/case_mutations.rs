@@ -7,18 +7,19 @@ use parvandeh_domain::case::command as domain;
 use parvandeh_domain::case::{Case as CaseAggregate, CaseCommand, CaseState};
 use parvandeh_domain::id::{CaseId, CustomerId, derived};
 use parvandeh_domain::pii::Pii;
+use parvandeh_projections::scope::CaseScope;
 use parvandeh_projections::{case_summary, customer_profile};
 use uuid::Uuid;
 
 use super::case::{self, Case};
-use super::context::{case_scope, principal, query, query_now, services};
+use super::context::{case_scope, failure, own_case_scope, principal, query, query_now, services};
 use super::global_id::{self, NodeType};
 use super::payload::{
     Common, Failed, UserError, claim, code, code_option, execute, execute_with, payload,
 };
 use super::scalar::DateTime;
 use super::vocabulary::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
-use crate::command::policy;
+use crate::command::{policy, representation};
 use crate::principal::{Principal, Role};
 use crate::store::StreamId;
 
@@ -342,7 +343,8 @@ impl CaseMutation {
                 automatic: input.automatic.unwrap_or(false),
             }))
         };
-        RecordInteractionPayload::answer(change(ctx, &input.case_id, common, command).await)
+        let done = change_or_represent(ctx, &input.case_id, common, command).await;
+        RecordInteractionPayload::answer(done)
     }
 
     /// Writes something down for colleagues.
@@ -492,7 +494,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
             return Err(not_for_customers(field).into());
         }
     }
-    let customer_id = customer_of(ctx, input.customer_id.as_ref()).await?;
+    let customer_id = customer_of(ctx, input.customer_id.as_ref(), input.kind).await?;
     let split_from = known_case(ctx, "splitFrom", input.split_from.as_ref())?;
     let command = CaseCommand::Open(domain::OpenCase {
         kind: input.kind.into(),
@@ -513,6 +515,7 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
         expected_revision: None,
         idempotency_key: input.idempotency_key,
         occurred_at: input.occurred_at,
+        represents: caller.customer_id.is_some_and(|own| customer_id != Some(CustomerId(own))),
         ..Common::default()
     };
     let identity = claim(ctx, None, &command, &common).await?;
@@ -524,8 +527,13 @@ async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, F
     case::after_write(ctx, id.0, executed.position).await.map_err(Failed::Failure)
 }
 
-/// Whose case is opened: the caller's own, where the caller is a customer; else the named one's, who must be known to the caller.
-async fn customer_of(ctx: &Context<'_>, named: Option<&ID>) -> Result<Option<CustomerId>, Failed> {
+/// Whose case is opened. Where the caller is a customer: their own, or that of somebody for whom they act in such cases. Else the named
+/// one's, who must be known to the caller.
+async fn customer_of(
+    ctx: &Context<'_>,
+    named: Option<&ID>,
+    kind: CaseKind,
+) -> Result<Option<CustomerId>, Failed> {
     let named = named
         .map(|id| global_id::decode("customerId", NodeType::Customer, id))
         .transpose()?
@@ -535,7 +543,11 @@ async fn customer_of(ctx: &Context<'_>, named: Option<&ID>) -> Result<Option<Cus
     let caller = principal(ctx);
     if caller.role == Role::Customer {
         let own = caller.customer_id.map(CustomerId);
-        return if named.is_none() || named == own { Ok(own) } else { Err(unknown().into()) };
+        let Some(other) = named.filter(|_| named != own) else { return Ok(own) };
+        let (commands, now) = (&services(ctx).commands, services(ctx).clock.now());
+        let acts = representation::acts_for(commands, now, caller, other, kind.into()).await;
+        let acts = acts.map_err(|error| Failed::Failure(failure(&error)))?;
+        return if acts { Ok(named) } else { Err(unknown().into()) };
     }
     if let Some(CustomerId(id)) = named {
         // Staff may open a case for any registered customer: that is how a customer becomes known to a unit.
@@ -584,20 +596,52 @@ async fn merge(ctx: &Context<'_>, input: MergeCaseInput) -> Result<Option<Case>,
     case::after_write(ctx, id, executed.position).await.map_err(Failed::Failure)
 }
 
-/// Executes a command on an existing case inside the caller's scope.
+/// Executes a command on an existing case inside the scope that the caller has in their own right.
 pub(super) async fn change(
     ctx: &Context<'_>,
     case_id: &ID,
     common: Common,
     command: impl FnOnce() -> Result<CaseCommand, UserError>,
 ) -> Result<Option<Case>, Failed> {
+    change_within(ctx, case_id, common, command, own_case_scope(ctx)).await
+}
+
+/// Executes a command that whoever acts for the customer of a case may give too.
+async fn change_or_represent(
+    ctx: &Context<'_>,
+    case_id: &ID,
+    mut common: Common,
+    command: impl FnOnce() -> Result<CaseCommand, UserError>,
+) -> Result<Option<Case>, Failed> {
+    let id = CaseId(global_id::decode("caseId", NodeType::Case, case_id)?);
+    let mut scope = own_case_scope(ctx);
+    // Most customers act for nobody, and their cases are not looked at twice.
+    if let CaseScope::Representative { .. } = case_scope(ctx) {
+        let (commands, now) = (&services(ctx).commands, services(ctx).clock.now());
+        let represented =
+            representation::represented_by_case(commands, now, principal(ctx), id).await;
+        if let Some(customer_id) = represented.map_err(|error| Failed::Failure(failure(&error)))? {
+            // Whose case it is never changes.
+            scope = CaseScope::Customer(customer_id.0);
+            common.represents = true;
+        }
+    }
+    change_within(ctx, case_id, common, command, scope).await
+}
+
+async fn change_within(
+    ctx: &Context<'_>,
+    case_id: &ID,
+    common: Common,
+    command: impl FnOnce() -> Result<CaseCommand, UserError>,
+    scope: CaseScope,
+) -> Result<Option<Case>, Failed> {
     let id = global_id::decode("caseId", NodeType::Case, case_id)?;
     let command = command()?;
     let identity = claim(ctx, Some(id), &command, &common).await?;
-    let caller = principal(ctx);
     let executed =
         execute::<CaseAggregate>(ctx, &stream(id), identity, &common, command, |state| {
-            policy::may_touch(caller, state)
+            policy::is_inside(&scope, state)
         })
         .await?;
     case::after_write(ctx, id, executed.position).await.map_err(Failed::Failure)

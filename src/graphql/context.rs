@@ -16,12 +16,12 @@ use crate::command::handler::CommandHandler;
 use crate::command::idempotency::Idempotency;
 use crate::command::merge::Merges;
 use crate::command::payments::PaymentKeeper;
-use crate::command::policy;
 use crate::command::settlement::Settlement;
+use crate::command::{policy, representation};
 use crate::config::RedressLimits;
 use crate::delivery::Outbox;
 use crate::error::{ErrorCode, RequestError};
-use crate::principal::Principal;
+use crate::principal::{Principal, Role};
 use crate::proof::service::Proof;
 use crate::store::EventStore;
 use crate::subscription::fact_ring::FactRing;
@@ -92,9 +92,24 @@ pub fn language(ctx: &Context<'_>) -> Language {
     ctx.data_opt::<Language>().copied().unwrap_or_default()
 }
 
-/// The cases that the caller may know of.
+/// The cases that the caller may know of: for a customer their own and those for which they act. This is for reading. What changes something
+/// asks for [`own_case_scope`].
 pub fn case_scope(ctx: &Context<'_>) -> CaseScope {
+    let services = services(ctx);
+    representation::case_scope(&services.read_models, services.clock.now(), principal(ctx))
+}
+
+/// The cases that the caller may know of in their own right: what customers may do to their cases, those who act for them may not.
+pub fn own_case_scope(ctx: &Context<'_>) -> CaseScope {
     policy::case_scope(principal(ctx))
+}
+
+/// The cases whose outcome the caller may see in the answer to their own command.
+pub fn case_scope_after_write(ctx: &Context<'_>) -> CaseScope {
+    match principal(ctx).role {
+        Role::Customer => case_scope(ctx),
+        _ => policy::case_scope_after_write(principal(ctx)),
+    }
 }
 
 /// What of a case the caller may see.

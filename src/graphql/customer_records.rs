@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object};
 use parvandeh_domain::customer::command as domain;
 use parvandeh_domain::customer::decide::MERGED_RECORDS_MAX;
+use parvandeh_domain::customer::state::Erasure;
 use parvandeh_domain::customer::{Customer as CustomerAggregate, CustomerCommand};
 use parvandeh_domain::id::CustomerId;
 use parvandeh_domain::pii::Pii;
@@ -206,9 +207,11 @@ async fn dismiss(
     change(ctx, &input.customer_id, common, command).await
 }
 
+/// Whether there is such a customer, whose data are not to be erased.
 async fn is_registered(ctx: &Context<'_>, id: Uuid) -> Result<bool, Failed> {
     let stream =
         StreamId::new(&format!("customer-{id}")).expect("a UUID is a well-formed stream id");
     let state = services(ctx).commands.state::<CustomerAggregate>(&stream).await;
-    Ok(state.map_err(|error| Failed::Failure(failure(&error)))?.name.is_some())
+    let state = state.map_err(|error| Failed::Failure(failure(&error)))?;
+    Ok(state.name.is_some() && state.erasure == Erasure::None)
 }

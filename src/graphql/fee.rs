@@ -11,7 +11,7 @@ use parvandeh_projections::fee::{self, FeeRow};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::context::{case_scope, query, services};
+use super::context::{case_scope, own_case_scope, query, services};
 use super::money::{Money, MoneyInput};
 use super::payload::{Common, Failed, UserError, claim, code, execute, not_found, payload};
 use super::redress::{case_with_customer, plain_id, wait_for};
@@ -215,7 +215,7 @@ async fn pay(ctx: &Context<'_>, input: PayFeeInput) -> Result<Option<Fee>, Faile
 
 async fn known(ctx: &Context<'_>, fee_id: &ID) -> Result<FeeRow, Failed> {
     let id = plain_id("feeId", fee_id)?;
-    let scope = case_scope(ctx);
+    let scope = own_case_scope(ctx);
     let row = query(ctx, move |db| fee::fee(db, &scope, id)).await;
     Ok(row.map_err(Failed::Failure)?.ok_or_else(|| not_found("fee"))?)
 }

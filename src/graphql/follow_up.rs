@@ -1,7 +1,11 @@
-//! Promises to customers, and the report of those that were missed.
+//! Promises to customers, the lists of those that fall due and that were missed, and the feed of reminders.
+
+use std::sync::Arc;
 
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_stream::try_stream;
+use futures_util::Stream;
 use jiff::Timestamp;
 use parvandeh_projections::follow_ups::{self, FollowUpFilter, FollowUpRow};
 use parvandeh_projections::page::{PAGE_SIZE_MAX, PageRequest};
@@ -9,8 +13,8 @@ use uuid::Uuid;
 
 use super::as_of;
 use super::case::{Case, CodeFilter, DateTimeFilter};
-use super::context::{case_scope, query, refused, services};
-use super::cursor::{Cursor, ListKey};
+use super::context::{Services, case_scope, failure, query, refused, services};
+use super::cursor::{self, Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::loader;
 use super::paging::{PageArguments, connection};
@@ -48,6 +52,8 @@ pub struct FollowUp {
     pub due_at: DateTime,
     /// When it was kept.
     pub kept_at: Option<DateTime>,
+    /// When those who are to keep it were reminded.
+    pub reminded_at: Option<DateTime>,
     #[graphql(skip)]
     personal: Personal,
     #[graphql(skip)]
@@ -83,6 +89,7 @@ impl FollowUp {
             promised_by: row.promised_by,
             due_at: DateTime(row.due_at),
             kept_at: row.kept_at.map(DateTime),
+            reminded_at: row.reminded_at.map(DateTime),
             personal: Personal::new(row.what),
             case_uuid: row.case_id,
         }
@@ -149,14 +156,103 @@ pub async fn missed(
     let filter = FollowUpFilter {
         case_id: None,
         missed: true,
+        due_soon: false,
         unit: filter.unit.and_then(CodeFilter::values),
         due_at: filter.due_at.unwrap_or_default().into(),
         unkept: filter.unkept.unwrap_or_default(),
     };
-    let key = ListKey::of("missed follow-ups", &filter);
+    listed(ctx, ListKey::of("missed follow-ups", &filter), filter, page).await
+}
+
+/// Which promises that fall due soon are wanted. All conditions hold together.
+#[derive(InputObject, Clone, Default)]
+pub struct FollowUpsDueFilterInput {
+    /// About cases of these units.
+    pub unit: Option<CodeFilter>,
+    /// Due in this period.
+    pub due_at: Option<DateTimeFilter>,
+}
+
+/// A page of the promises whose keepers were reminded and that still wait to be kept, the earliest due first.
+pub async fn due(
+    ctx: &Context<'_>,
+    filter: FollowUpsDueFilterInput,
+    page: PageArguments,
+) -> async_graphql::Result<FollowUpConnection> {
+    let filter = FollowUpFilter {
+        case_id: None,
+        missed: false,
+        due_soon: true,
+        unit: filter.unit.and_then(CodeFilter::values),
+        due_at: filter.due_at.unwrap_or_default().into(),
+        unkept: true,
+    };
+    listed(ctx, ListKey::of("follow-ups due", &filter), filter, page).await
+}
+
+async fn listed(
+    ctx: &Context<'_>,
+    key: ListKey,
+    filter: FollowUpFilter,
+    page: PageArguments,
+) -> async_graphql::Result<FollowUpConnection> {
     let request = page.request(key).map_err(refused)?;
     let (scope, wanted) = (case_scope(ctx), filter.clone());
     let page = query(ctx, move |db| follow_ups::follow_ups(db, &scope, &wanted, request)).await?;
     let now = services(ctx).clock.now();
     Ok(connection(key, &request, page, FollowUpTotal(filter), |row| FollowUp::of(row, now)))
+}
+
+/// A reminder of a promise, as a subscriber gets it.
+#[derive(SimpleObject)]
+pub struct FollowUpReminder {
+    /// Where it stands in the feed: give it as `after` to go on behind it. The same for every filter.
+    pub cursor: String,
+    /// The promise, as it stands now.
+    pub follow_up: FollowUp,
+}
+
+/// Every reminder on record after the cursor, then every reminder that comes. The feed is the read model of promises in the order of
+/// their reminders; every page is a query with the subscriber's scope, and nothing is kept for a slow subscriber.
+pub async fn follow_reminders<'a>(
+    ctx: &Context<'a>,
+    after: Option<String>,
+    unit: Option<CodeFilter>,
+) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<FollowUpReminder>> + 'a> {
+    let services = ctx.data_unchecked::<Arc<Services>>().clone();
+    let scope = case_scope(ctx);
+    let units = unit.and_then(CodeFilter::values);
+    // A position means something only in the log that it was read from.
+    let list = ListKey::of("followUpReminders", services.store.id());
+    let mut reached = match after {
+        Some(after) => Some(cursor::decode("after", list, &after).map_err(refused)?),
+        None => None,
+    };
+    Ok(try_stream! {
+        let mut moved = services.read_models.position_changes();
+        loop {
+            moved.borrow_and_update();
+            loop {
+                let request =
+                    PageRequest { after: reached, ..PageRequest::first(PAGE_SIZE_MAX) };
+                let (scope, units) = (scope.clone(), units.clone());
+                let page = services
+                    .read_models
+                    .query(move |db| follow_ups::reminders(db, &scope, units.as_deref(), request))
+                    .await
+                    .map_err(|error| failure(&error))?;
+                for (anchor, row) in page.rows {
+                    reached = Some(anchor);
+                    let follow_up = FollowUp::of(row, services.clock.now());
+                    yield FollowUpReminder { cursor: cursor::encode(list, anchor), follow_up };
+                }
+                if !page.has_more {
+                    break;
+                }
+            }
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    })
 }

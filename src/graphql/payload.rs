@@ -93,6 +93,8 @@ pub struct Common {
     pub occurred_at: Option<DateTime>,
     /// Whom what it says is about, where the aggregate does not know.
     pub subject: Option<DataSubject>,
+    /// Whether the caller acts for another customer.
+    pub represents: bool,
 }
 
 /// What makes a request what it is, for the digest of an idempotency key.
@@ -218,7 +220,10 @@ where
     let metadata = CommandMetadata {
         command_id: identity.command_id,
         digest: identity.digest.clone(),
-        actor: policy::actor(principal(ctx)),
+        actor: match common.represents {
+            true => policy::representative(principal(ctx)),
+            false => policy::actor(principal(ctx)),
+        },
         occurred_at: common.occurred_at.map(|moment| moment.0),
         correlation_id: identity.command_id.0,
         subject: common.subject,

@@ -10,7 +10,7 @@ use parvandeh_projections::scope::CaseScope;
 use parvandeh_projections::{customer_profile, fee, payment};
 use uuid::Uuid;
 
-use super::context::{case_scope, failure, principal, query, services};
+use super::context::{case_scope, failure, own_case_scope, principal, query, services};
 use super::cursor::{Cursor, ListKey};
 use super::global_id::{self, NodeType};
 use super::money::{Money, MoneyInput};
@@ -227,7 +227,7 @@ type Wanted = (CustomerId, parvandeh_domain::money::Money, PaymentPurpose);
 
 async fn of_fee(ctx: &Context<'_>, fee_id: &ID) -> Result<Wanted, Failed> {
     let id = plain_id("fee", fee_id)?;
-    let scope = case_scope(ctx);
+    let scope = own_case_scope(ctx);
     let row = query(ctx, move |db| fee::fee(db, &scope, id)).await;
     let row = row.map_err(Failed::Failure)?.ok_or_else(|| not_found("fee"))?;
     if row.status != FeeStatus::Assessed {

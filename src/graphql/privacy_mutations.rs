@@ -1,15 +1,15 @@
 //! Mutations on what may be kept of a customer: consent, legal hold, erasure.
 
 use async_graphql::{Context, ID, InputObject, Object};
-use parvandeh_domain::customer::CustomerCommand;
 use parvandeh_domain::customer::command as domain;
+use parvandeh_domain::customer::{Customer as CustomerAggregate, CustomerCommand};
 use parvandeh_domain::id::CustomerId;
 
 use super::context::{failure, services};
 use super::customer::Customer;
 use super::customer_mutations::{change, shown};
 use super::global_id::{self, NodeType};
-use super::payload::{Common, Failed, payload};
+use super::payload::{Common, Failed, claim, execute_with, payload};
 use super::scalar::DateTime;
 use super::vocabulary::{Channel, ConsentPurpose, ErasureGround};
 
@@ -125,7 +125,7 @@ impl PrivacyMutation {
         let PlaceLegalHoldInput { customer_id, matter, idempotency_key } = input;
         let common = Common { idempotency_key, ..Common::default() };
         let command = CustomerCommand::PlaceLegalHold(domain::PlaceLegalHold { matter });
-        PlaceLegalHoldPayload::answer(change(ctx, &customer_id, common, command).await)
+        PlaceLegalHoldPayload::answer(in_turn(ctx, &customer_id, common, command).await)
     }
 
     /// Lets a customer's data be erased again.
@@ -140,8 +140,8 @@ impl PrivacyMutation {
         ReleaseLegalHoldPayload::answer(change(ctx, &customer_id, common, command).await)
     }
 
-    /// Erases a customer's personal data: their name and contact points, and all that was said in their cases. What happened, when and by
-    /// which channel stays, and so do all figures and proofs. It cannot be undone.
+    /// Erases a customer's personal data: their name and contact points, and all that was said in their cases, in all records that were merged
+    /// as theirs. A legal hold on one of these refuses it for all. What happened, when and by which channel stays, and so do all figures and proofs. It cannot be undone.
     async fn erase_customer(
         &self,
         ctx: &Context<'_>,
@@ -151,16 +151,40 @@ impl PrivacyMutation {
     }
 }
 
+/// Executes a command that must not come between an erasure's look at legal holds and its orders.
+async fn in_turn(
+    ctx: &Context<'_>,
+    customer_id: &ID,
+    common: Common,
+    command: CustomerCommand,
+) -> Result<Option<Customer>, Failed> {
+    let id = global_id::decode("customerId", NodeType::Customer, customer_id)?;
+    let identity = claim(ctx, Some(id), &command, &common).await?;
+    let merges = &services(ctx).merges;
+    let executed =
+        execute_with::<CustomerAggregate, _>(ctx, identity, &common, async |metadata, expected| {
+            merges.execute_in_turn(CustomerId(id), metadata, command, expected).await
+        })
+        .await?;
+    shown(ctx, id, executed.position).await
+}
+
 async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Customer>, Failed> {
     let EraseCustomerInput { customer_id, ground, expected_revision, idempotency_key } = input;
     let common = Common { expected_revision, idempotency_key, ..Common::default() };
-    let order = domain::OrderErasure { ground: ground.into() };
-    let ordered = change(ctx, &customer_id, common, CustomerCommand::OrderErasure(order)).await?;
-    if ordered.is_none() {
-        return Ok(None);
-    }
     let id = global_id::decode("customerId", NodeType::Customer, &customer_id)?;
-    let eraser = services(ctx).eraser.clone();
+    let mut order = domain::OrderErasure { ground: ground.into(), with: Vec::new(), held: None };
+    let asked = CustomerCommand::OrderErasure(order.clone());
+    let identity = claim(ctx, Some(id), &asked, &common).await?;
+    let (merges, eraser) = (&services(ctx).merges, services(ctx).eraser.clone());
+    let turn = merges.turn().await;
+    let others = eraser.other_records(CustomerId(id)).await;
+    order.with = others.map_err(|error| Failed::Failure(failure(&error)))?;
+    let orderer = eraser.clone();
+    execute_with::<CustomerAggregate, _>(ctx, identity, &common, async |metadata, expected| {
+        merges.order_erasure(turn, orderer, CustomerId(id), metadata, order, expected).await
+    })
+    .await?;
     // In a task of its own, so that a caller who goes away does not stop it half-way.
     let carried_out = tokio::spawn(async move { eraser.carry_out(CustomerId(id)).await }).await;
     let executed = carried_out

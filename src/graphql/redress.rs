@@ -9,7 +9,7 @@ use parvandeh_projections::case_summary;
 use parvandeh_projections::redress::{self, RedressRow};
 use uuid::Uuid;
 
-use super::context::{case_scope, failure, principal, query, services};
+use super::context::{case_scope, failure, own_case_scope, principal, query, services};
 use super::global_id::{self, NodeType};
 use super::money::{Money, MoneyInput};
 use super::payload::{Common, Failed, UserError, claim, execute, not_found, payload};
@@ -219,7 +219,7 @@ async fn change(
     command: RedressCommand,
 ) -> Result<Option<Redress>, Failed> {
     let id = plain_id("redressId", redress_id)?;
-    let scope = case_scope(ctx);
+    let scope = own_case_scope(ctx);
     let known = query(ctx, move |db| redress::redress(db, &scope, id)).await;
     known.map_err(Failed::Failure)?.ok_or_else(|| not_found("redress"))?;
     let identity = claim(ctx, Some(id), &command, &common).await?;
@@ -254,7 +254,7 @@ pub(super) async fn case_with_customer(
     case_id: &ID,
 ) -> Result<(case_summary::CaseRow, CustomerId), Failed> {
     let id = global_id::decode("caseId", NodeType::Case, case_id)?;
-    let scope = case_scope(ctx);
+    let scope = own_case_scope(ctx);
     let case = query(ctx, move |db| case_summary::case(db, &scope, id)).await;
     let case = case.map_err(Failed::Failure)?.ok_or_else(|| not_found("case"))?;
     let Some(customer_id) = case.customer_id else {

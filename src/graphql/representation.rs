@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::context::{query, services};
 use super::customer::Customer;
+use super::global_id::{self, NodeType};
 use super::loader;
 use super::scalar::DateTime;
 use super::vocabulary::{CaseKind, RepresentationBasis};
@@ -18,6 +19,8 @@ pub struct Representation {
     pub basis: RepresentationBasis,
     /// In matters of these kinds; of every kind, where none is named.
     pub case_kinds: Vec<CaseKind>,
+    /// The global id of the customer who is represented.
+    pub customer_id: ID,
     /// Until before this moment; null while it has no end.
     pub until: Option<DateTime>,
     /// Since when.
@@ -54,6 +57,7 @@ impl From<Row> for Representation {
             basis: row.basis.into(),
             case_kinds: row.case_kinds.into_iter().map(Into::into).collect(),
             until: row.until.map(DateTime),
+            customer_id: global_id::encode(NodeType::Customer, row.customer_id),
             appointed_at: DateTime(row.appointed_at),
             event_id: ID(row.event_id.to_string()),
             customer_uuid: row.customer_id,

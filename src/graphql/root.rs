@@ -10,7 +10,7 @@ use super::attachment::{self, Attachment};
 use super::card::{self, Card};
 use super::card_mutations::CardMutation;
 use super::case::{
-    self, Case, CaseConnection, CaseFilterInput, CaseSort, UnansweredCaseFilterInput,
+    self, Case, CaseConnection, CaseFilterInput, CaseSort, CodeFilter, UnansweredCaseFilterInput,
 };
 use super::case_events::{self, CaseEvent};
 use super::case_mutations::CaseMutation;
@@ -21,8 +21,11 @@ use super::customer_mutations::CustomerMutation;
 use super::customer_records::CustomerRecordMutation;
 use super::fact_feed::{self, SlaBreachEvent, SlaFactEvent};
 use super::fee::FeeMutation;
-use super::follow_up::{self, FollowUpConnection, MissedFollowUpFilterInput};
+use super::follow_up::{
+    self, FollowUpConnection, FollowUpReminder, FollowUpsDueFilterInput, MissedFollowUpFilterInput,
+};
 use super::global_id::{self, NodeType};
+use super::management_review::{self, ManagementReview};
 use super::match_proposals::{self, MatchProposal};
 use super::notification::{self, NotificationEvent, NotificationMutation};
 use super::operations::OperationsMutation;
@@ -47,6 +50,7 @@ use super::sla_fact::{self, SlaFactConnection, SlaFactFilterInput};
 use super::sla_mutations::SlaMutation;
 use super::sla_simulation::{self, DraftArguments, SlaSimulationBy, SlaSimulationUpdate};
 use super::staff_case::{self, StaffCase, StaffCaseMutation};
+use super::survey::{self, Satisfaction, SatisfactionBy, SurveyMutation};
 use super::unit::{self, Unit, UnitMutation};
 use super::verification_mutations::VerificationMutation;
 use super::viewer::{self, Viewer};
@@ -345,6 +349,48 @@ impl Query {
         follow_up::missed(ctx, filter.unwrap_or_default(), page).await
     }
 
+    /// The promises to customers that fall due soon and wait to be kept, the earliest due first: those of which a reminder is on record.
+    async fn follow_ups_due(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<FollowUpsDueFilterInput>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> async_graphql::Result<FollowUpConnection> {
+        let page = PageArguments { first, after, last, before };
+        follow_up::due(ctx, filter.unwrap_or_default(), page).await
+    }
+
+    /// How content customers are with the handling of their cases: those who were asked from `from` to before `to`. The greatest groups
+    /// first, at most 1000.
+    async fn satisfaction(
+        &self,
+        ctx: &Context<'_>,
+        by: SatisfactionBy,
+        from: Option<DateTime>,
+        to: Option<DateTime>,
+    ) -> async_graphql::Result<Vec<Satisfaction>> {
+        survey::satisfaction(ctx, by, from, to).await
+    }
+
+    /// How complaints were handled from `from` to before `to`, beside the period of the same length just before: the pack for management's
+    /// review (ISO 10002:2018, 9.5).
+    async fn management_review(
+        &self,
+        ctx: &Context<'_>,
+        from: DateTime,
+        to: DateTime,
+        #[graphql(
+            desc = "Within how many minutes of its receipt a complaint is to be acknowledged.",
+            default = 1440
+        )]
+        acknowledged_within_minutes: i32,
+    ) -> async_graphql::Result<ManagementReview> {
+        management_review::management_review(ctx, from, to, acknowledged_within_minutes).await
+    }
+
     /// The cases whose customer's last word (the opening, a message, a reopening) no person has answered, the longest waiting first.
     /// Automatic messages are no answers, and merged cases are answered where they went on.
     async fn unanswered_cases(
@@ -439,6 +485,7 @@ pub struct Mutation(
     ComplaintMutation,
     ReferralMutation,
     UnitMutation,
+    SurveyMutation,
 );
 
 /// What can be followed.
@@ -486,6 +533,18 @@ impl Subscription {
         filter: Option<SlaFactFilterInput>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<SlaFactEvent>> + 'a> {
         fact_feed::facts(ctx, resume(ctx, after), filter.unwrap_or_default()).await
+    }
+
+    /// Reminders of promises to customers that fall due: first those on record after the cursor, then each as it is recorded. Resumed with
+    /// its last cursor, the feed has no gap, and tells nothing twice.
+    async fn follow_up_reminders<'a>(
+        &self,
+        ctx: &Context<'a>,
+        after: Option<String>,
+        unit: Option<CodeFilter>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<FollowUpReminder>> + 'a>
+    {
+        follow_up::follow_reminders(ctx, resume(ctx, after), unit).await
     }
 
     /// What drafts would change: the histories of the cases that you may know of, opened from `from` to before `to`, are replayed as if the

@@ -33,7 +33,7 @@ use crate::command::handler::CommandMetadata;
 use crate::command::policy;
 use crate::error::RequestError;
 use crate::sealing;
-use crate::store::StreamId;
+use crate::store::{Position, StreamId};
 use crate::subscription::generation::Entry;
 use crate::subscription::projector::entry;
 
@@ -250,8 +250,9 @@ async fn open(ctx: &Context<'_>, input: OpenStaffCaseInput) -> Result<Option<Sta
     });
     let identity = claim(ctx, None, &command, &common).await?;
     let id = CaseId(derived(&["case", &identity.command_id.to_string()]));
-    execute::<CaseAggregate>(ctx, &stream(id), identity, &common, command, |_| true).await?;
-    shown(ctx, id).await
+    let executed =
+        execute::<CaseAggregate>(ctx, &stream(id), identity, &common, command, |_| true).await?;
+    shown(ctx, id, executed.position).await
 }
 
 async fn open_anonymously(
@@ -275,14 +276,14 @@ async fn open_anonymously(
     let metadata = code.opening(vault, &command);
     let id = code.case_id(vault);
     let opened = execute_anonymously(ctx, id, metadata, command, |_| true).await;
-    opened.map_err(|failed| match failed {
+    let position = opened.map_err(|failed| match failed {
         Failed::User(error) if error.code == "IDEMPOTENCY_KEY_REUSED" => {
             let message = "this code opened a case already; draw a new one for another case";
             UserError::new("CODE_USED", Some("code"), message).into()
         }
         failed => failed,
     })?;
-    shown(ctx, id).await
+    shown(ctx, id, position).await
 }
 
 async fn write(
@@ -295,8 +296,9 @@ async fn write(
     let identity = claim(ctx, Some(id.0), &command, &common).await?;
     let author = &principal(ctx).subject;
     let permit = |state: &CaseState| state.voice.is_raised_by(author);
-    execute::<CaseAggregate>(ctx, &stream(id), identity, &common, command, permit).await?;
-    shown(ctx, id).await
+    let executed =
+        execute::<CaseAggregate>(ctx, &stream(id), identity, &common, command, permit).await?;
+    shown(ctx, id, executed.position).await
 }
 
 async fn write_anonymously(
@@ -314,12 +316,12 @@ async fn write_anonymously(
     let metadata = code.message(vault, input.idempotency_key.as_deref(), &command);
     let permit = |state: &CaseState| state.voice.raised_by == Some(StaffAuthor::Anonymous);
     let executed = execute_anonymously(ctx, id, metadata, command, permit).await;
-    executed.map_err(|failed| match failed {
+    let position = executed.map_err(|failed| match failed {
         // Whoever has no id is told of the code.
         Failed::User(error) if error.code == "CASE_NOT_FOUND" => unknown().into(),
         failed => failed,
     })?;
-    shown(ctx, id).await
+    shown(ctx, id, position).await
 }
 
 async fn tell(ctx: &Context<'_>, input: TellAuthorInput) -> Result<Option<Case>, Failed> {
@@ -361,11 +363,11 @@ async fn execute_anonymously(
     metadata: CommandMetadata,
     command: CaseCommand,
     permit: impl Fn(&CaseState) -> bool,
-) -> Result<(), Failed> {
+) -> Result<Option<Position>, Failed> {
     let commands = &services(ctx).commands;
     let batch = vec![(metadata, command)];
     let executed = commands.execute::<CaseAggregate>(&stream(id), batch, None, permit).await;
-    executed_with::<CaseAggregate>(executed).map(drop)
+    executed_with::<CaseAggregate>(executed).map(|executed| executed.position)
 }
 
 fn take_use(ctx: &Context<'_>) -> Result<(), RequestError> {
@@ -408,8 +410,16 @@ pub async fn own(ctx: &Context<'_>, first: i32) -> async_graphql::Result<Vec<Sta
     Ok(own)
 }
 
-/// A case as its author sees it after their command.
-async fn shown(ctx: &Context<'_>, id: CaseId) -> Result<Option<StaffCase>, Failed> {
+/// A case as its author sees it after their command, once whoever asks the read models sees it too.
+async fn shown(
+    ctx: &Context<'_>,
+    id: CaseId,
+    position: Option<Position>,
+) -> Result<Option<StaffCase>, Failed> {
+    if let Some(position) = position {
+        let caught_up = services(ctx).read_models.wait_for(position).await;
+        caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
+    }
     let told = tale(ctx, id).await.map_err(Failed::Failure)?;
     told.map(|told| told.open(ctx)).transpose().map_err(Failed::Failure)
 }

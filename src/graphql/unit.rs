@@ -2,15 +2,17 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
-use parvandeh_domain::id::UnitId;
+use parvandeh_domain::decider::{Actor, ActorKind};
+use parvandeh_domain::id::{CommandId, UnitId, derived};
 use parvandeh_domain::unit::{
-    self, DefineUnit, MoveUnit, ParentIs, Unit as UnitAggregate, UnitCommand,
+    self, DefineUnit, MoveUnit, ParentIs, Unit as UnitAggregate, UnitCommand, UnitRefusal,
 };
 use parvandeh_projections::unit_tree::{self, UnitTree};
 
 use super::context::{failure, query, services};
 use super::payload::{Common, Failed, UserError, claim, code, code_option, execute, payload};
 use super::scalar::DateTime;
+use crate::command::handler::{CommandError, CommandMetadata};
 use crate::store::StreamId;
 
 /// A unit of the organisation.
@@ -192,8 +194,8 @@ async fn move_under(ctx: &Context<'_>, input: MoveUnitInput) -> Result<Option<Un
     change(ctx, input.unit, input.idempotency_key, command).await
 }
 
-/// How the parent stands in the tree as it is. Two administrators who move two units under each other at the same moment can still make a
-/// ring; every reader of the tree stops after a few steps, and moving either away mends it.
+/// How the parent stands in the tree as it is. Of two administrators who put two units under each other at the same moment both may find
+/// that all is fine: see [`take_back`].
 async fn parent_is(
     ctx: &Context<'_>,
     unit: &str,
@@ -201,7 +203,8 @@ async fn parent_is(
 ) -> Result<ParentIs, Failed> {
     let Some(parent) = parent else { return Ok(ParentIs::Fine) };
     let tree = tree(ctx, Timestamp::MAX).await.map_err(Failed::Failure)?;
-    Ok(if tree.path(parent).any(|above| above.as_str() == unit) {
+    let is_below = UnitId::new(unit.to_owned()).is_ok_and(|unit| tree.is_part_of(parent, &unit));
+    Ok(if is_below {
         ParentIs::Below
     } else if tree.units.contains_key(parent) {
         ParentIs::Fine
@@ -218,6 +221,7 @@ async fn change(
 ) -> Result<Option<Unit>, Failed> {
     let id: UnitId = code("unit", unit)?;
     let command = command()?;
+    let places = matches!(command, UnitCommand::Define(_) | UnitCommand::Move(_));
     let common = Common { idempotency_key, ..Common::default() };
     let identity = claim(ctx, None, &(&id, &command), &common).await?;
     let stream = StreamId::new(&unit::stream_name(&id)).expect("a code has no spaces by then");
@@ -228,5 +232,46 @@ async fn change(
         caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
     }
     let tree = tree(ctx, Timestamp::MAX).await.map_err(Failed::Failure)?;
+    if places && tree.void.contains(&id) {
+        take_back(ctx, &tree, &id, &stream, executed.revision).await?;
+        return Err(UserError::of(&UnitRefusal::UnderItself).into());
+    }
     Ok(Unit::of(&tree, &id))
+}
+
+/// Says in the log of a unit that it stays where it was, because the log had a placement before its own that would make a ring with it. The
+/// tree knows that without it; this tells whoever reads the unit's own events. Where the unit has changed since, there is nothing to say.
+async fn take_back(
+    ctx: &Context<'_>,
+    tree: &UnitTree,
+    id: &UnitId,
+    stream: &StreamId,
+    revision: Option<u64>,
+) -> Result<(), Failed> {
+    let parent = tree.units.get(id).and_then(|unit| unit.parent.clone());
+    let (Some(revision), services) = (revision, services(ctx)) else { return Ok(()) };
+    let parts = ["unit placement taken back", id.as_str(), &revision.to_string()];
+    let command_id = CommandId(derived(&parts));
+    let metadata = CommandMetadata {
+        command_id,
+        digest: None,
+        actor: Actor { kind: ActorKind::System, id: "unit-tree".to_owned() },
+        occurred_at: None,
+        correlation_id: command_id.0,
+        subject: None,
+    };
+    let command = UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine });
+    let batch = vec![(metadata, command)];
+    let commands = &services.commands;
+    match commands.execute::<UnitAggregate>(stream, batch, Some(revision), |_| true).await {
+        Ok(executed) => {
+            if let Some(position) = executed.position {
+                let caught_up = services.read_models.wait_for(position).await;
+                caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
+            }
+            Ok(())
+        }
+        Err(CommandError::RevisionMismatch { .. }) => Ok(()),
+        Err(error) => Err(Failed::Failure(failure(&error))),
+    }
 }

@@ -329,8 +329,10 @@ published!(
 published!(
     /// In which capacity somebody acts.
     ActorKind = "decider::ActorKind" {
-        /// The customer, or somebody who acts for them.
+        /// The customer.
         Customer,
+        /// Somebody who acts for the customer, by a right that is on record.
+        Representative,
         /// A member of staff.
         Staff,
         /// Another program, such as an import.
@@ -507,5 +509,7 @@ published!(
         FeeAssessed,
         /// A file was sent to them.
         AttachmentSent,
+        /// They are asked how content they are with the handling of their case.
+        SurveyAsked,
     }
 );

@@ -96,6 +96,7 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
             CaseEvent::RootCauseRecorded(recorded) => recorded.explanation.is_some(),
             CaseEvent::Held(held) => held.note.is_some(),
             CaseEvent::Resolved(resolved) => resolved.summary.is_some(),
+            CaseEvent::SurveyAnswered(answered) => answered.comment.is_some(),
             CaseEvent::Classified(_)
             | CaseEvent::Assigned(_)
             | CaseEvent::StageEntered(_)
@@ -104,7 +105,9 @@ pub(super) fn text(event: &DomainEvent) -> Option<Difference> {
             | CaseEvent::Closed(_)
             | CaseEvent::ActivityRecorded(_)
             // What the author was told is the message that comes with it.
-            | CaseEvent::RaisedByStaff(_) | CaseEvent::AuthorTold(_) | CaseEvent::Acknowledged(_) | CaseEvent::DecisionAccepted(_) | CaseEvent::CorrectiveActionLinked(_) | CaseEvent::ReferralAccepted(_) | CaseEvent::ReferralEscalated(_) | CaseEvent::FollowUpKept(_) | CaseEvent::FollowUpMissed(_) => false,
+            | CaseEvent::RaisedByStaff(_) | CaseEvent::AuthorTold(_) | CaseEvent::Acknowledged(_) | CaseEvent::DecisionAccepted(_) | CaseEvent::CorrectiveActionLinked(_) | CaseEvent::ReferralAccepted(_) | CaseEvent::ReferralEscalated(_) | CaseEvent::FollowUpKept(_) | CaseEvent::FollowUpMissed(_)
+            | CaseEvent::FollowUpReminded(_)
+            | CaseEvent::SurveyAsked(_) => false,
         },
         DomainEvent::Clock(_, fact) => matches!(fact, SlaEvent::Extended(_) | SlaEvent::Waived(_)),
         // A file's name.

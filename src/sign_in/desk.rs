@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::command::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use crate::delivery::{CodePurpose, Message, Outbox};
 use crate::error::chain;
+use crate::metrics::SignInOutcome;
 use crate::store::{EventStore, StreamId};
 use crate::vault::Vault;
 
@@ -97,11 +98,16 @@ impl Desk {
         code: Zeroizing<String>,
     ) -> Result<Option<Token>, DeskBusy> {
         let asked_at = Instant::now();
-        let permit = self.entering.clone().try_acquire_owned().map_err(|_| DeskBusy)?;
+        let permit = self.entering.clone().try_acquire_owned().map_err(|_| {
+            SignInOutcome::Busy.count();
+            DeskBusy
+        })?;
         let work = self.work.clone();
         let entered = tokio::spawn(async move {
             let _permit = permit;
-            work.enter(card_id, &code).await
+            let entered = work.enter(card_id, &code).await;
+            entered.as_ref().map_or_else(|outcome| *outcome, |_| SignInOutcome::SignedIn).count();
+            entered.ok()
         });
         let token = entered.await.unwrap_or(None);
         tokio::time::sleep_until(answer_at(asked_at, Instant::now(), self.answer_time())).await;
@@ -144,7 +150,7 @@ impl Work {
         let code_hash = codes::of_sign_in(&self.vault, card_id, &code);
         let issue = IssueCode { customer_id: holder, contact_point, code_hash };
         let issued = self.execute(card_id, SignInCommand::IssueCode(issue), true).await;
-        if issued.is_none_or(|issued| issued.event_count == 0) {
+        if !issued.is_ok_and(|issued| issued.event_count > 0) {
             return;
         }
         let address = Zeroizing::new(address.clone());
@@ -155,7 +161,7 @@ impl Work {
     }
 
     /// Does the same for every card, whether there is one, and for every code.
-    async fn enter(&self, card_id: CardId, code: &str) -> Option<Token> {
+    async fn enter(&self, card_id: CardId, code: &str) -> Result<Token, SignInOutcome> {
         let code_hash = codes::of_sign_in(&self.vault, card_id, code);
         let card = self.state::<Card>(card_id.0).await.unwrap_or_default();
         let holder = card.active_holder();
@@ -165,17 +171,21 @@ impl Work {
         let command = SignInCommand::Enter(Enter { customer_id, code_hash });
         let executed = self.execute(card_id, command, may).await;
         // The command says that something was written; what it was, the log says.
-        let revision = executed.filter(|executed| executed.event_count == 1);
-        let revision = revision.and_then(|executed| executed.revision);
+        let written = executed.as_ref().ok().filter(|executed| executed.event_count == 1);
+        let revision = written.and_then(|executed| executed.revision);
         let before = revision.and_then(|revision| revision.checked_sub(1));
         let written = self.store.read_stream(&stream("signin", card_id.0), before, 1).await;
-        let written = written.map_err(|error| failed(&error)).ok()?;
-        revision?;
-        let signed_in = written.first().is_some_and(|event| &*event.type_name == "SignedIn");
-        signed_in.then(|| {
-            let life = SignedDuration::from_secs(self.config.token_life_seconds.into());
-            self.key.issue(customer_id, self.clock.now(), life)
-        })
+        executed?;
+        let written = written.map_err(|error| {
+            failed(&error);
+            SignInOutcome::Failed
+        })?;
+        revision.ok_or(SignInOutcome::Refused)?;
+        if written.first().is_none_or(|event| &*event.type_name != "SignedIn") {
+            return Err(SignInOutcome::WrongCode);
+        }
+        let life = SignedDuration::from_secs(self.config.token_life_seconds.into());
+        Ok(self.key.issue(customer_id, self.clock.now(), life))
     }
 
     async fn state<D>(&self, id: Uuid) -> Option<D::State>
@@ -192,7 +202,7 @@ impl Work {
         card_id: CardId,
         command: SignInCommand,
         may: bool,
-    ) -> Option<Executed> {
+    ) -> Result<Executed, SignInOutcome> {
         let command_id = CommandId(Uuid::new_v4());
         let metadata = CommandMetadata {
             command_id,
@@ -205,13 +215,13 @@ impl Work {
         };
         let (stream, batch) = (stream("signin", card_id.0), vec![(metadata, command)]);
         match self.commands.execute::<SignIn>(&stream, batch, None, |_| may).await {
-            Ok(executed) => Some(executed),
+            Ok(executed) => Ok(executed),
             Err(CommandError::Refused(_) | CommandError::NotFound | CommandError::Contended) => {
-                None
+                Err(SignInOutcome::Refused)
             }
             Err(error) => {
                 failed(&error);
-                None
+                Err(SignInOutcome::Failed)
             }
         }
     }

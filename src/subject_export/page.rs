@@ -475,6 +475,7 @@ fn kind_name(kind: parvandeh_domain::decider::ActorKind) -> &'static str {
     use parvandeh_domain::decider::ActorKind;
     match kind {
         ActorKind::Customer => "customer",
+        ActorKind::Representative => "representative",
         ActorKind::Staff => "staff",
         ActorKind::Service => "service",
         ActorKind::System => "system",

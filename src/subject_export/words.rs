@@ -179,6 +179,10 @@ const WORDS: &[(&str, &str)] = &[
     ("FollowUpKept", "به قول پیگیری عمل شد"),
     ("FollowUpMissed", "مهلت قول پیگیری گذشت"),
     ("AttachmentAdded", "پیوست افزوده شد"),
+    ("FollowUpReminded", "قول پیگیری یادآوری شد"),
+    ("SurveyAsked", "از رضایت مشتری پرسیده شد"),
+    ("SurveyAnswered", "مشتری میزان رضایت خود را گفت"),
+    ("score", "امتیاز"),
     ("SlaExtended", "مهلت بیشتر شد"),
     ("SlaWaived", "از تأخیر چشم‌پوشی شد"),
     // Promises

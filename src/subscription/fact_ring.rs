@@ -185,6 +185,7 @@ async fn fill(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parvandeh_domain::case::CaseKind;
     use parvandeh_domain::sla::SlaFactKind;
     use parvandeh_projections::sla_facts::FactRow;
     use uuid::Uuid;
@@ -217,7 +218,7 @@ mod tests {
             priority: None,
             channel: None,
         };
-        OwnedFact { row, unit: None, customer_id: None }
+        OwnedFact { row, unit: None, customer_id: None, case_kind: CaseKind::Complaint }
     }
 
     fn ring(begins_after: i64) -> Ring {

@@ -58,6 +58,9 @@ fn english(kind: NotificationKind, case: &str, stage: &str, day: &str, value: &s
         }
         NotificationKind::FeeAssessed => format!("You are asked to pay {value} for case {case}."),
         NotificationKind::AttachmentSent => format!("A file was sent to you with case {case}."),
+        NotificationKind::SurveyAsked => {
+            format!("You are asked how content you are with the handling of case {case}.")
+        }
     }
 }
 
@@ -85,6 +88,9 @@ fn persian(kind: NotificationKind, case: &str, stage: &str, day: &str, value: &s
             format!("برای پروندهٔ {case} پرداخت {value} از شما خواسته شد.")
         }
         NotificationKind::AttachmentSent => format!("با پروندهٔ {case} فایلی برای شما فرستاده شد."),
+        NotificationKind::SurveyAsked => {
+            format!("از شما پرسیده شد که از رسیدگی به پروندهٔ {case} چه اندازه خشنودید.")
+        }
     }
 }
 

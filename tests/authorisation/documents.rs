@@ -41,6 +41,12 @@ pub const QUERIES: &[(&str, &str)] = &[
     ("anonymousCase", "{ anonymousCase(code: \"x\") { reference } }"),
     ("reconciliation", "{ reconciliation(day: \"2026-03-21\") { differing } }"),
     ("missedFollowUps", "{ missedFollowUps { totalCount } }"),
+    ("followUpsDue", "{ followUpsDue { totalCount } }"),
+    (
+        "managementReview",
+        "{ managementReview(from: \"2026-01-01T00:00:00Z\", to: \"2026-02-01T00:00:00Z\") { before { received } } }",
+    ),
+    ("satisfaction", "{ satisfaction(by: UNIT) { asked } }"),
     ("unansweredCases", "{ unansweredCases { totalCount } }"),
     ("units", "{ units { code } }"),
     ("node", "query($id: ID!) { node(id: $id) { id } }"),
@@ -53,6 +59,7 @@ pub const SUBSCRIPTIONS: &[(&str, &str)] = &[
     ("caseEvents", "subscription($id: ID!) { caseEvents(caseId: $id) { cursor } }"),
     ("slaBreaches", "subscription { slaBreaches { cursor } }"),
     ("slaFacts", "subscription { slaFacts { cursor } }"),
+    ("followUpReminders", "subscription { followUpReminders { cursor } }"),
     ("notifications", "subscription { notifications { cursor } }"),
     (
         "simulateSla",
@@ -95,6 +102,8 @@ pub fn mutations_on_cases() -> Vec<(&'static str, Value)> {
         ("returnReferral", json!({ "reason": "x" })),
         ("promiseFollowUp", json!({ "what": "x", "dueAt": "2999-01-01T00:00:00Z" })),
         ("keepFollowUp", json!({ "number": 1 })),
+        ("askSurvey", json!({})),
+        ("answerSurvey", json!({ "score": 5, "channel": "PORTAL" })),
     ]
 }
 
@@ -246,7 +255,8 @@ pub async fn first_answer(
             return answer;
         }
         // A stream that is open and silent begins with a comment: nothing was refused, and nothing has happened yet.
-        let may_be_silent = query.contains("sla") || query.contains("notifications");
+        let silent = ["sla", "Reminders", "notifications"];
+        let may_be_silent = silent.iter().any(|name| query.contains(name));
         if text.starts_with(":\n\n") && may_be_silent {
             return json!({});
         }

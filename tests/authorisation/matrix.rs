@@ -118,7 +118,7 @@ async fn every_field_of_cases_and_customers_is_for_the_roles_of_the_table_and_fo
                     "mergedCustomers" | "representatives" | "represents" => " { __typename }",
                     "account" | "redress" | "fees" | "payments" => " { __typename }",
                     "steps" | "openedOn" | "preferences" => " { __typename }",
-                    "complaint" | "referral" | "followUps" => " { __typename }",
+                    "complaint" | "referral" | "followUps" | "survey" => " { __typename }",
                     "slaClocks" | "contactPoints" | "consents" | "erasure" => " { __typename }",
                     _ => "",
                 };

@@ -1,7 +1,7 @@
 //! What was meant, in words: written from the purpose of each role and not from the table.
 
 use parvandeh::principal::Role::{
-    self, Admin, Agent, Auditor, Customer, Monitor, Service, Supervisor,
+    self, Admin, Agent, Auditor, Customer, Employee, Monitor, Service, Supervisor,
 };
 use serde_json::json;
 
@@ -200,6 +200,22 @@ const SENTENCES: &[(&str, Role, &str, bool)] = &[
     ),
     ("an agent issues cards", Agent, "issueCard", MAY),
     ("an auditor does not block cards", Auditor, "blockCard", MAY_NOT),
+    ("an employee raises what they see", Employee, "openStaffCase", MAY),
+    ("an employee draws a code", Employee, "mutation { drawAnonymousCode { code } }", MAY),
+    ("an employee follows what they raised", Employee, "{ myStaffCases { became } }", MAY),
+    ("an employee writes about what they raised", Employee, "writeToStaffCase", MAY),
+    ("an employee reads no case", Employee, "case { id }", MAY_NOT),
+    ("an employee does not list cases", Employee, "{ cases { totalCount } }", MAY_NOT),
+    (
+        "an employee does not list what others raised",
+        Employee,
+        "{ voices { totalCount } }",
+        MAY_NOT,
+    ),
+    ("an employee does not read customers", Employee, "{ customers { totalCount } }", MAY_NOT),
+    ("an employee does not open cases of customers", Employee, "openCase", MAY_NOT),
+    ("an employee tells no author", Employee, "tellAuthor", MAY_NOT),
+    ("an employee is no viewer", Employee, "{ viewer { cards { id } } }", MAY_NOT),
     ("an administrator does not issue cards", Admin, "issueCard", MAY_NOT),
 ];
 

@@ -26,7 +26,7 @@ use crate::harness::service::Service;
 use crate::harness::work::{metadata, on_case, open_case, stream, vault};
 
 /// Asks again until the answer at this JSON pointer is the expected one.
-async fn until(service: &Service, query: &str, id: &str, pointer: &str, expected: Value) {
+pub async fn until(service: &Service, query: &str, id: &str, pointer: &str, expected: Value) {
     let auditor = service.system.caller(Role::Auditor);
     let mut moved = service.system.app.read_models.position_changes();
     loop {
@@ -123,13 +123,17 @@ async fn a_silent_unit_is_escalated_to_its_owner_and_an_answer_in_time_is_not() 
 }
 
 /// One process over a log that others share, which says what was missed when it is asked to.
-struct Watcher {
-    monitor: PromiseMonitor,
+pub struct Watcher {
+    pub monitor: PromiseMonitor,
     _directory: tempfile::TempDir,
 }
 
 impl Watcher {
-    async fn start(store: &Arc<dyn EventStore>, clock: &Arc<dyn Clock>) -> Self {
+    pub async fn start(
+        store: &Arc<dyn EventStore>,
+        clock: &Arc<dyn Clock>,
+        remind_before: SignedDuration,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let read_models = ReadModels::new(directory.path(), store.clone());
         read_models.start(|_| {}).await.unwrap();
@@ -139,6 +143,7 @@ impl Watcher {
             store: store.clone(),
             clock: clock.clone(),
             members: watch::channel(Members::alone()).1,
+            remind_before,
         };
         Self { monitor, _directory: directory }
     }
@@ -152,7 +157,9 @@ async fn of_several_monitors_on_one_log_each_misses_nothing_and_none_says_it_twi
     let machine = Arc::new(ManualClock::starting_at(begin));
     let clock: Arc<dyn Clock> =
         Arc::new(MonotoneClock::new(machine.clone(), Timestamp::UNIX_EPOCH));
-    let watchers = [Watcher::start(&store, &clock).await, Watcher::start(&store, &clock).await];
+    let never = SignedDuration::ZERO;
+    let watchers =
+        [Watcher::start(&store, &clock, never).await, Watcher::start(&store, &clock, never).await];
     let commands = watchers[0].monitor.commands.clone();
     let due_at = begin + SignedDuration::from_mins(10);
     let define = UnitCommand::Define(DefineUnit {
@@ -187,7 +194,7 @@ async fn of_several_monitors_on_one_log_each_misses_nothing_and_none_says_it_twi
     for watcher in &watchers {
         watcher.monitor.record_overdue().await.unwrap();
     }
-    Watcher::start(&store, &clock).await.monitor.record_overdue().await.unwrap();
+    Watcher::start(&store, &clock, never).await.monitor.record_overdue().await.unwrap();
 
     let mut told: HashMap<(String, String), usize> = HashMap::new();
     let mut after = None;

@@ -62,3 +62,43 @@ async fn the_tree_of_units_is_seen_as_it_is_and_as_it_was_known() {
     assert_eq!(moved["unit"]["parent"], Value::Null, "at the top");
     system.stop().await;
 }
+
+/// Puts a unit under another; the code of the refusal where there is one.
+async fn put(admin: &Caller<'_>, unit: &str, parent: &str) -> Option<String> {
+    let query =
+        "mutation($input: MoveUnitInput!) { moveUnit(input: $input) { userErrors { code } } }";
+    let input = json!({ "input": { "unit": unit, "parent": parent } });
+    let answer = admin.ask(query, input).await;
+    answer["moveUnit"]["userErrors"][0]["code"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_administrators_who_move_units_crosswise_at_once_make_no_ring() {
+    let system = System::start().await;
+    let (one, other) = (system.caller(Role::Admin), system.caller(Role::Admin));
+    define(&one, json!({ "unit": "top", "name": "اداره" })).await;
+    for round in 0..20 {
+        let (a, b) = (format!("a{round}"), format!("b{round}"));
+        for unit in [&a, &b] {
+            define(&one, json!({ "unit": unit, "name": "واحد", "parent": "top" })).await;
+        }
+        let (first, second) = tokio::join!(put(&one, &a, &b), put(&other, &b, &a));
+        let refused: Vec<_> = [&first, &second].into_iter().flatten().collect();
+        assert_eq!(refused, ["UNIT_UNDER_ITSELF"], "exactly one of the two: {first:?} {second:?}");
+        let units = one.ask("{ units { code parent } }", json!({})).await["units"].take();
+        let parent = |code: &str| {
+            let units = units.as_array().unwrap();
+            units.iter().find(|unit| unit["code"] == code).unwrap()["parent"].clone()
+        };
+        let expected = match first {
+            None => (json!(b), json!("top")),
+            Some(_) => (json!("top"), json!(a)),
+        };
+        assert_eq!((parent(&a), parent(&b)), expected, "who was refused stays where it was");
+        // What was refused is no part of what is known: asked again once the other is away, it is done.
+        let (moved, under) = if first.is_none() { (&a, &b) } else { (&b, &a) };
+        assert_eq!(put(&one, moved, "top").await, None);
+        assert_eq!(put(&one, under, moved).await, None);
+    }
+    system.stop().await;
+}

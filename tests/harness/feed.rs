@@ -15,18 +15,18 @@ pub struct WebSocketFeed(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl WebSocketFeed {
     /// Connects and subscribes.
     pub async fn open(system: &System, token: &str, query: &str, variables: Value) -> Self {
-        Self::open_with(system, token, json!({}), query, variables).await
+        Self::open_with(&system.url("/graphql"), token, json!({}), query, variables).await
     }
 
-    /// Connects, saying more than the token, and subscribes.
+    /// Connects to this address, saying more than the token, and subscribes.
     pub async fn open_with(
-        system: &System,
+        url: &str,
         token: &str,
         mut said: Value,
         query: &str,
         variables: Value,
     ) -> Self {
-        let url = system.url("/graphql").replace("http", "ws");
+        let url = url.replace("http", "ws");
         let mut request = url.into_client_request().unwrap();
         let subprotocol = "graphql-transport-ws".parse().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", subprotocol);

@@ -121,7 +121,7 @@ impl System {
 
     /// A caller of any kind.
     pub fn caller_as(&self, role: Role, customer_id: Option<Uuid>, units: &[&str]) -> Caller<'_> {
-        Caller { system: self, token: token(role, customer_id, units) }
+        Caller::with(self, token(role, customer_id, units))
     }
 }
 
@@ -153,14 +153,20 @@ pub fn token(role: Role, customer_id: Option<Uuid>, units: &[&str]) -> String {
 
 /// Somebody with a token.
 pub struct Caller<'a> {
-    system: &'a System,
+    http: &'a reqwest::Client,
+    url: String,
     pub token: String,
 }
 
 impl<'a> Caller<'a> {
     /// Somebody with a token that the test has from elsewhere.
     pub fn with(system: &'a System, token: String) -> Self {
-        Self { system, token }
+        Self::at(&system.http, system.url("/graphql"), token)
+    }
+
+    /// Somebody with a token at this address.
+    pub fn at(http: &'a reqwest::Client, url: String, token: String) -> Self {
+        Self { http, url, token }
     }
 }
 
@@ -168,9 +174,8 @@ impl Caller<'_> {
     /// Sends a document with variables and gives the whole answer.
     pub async fn send(&self, query: &str, variables: Value) -> Value {
         let response = self
-            .system
             .http
-            .post(self.system.url("/graphql"))
+            .post(&self.url)
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .body(json!({ "query": query, "variables": variables }).to_string())
@@ -207,6 +212,22 @@ impl Caller<'_> {
             let payload = answer["data"][&name].take();
             assert_eq!(payload["userErrors"], json!([]), "{caller}: {payload:#}");
             payload
+        }
+    }
+
+    /// Runs a mutation that must be refused; gives the code of its first user error.
+    #[track_caller]
+    pub fn refusal(&self, name: &str, input: Value) -> impl Future<Output = String> {
+        let caller = std::panic::Location::caller();
+        let input_type = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let query = format!(
+            "mutation($input: {input_type}!) {{ {name}(input: $input) {{ userErrors {{ code }} }} }}"
+        );
+        let name = name.to_owned();
+        async move {
+            let answer = self.send(&query, json!({ "input": input })).await;
+            let code = &answer["data"][&name]["userErrors"][0]["code"];
+            code.as_str().unwrap_or_else(|| panic!("{caller}: {answer:#}")).to_owned()
         }
     }
 }

@@ -101,10 +101,14 @@ pub fn token(role: Role) -> String {
 
 /// A token of somebody whom the identity provider knows by this id and this name.
 pub fn token_of(role: Role, subject: &str, name: &str) -> String {
-    let claims = json!({
-        "iss": ISSUER, "aud": "parvandeh", "sub": subject, "name": name, "role": role, "units": ["care"],
-        "exp": (Timestamp::now() + SignedDuration::from_hours(1)).as_second(),
-    });
+    token_with(json!({ "sub": subject, "name": name, "role": role, "units": ["care"] }))
+}
+
+/// A token with these claims beside those that every token has.
+pub fn token_with(mut claims: Value) -> String {
+    claims["iss"] = json!(ISSUER);
+    claims["aud"] = json!("parvandeh");
+    claims["exp"] = json!((Timestamp::now() + SignedDuration::from_hours(1)).as_second());
     let key = EncodingKey::from_ed_pem(PRIVATE_KEY).unwrap();
     jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &key).unwrap()
 }

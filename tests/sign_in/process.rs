@@ -14,7 +14,7 @@ use super::bank::wrong;
 use crate::harness::process::{Process, token};
 
 /// A gateway that takes messages; answers where it listens, and what it was asked to send and with which authorisation.
-fn gateway() -> (String, Receiver<(String, Value)>) {
+pub fn gateway() -> (String, Receiver<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/send", listener.local_addr().unwrap());
     let (sender, messages) = channel();
@@ -55,7 +55,7 @@ async fn ask(process: &Process, query: &str, variables: Value) -> Value {
     answer["data"].clone()
 }
 
-async fn post(process: &Process, path: &str, body: Value) -> (u16, String) {
+pub async fn post(process: &Process, path: &str, body: Value) -> (u16, String) {
     let request = reqwest::Client::new().post(process.url(path));
     let request = request.header("content-type", "application/json").body(body.to_string());
     let response = request.send().await.unwrap();
@@ -63,7 +63,7 @@ async fn post(process: &Process, path: &str, body: Value) -> (u16, String) {
 }
 
 /// The code in a message.
-fn code_of(message: &Value) -> String {
+pub fn code_of(message: &Value) -> String {
     let text = message["text"].as_str().unwrap();
     let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
     text.split(|c: char| !c.is_ascii_digit()).find(is_code).unwrap().to_owned()

@@ -9,6 +9,7 @@ use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priori
 pub use super::complaint::command::*;
 pub use super::follow_up::{FollowUpCommand, KeepFollowUp, PromiseFollowUp};
 pub use super::referral::{ReferralCommand, ReturnReferral};
+pub use super::survey::{AnswerSurvey, SurveyCommand};
 pub use super::voice::{RaiseByStaff, TellAuthor};
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 use crate::pii::Pii;
@@ -60,6 +61,8 @@ pub enum CaseCommand {
     Referral(ReferralCommand),
     /// Promise something, and keep it.
     FollowUp(FollowUpCommand),
+    /// Ask how content the customer is, and hear it.
+    Survey(SurveyCommand),
 }
 
 /// Open a case.

@@ -16,7 +16,7 @@ use super::event::{
     CaseResumed, CaseStageEntered, CaseUnmerged, InteractionRecorded,
 };
 use super::state::CaseState;
-use super::{follow_up, referral, voice};
+use super::{follow_up, referral, survey, voice};
 use crate::decider::{Context, Decider, Metadata};
 use crate::id::{CaseId, DataSubject};
 use crate::text::{self, TextProblem};
@@ -57,6 +57,7 @@ impl Decider for Case {
             CaseCommand::Complaint(command) => command.name(),
             CaseCommand::Referral(command) => command.name(),
             CaseCommand::FollowUp(command) => command.name(),
+            CaseCommand::Survey(command) => command.name(),
         }
     }
 
@@ -195,6 +196,7 @@ impl Decider for Case {
             CaseCommand::FollowUp(command) => {
                 follow_up::decide(&state.follow_ups, status, command, context)
             }
+            CaseCommand::Survey(command) => survey::decide(state, status, command),
         }
     }
 
@@ -274,7 +276,10 @@ fn is_work(command: &CaseCommand) -> bool {
         | CaseCommand::Unmerge(_)
         | CaseCommand::RecordActivity(_)
         | CaseCommand::Referral(ReferralCommand::Escalate(_))
-        | CaseCommand::FollowUp(FollowUpCommand::Keep(_) | FollowUpCommand::Miss(_)) => false,
+        | CaseCommand::FollowUp(
+            FollowUpCommand::Keep(_) | FollowUpCommand::Remind(_) | FollowUpCommand::Miss(_),
+        )
+        | CaseCommand::Survey(_) => false,
     }
 }
 

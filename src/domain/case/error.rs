@@ -126,6 +126,21 @@ pub enum CaseRefusal {
         super::follow_up::FOLLOW_UPS_MAX
     )]
     TooManyFollowUps,
+    /// Customers are asked at the end.
+    #[error("the case is not closed; close it first")]
+    NotClosed,
+    /// Nobody knows whose case it is.
+    #[error("the case has no customer who could be asked")]
+    NobodyToAsk,
+    /// Only who was asked answers.
+    #[error("the customer was not asked how content they are")]
+    SurveyNotAsked,
+    /// Customers answer once.
+    #[error("the customer has said how content they are already")]
+    SurveyAnswered,
+    /// A mark that there is not.
+    #[error("score must be from 1 to {}", super::survey::SCORE_MAX)]
+    ScoreOutOfRange,
     /// A text of the command is empty, too long or not a text.
     #[error("{field} {problem}")]
     Text {
@@ -172,6 +187,11 @@ impl Refusal for CaseRefusal {
             Self::FollowUpUnknown => "FOLLOW_UP_UNKNOWN",
             Self::FollowUpWaiting => "FOLLOW_UP_WAITING",
             Self::TooManyFollowUps => "TOO_MANY_FOLLOW_UPS",
+            Self::NotClosed => "CASE_NOT_CLOSED",
+            Self::NobodyToAsk => "NOBODY_TO_ASK",
+            Self::SurveyNotAsked => "SURVEY_NOT_ASKED",
+            Self::SurveyAnswered => "SURVEY_ANSWERED",
+            Self::ScoreOutOfRange => "SCORE_OUT_OF_RANGE",
             Self::Text { problem, .. } => problem.code(),
         }
     }
@@ -183,6 +203,7 @@ impl Refusal for CaseRefusal {
             | Self::Text { field, .. } => Some(field),
             Self::OutcomeNotADecision => Some("outcome"),
             Self::FollowUpUnknown => Some("number"),
+            Self::ScoreOutOfRange => Some("score"),
             Self::MergeIntoItself | Self::SurvivorNotFound | Self::SurvivorMerged { .. } => {
                 Some("into")
             }

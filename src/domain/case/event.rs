@@ -9,8 +9,9 @@ pub use super::complaint::event::{
     AlternativesOffered, CaseAcknowledged, CaseAppealed, CaseAssessed, CaseDecided,
     CorrectiveActionLinked, DecisionAccepted, FindingRecorded, RootCauseRecorded,
 };
-pub use super::follow_up::{FollowUpKept, FollowUpMissed, FollowUpPromised};
+pub use super::follow_up::{FollowUpKept, FollowUpMissed, FollowUpPromised, FollowUpReminded};
 pub use super::referral::{ReferralAccepted, ReferralEscalated, ReferralReturned};
+pub use super::survey::{SurveyAnswered, SurveyAsked};
 use super::upcast::UPCASTERS;
 pub use super::voice::{CaseAuthorTold, CaseRaisedByStaff};
 use crate::event::events;
@@ -87,6 +88,13 @@ events! {
         FollowUpKept(FollowUpKept) = "FollowUpKept" v 1,
         /// The time of a promise passed.
         FollowUpMissed(FollowUpMissed) = "FollowUpMissed" v 1,
+
+        /// The time of a promise comes near, and those who are to keep it were reminded.
+        FollowUpReminded(FollowUpReminded) = "FollowUpReminded" v 1,
+        /// The customer was asked how content they are.
+        SurveyAsked(SurveyAsked) = "SurveyAsked" v 1,
+        /// The customer said how content they are.
+        SurveyAnswered(SurveyAnswered) = "SurveyAnswered" v 1,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Promises to the customer with a date: to call on Thursday, to send the form by Monday. Each is kept or missed. A reaction
-//! (`src/command/promise_monitor.rs`) says in the log that one was missed; what is done afterwards is still recorded, as kept late.
+//! (`src/command/promise_monitor.rs`) reminds those who are to keep one before its time, and says in the log that one was missed; what is
+//! done afterwards is still recorded, as kept late.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,15 @@ pub struct FollowUpKept {
     pub number: u32,
 }
 
+/// The time of a promise comes near, and those who are to keep it were reminded. Told once, however often anybody looks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FollowUpReminded {
+    /// Which promise.
+    pub number: u32,
+    /// Until when it is to be kept.
+    pub due_at: Timestamp,
+}
+
 /// The time of a promise passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FollowUpMissed {
@@ -53,6 +63,8 @@ pub enum FollowUpCommand {
     Promise(PromiseFollowUp),
     /// Say that it was done.
     Keep(KeepFollowUp),
+    /// Remind those who are to keep it.
+    Remind(FollowUpReminded),
     /// Say that its time has passed.
     Miss(FollowUpMissed),
 }
@@ -63,6 +75,7 @@ impl FollowUpCommand {
         match self {
             Self::Promise(_) => "promise_follow_up",
             Self::Keep(_) => "keep_follow_up",
+            Self::Remind(_) => "remind_of_follow_up",
             Self::Miss(_) => "miss_follow_up",
         }
     }
@@ -98,6 +111,8 @@ pub struct FollowUps {
 pub struct Unkept {
     /// Until when it was to be kept.
     pub due_at: Timestamp,
+    /// Whether those who are to keep it were reminded.
+    pub reminded: bool,
     /// Whether it is on record that its time has passed.
     pub missed: bool,
 }
@@ -108,10 +123,15 @@ impl FollowUps {
         match event {
             CaseEvent::FollowUpPromised(promised) => {
                 self.count = self.count.max(promised.number);
-                let unkept = Unkept { due_at: promised.due_at, missed: false };
+                let unkept = Unkept { due_at: promised.due_at, reminded: false, missed: false };
                 self.unkept.insert(promised.number, unkept);
             }
             CaseEvent::FollowUpKept(kept) => drop(self.unkept.remove(&kept.number)),
+            CaseEvent::FollowUpReminded(reminded) => {
+                if let Some(unkept) = self.unkept.get_mut(&reminded.number) {
+                    unkept.reminded = true;
+                }
+            }
             CaseEvent::FollowUpMissed(missed) => {
                 if let Some(unkept) = self.unkept.get_mut(&missed.number) {
                     unkept.missed = true;
@@ -154,6 +174,17 @@ pub fn decide(
             }
             let is_unkept = follow_ups.unkept.contains_key(&number);
             Ok(if is_unkept { vec![FollowUpKept { number }.into()] } else { vec![] })
+        }
+        // Once the time has passed it is missed, and a reminder would come too late.
+        FollowUpCommand::Remind(reminded) => {
+            let unkept = follow_ups.unkept.get(&reminded.number);
+            let is_new = unkept.is_some_and(|it| {
+                it.due_at == reminded.due_at
+                    && !it.reminded
+                    && !it.missed
+                    && context.recorded_at <= it.due_at
+            });
+            Ok(if is_new { vec![reminded.into()] } else { vec![] })
         }
         FollowUpCommand::Miss(missed) => {
             let unkept = follow_ups.unkept.get(&missed.number);

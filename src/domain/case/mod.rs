@@ -3,7 +3,8 @@
 //! A case is opened once, then classified, referred to the responsible unit, assigned, moved through the stages that the customer
 //! sees, held while it waits for somebody, answered, resolved, perhaps reopened, and closed. [`decide`] says what may follow on
 //! what; [`state`] is all that it needs to know. What is handled as a complaint goes through the steps of [`complaint`]; units answer
-//! what is handed to them ([`referral`]); and what was promised to the customer is kept or missed ([`follow_up`]).
+//! what is handed to them ([`referral`]); what was promised to the customer is kept or missed ([`follow_up`]); and at the end the customer
+//! says how content they are ([`survey`]).
 
 pub mod attribute;
 pub mod command;
@@ -14,6 +15,7 @@ pub mod event;
 pub mod follow_up;
 pub mod referral;
 pub mod state;
+pub mod survey;
 pub mod upcast;
 pub mod voice;
 

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::attribute::{HoldReason, Priority, Severity, Status};
+use super::attribute::{CaseKind, HoldReason, Priority, Severity, Status};
 use super::complaint::ComplaintState;
 use super::event::CaseEvent;
 use super::follow_up::FollowUps;
 use super::referral::{self, Referral};
+use super::survey::Survey;
 use super::voice::Voice;
 use crate::decider::Metadata;
 use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
@@ -18,6 +19,8 @@ pub struct CaseState {
     pub status: Option<Status>,
     /// Why it waits, while it does.
     pub hold: Option<HoldReason>,
+    /// What sort of matter it is; `None` before it is opened.
+    pub kind: Option<CaseKind>,
     /// Whose case it is.
     pub customer_id: Option<CustomerId>,
     /// Its category.
@@ -44,6 +47,8 @@ pub struct CaseState {
     pub referral: Option<Referral>,
     /// What was promised to the customer.
     pub follow_ups: FollowUps,
+    /// How far the survey after its end has come.
+    pub survey: Survey,
 }
 
 /// By what a case was given up.
@@ -61,9 +66,11 @@ impl CaseState {
         self.complaint.evolve(event);
         referral::evolve(&mut self.referral, event);
         self.follow_ups.evolve(event);
+        self.survey.evolve(event);
         match event {
             CaseEvent::Opened(opened) => {
                 self.status = Some(Status::Open);
+                self.kind = Some(opened.kind);
                 self.customer_id = opened.customer_id;
                 self.category = opened.category.clone();
                 self.priority = Some(opened.priority);
@@ -133,7 +140,10 @@ impl CaseState {
             | CaseEvent::ReferralEscalated(_)
             | CaseEvent::FollowUpPromised(_)
             | CaseEvent::FollowUpKept(_)
-            | CaseEvent::FollowUpMissed(_) => {}
+            | CaseEvent::FollowUpMissed(_)
+            | CaseEvent::FollowUpReminded(_)
+            | CaseEvent::SurveyAsked(_)
+            | CaseEvent::SurveyAnswered(_) => {}
         }
         self
     }

@@ -126,5 +126,7 @@ vocabulary!(
         FeeAssessed = "fee_assessed",
         /// A file was sent to them.
         AttachmentSent = "attachment_sent",
+        /// They are asked how content they are with the handling of their case.
+        SurveyAsked = "survey_asked",
     }
 );

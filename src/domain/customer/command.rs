@@ -78,6 +78,22 @@ pub struct PlaceLegalHold {
 pub struct OrderErasure {
     /// Why.
     pub ground: ErasureGround,
+    /// The other records of the same person, whose data are erased with theirs. Like the next field it is looked up by whoever sends the
+    /// command, and stays out of the digest.
+    #[serde(skip)]
+    pub with: Vec<CustomerId>,
+    /// One of these that is under legal hold.
+    #[serde(skip)]
+    pub held: Option<HeldRecord>,
+}
+
+/// A record of a person that must not be erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRecord {
+    /// The record.
+    pub customer_id: CustomerId,
+    /// The matter that needs it.
+    pub matter: String,
 }
 
 /// Record that their personal data have been erased.

@@ -6,7 +6,7 @@ use super::Customer;
 use super::attribute::ContactPointKind;
 use super::command::{
     AddContactPoint, AssessValue, ChangeDetails, ChangeTier, ConfirmErasure, Consent,
-    CustomerCommand, OrderErasure, PlaceLegalHold, RegisterCustomer,
+    CustomerCommand, HeldRecord, OrderErasure, PlaceLegalHold, RegisterCustomer,
 };
 use super::error::CustomerRefusal;
 use super::event::{
@@ -114,7 +114,7 @@ impl Decider for Customer {
                 Some(_) => Ok(vec![LegalHoldReleased {}.into()]),
                 None => Ok(vec![]),
             },
-            CustomerCommand::OrderErasure(order) => erasure_ordered(state, &order),
+            CustomerCommand::OrderErasure(order) => erasure_ordered(state, order),
             CustomerCommand::RequestVerification(code) => {
                 verification::requested(state, code, context.recorded_at)
             }
@@ -179,14 +179,18 @@ fn legal_hold_placed(
 
 fn erasure_ordered(
     state: &CustomerState,
-    order: &OrderErasure,
+    order: OrderErasure,
 ) -> Result<Vec<CustomerEvent>, CustomerRefusal> {
+    let OrderErasure { ground, with, held } = order;
     if let Some(matter) = &state.legal_hold {
         return Err(CustomerRefusal::LegalHold { matter: matter.clone() });
     }
-    Ok(match state.erasure {
-        Erasure::None => vec![CustomerErasureOrdered { ground: order.ground }.into()],
-        Erasure::Ordered | Erasure::Done => vec![],
+    Ok(match (state.erasure, held) {
+        (Erasure::None, Some(HeldRecord { customer_id, matter })) => {
+            return Err(CustomerRefusal::RecordUnderLegalHold { customer_id, matter });
+        }
+        (Erasure::None, None) => vec![CustomerErasureOrdered { ground, with }.into()],
+        (Erasure::Ordered | Erasure::Done, _) => vec![],
     })
 }
 

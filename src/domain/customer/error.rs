@@ -39,6 +39,16 @@ pub enum CustomerRefusal {
         /// The matter.
         matter: String,
     },
+    /// A matter needs the data of another record of the same person.
+    #[error(
+        "customer {customer_id}, a record of the same person, is under legal hold for {matter}: release it first"
+    )]
+    RecordUnderLegalHold {
+        /// The record.
+        customer_id: CustomerId,
+        /// The matter.
+        matter: String,
+    },
     /// The record was given up in favour of another.
     #[error(
         "the customer's record was merged into customer {into}; go on there, or undo the merge"
@@ -120,7 +130,7 @@ impl Refusal for CustomerRefusal {
             Self::InvalidPhone => "PHONE_INVALID",
             Self::TooManyContactPoints { .. } => "TOO_MANY_CONTACT_POINTS",
             Self::Erased => "CUSTOMER_ERASED",
-            Self::LegalHold { .. } => "LEGAL_HOLD",
+            Self::LegalHold { .. } | Self::RecordUnderLegalHold { .. } => "LEGAL_HOLD",
             Self::Merged { .. } => "CUSTOMER_MERGED",
             Self::NotMerged => "CUSTOMER_NOT_MERGED",
             Self::MergeIntoItself => "MERGE_INTO_ITSELF",

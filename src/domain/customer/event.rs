@@ -155,6 +155,9 @@ pub struct LegalHoldReleased {}
 pub struct CustomerErasureOrdered {
     /// Why.
     pub ground: ErasureGround,
+    /// The other records of the same person, whose data are erased with theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<CustomerId>,
 }
 
 /// Their personal data have been erased: the keys are destroyed and the envelopes removed.

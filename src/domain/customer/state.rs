@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::attribute::{ConsentPurpose, ContactPointKind, Language, NotificationKind};
-use super::event::{CustomerEvent, RepresentativeAppointed};
-use crate::case::Channel;
+use super::event::{CustomerErasureOrdered, CustomerEvent, RepresentativeAppointed};
+use crate::case::{CaseKind, Channel};
 use crate::decider::Metadata;
 use crate::id::CustomerId;
 use crate::one_time_code::CodeBook;
@@ -31,6 +31,8 @@ pub struct CustomerState {
     pub legal_hold: Option<String>,
     /// How far the erasure of their personal data has come.
     pub erasure: Erasure,
+    /// The order to erase them, once there is one.
+    pub erasure_order: Option<CustomerErasureOrdered>,
     /// The record in whose favour this one was given up.
     pub merged_into: Option<CustomerId>,
     /// Who may act for them.
@@ -95,9 +97,11 @@ impl CustomerState {
                 self.legal_hold = Some(placed.matter.clone());
             }
             CustomerEvent::LegalHoldReleased(_) => self.legal_hold = None,
-            CustomerEvent::ErasureOrdered(_) => {
+            CustomerEvent::ErasureOrdered(ordered) => {
+                self.erasure_order = Some(ordered.clone());
                 self.erasure = Erasure::Ordered;
                 self.consents.clear();
+                self.representatives.clear();
             }
             CustomerEvent::Erased(_) => {
                 self.erasure = Erasure::Done;
@@ -146,6 +150,19 @@ impl CustomerState {
     /// The contact point of this number, counted from 1.
     pub fn contact_point(&self, number: u32) -> Option<&(ContactPointKind, Pii<String>)> {
         self.contact_points.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    /// Whether somebody may act for them at a moment in cases of a kind.
+    pub fn is_represented_by(
+        &self,
+        representative: CustomerId,
+        kind: CaseKind,
+        now: Timestamp,
+    ) -> bool {
+        self.representatives.get(&representative).is_some_and(|appointed| {
+            appointed.until.is_none_or(|until| now < until)
+                && (appointed.case_kinds.is_empty() || appointed.case_kinds.contains(&kind))
+        })
     }
 
     /// Where a code is sent with which they sign in: a verified telephone number, else a verified email address; of several the one that

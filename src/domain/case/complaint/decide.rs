@@ -165,7 +165,7 @@ fn appeal(state: &CaseState, appeal: AppealCase, context: &Context) -> Decided {
     let until = decision.appeal_until.ok_or(CaseRefusal::DecisionFinal)?;
     // Staff record on Monday the letter of Friday; a customer who appeals by themselves does so now.
     let appealed_at = match context.actor.kind {
-        ActorKind::Customer => context.recorded_at,
+        ActorKind::Customer | ActorKind::Representative => context.recorded_at,
         _ => context.occurred_at,
     };
     if until < appealed_at {

@@ -25,8 +25,8 @@ fn record(name: &str, contact_points: &str) -> Record {
     Record { name: name.to_owned(), contact_points: contact_points.collect() }
 }
 
-fn pairs() -> Vec<Pair> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/matching/pairs.tsv");
+fn pairs(file: &str) -> Vec<Pair> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/matching").join(file);
     let text = std::fs::read_to_string(path).expect("the table");
     let rows = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
     rows.map(|(at, line)| {
@@ -61,12 +61,19 @@ fn precision_and_recall(pairs: &[(Likeness, Likeness)], least: Likeness) -> (f64
     (both / (both + count(false, true)), both / (both + count(true, false)))
 }
 
-#[test]
-fn the_table_of_pairs_is_answered_with_the_stated_precision_and_recall() {
-    let table = pairs();
-    assert!(table.len() >= 300, "{} pairs", table.len());
+/// How the comparison does on a table.
+struct Measured {
+    /// Precision and recall of what is proposed at all.
+    proposed: (f64, f64),
+    /// Precision and recall of what is called the same.
+    same: (f64, f64),
+    /// How much of what is worth a look shares what it is looked up by.
+    looked_up: f64,
+}
+
+fn measure(table: &[Pair]) -> Measured {
     let mut answers = Vec::new();
-    for pair in &table {
+    for pair in table {
         let Comparison { likeness, reasons } = compare(&pair.one, &pair.other);
         answers.push((pair.answer, likeness));
         if likeness != pair.answer {
@@ -100,9 +107,28 @@ fn the_table_of_pairs_is_answered_with_the_stated_precision_and_recall() {
         same.0,
         same.1
     );
+    Measured { proposed, same, looked_up }
+}
+
+#[test]
+fn the_table_of_pairs_is_answered_with_the_stated_precision_and_recall() {
+    let table = pairs("pairs.tsv");
+    assert!(table.len() >= 300, "{} pairs", table.len());
+    let Measured { proposed, same, looked_up } = measure(&table);
     assert!(proposed.0 >= 0.94 && proposed.1 >= 0.97, "proposed: {proposed:?}");
     assert!(same.0 >= 0.98 && same.1 >= 0.97, "the same: {same:?}");
     assert!(looked_up >= 0.99, "looked up: {looked_up}");
+}
+
+#[test]
+fn the_pairs_that_were_held_out_are_answered_as_they_were_when_they_were_first_tried() {
+    let table = pairs("held_out.tsv");
+    assert!(table.len() >= 150, "{} pairs", table.len());
+    let Measured { proposed, same, looked_up } = measure(&table);
+    // Measured once, on the day it was written: 0.910 and 0.935, 0.903 and 0.956, 1.000. No rule was mended by it.
+    assert!(proposed.0 >= 0.909 && proposed.1 >= 0.935, "proposed: {proposed:?}");
+    assert!(same.0 >= 0.902 && same.1 >= 0.955, "the same: {same:?}");
+    assert!(looked_up >= 0.999, "looked up: {looked_up}");
 }
 
 #[test]

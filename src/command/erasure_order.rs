@@ -1,0 +1,101 @@
+//! Ordering that one person's data are erased, whatever records they have.
+//!
+//! Records that were merged are one person's, so one order concerns them all, and a legal hold on one of them refuses it for all. The event stands
+//! in the record that was named and names the others. What follows is for [`super::erasure`]: it orders the same in each of them and carries
+//! it out, and goes on with that after whatever interrupts it, by what the event says.
+//!
+//! The holds stand in other streams. So whoever orders has the turn of [`Merges`] from the look at them until the order stands in every
+//! record, and whoever places a hold waits for that turn. The turn is one program's: of two on one log, one could place a hold between the
+//! look of the other and its order. That record is then kept, and the erasure of the person stays without a receipt until it is released.
+
+use parvandeh_domain::customer::command::{HeldRecord, OrderErasure};
+use parvandeh_domain::customer::state::Erasure;
+use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, CustomerState};
+use parvandeh_domain::id::CustomerId;
+use tokio::sync::OwnedMutexGuard;
+
+use super::erasure::Eraser;
+use super::handler::{CommandError, CommandMetadata, Executed};
+use super::merge::Merges;
+use crate::error::chain;
+use crate::store::StreamId;
+
+/// The turn of whoever changes what several records of one person have to do with each other.
+pub struct Turn(
+    #[allow(dead_code, reason = "held for as long as the turn lasts")] OwnedMutexGuard<()>,
+);
+
+impl Merges {
+    /// Waits for the turn. Until it is dropped, nothing is merged, no hold is placed and no erasure ordered.
+    pub async fn turn(&self) -> Turn {
+        Turn(self.turn.clone().lock_owned().await)
+    }
+
+    /// Orders that a customer's data are erased, and those of the other records of the same person. What `order` says of these holds is not
+    /// believed but looked up.
+    ///
+    /// # Errors
+    /// As [`super::handler::CommandHandler::execute`].
+    pub async fn order_erasure(
+        &self,
+        turn: Turn,
+        eraser: Eraser,
+        id: CustomerId,
+        metadata: CommandMetadata,
+        order: OrderErasure,
+        expected: Option<u64>,
+    ) -> Result<Executed, CommandError<CustomerRefusal>> {
+        let commands = self.commands.clone();
+        // A caller who goes away takes their future along, but not an append that is under way. The turn must outlast it.
+        let ordered = tokio::spawn(async move {
+            let _turn = turn;
+            let (mut with, mut held) = (Vec::new(), None);
+            for other in order.with {
+                let state = commands.state::<Customer>(&stream(other)).await?;
+                if state.name.is_none() || state.erasure == Erasure::Done {
+                    continue;
+                }
+                if let Some(matter) = state.legal_hold {
+                    held = held.or(Some(HeldRecord { customer_id: other, matter }));
+                }
+                with.push(other);
+            }
+            let command = CustomerCommand::OrderErasure(OrderErasure { with, held, ..order });
+            let permit = |state: &CustomerState| state.name.is_some();
+            let batch = vec![(metadata, command)];
+            let executed =
+                commands.execute::<Customer>(&stream(id), batch, expected, permit).await?;
+            if let Err(error) = eraser.order_with(id).await {
+                tracing::error!(error = %chain(&error), "an erasure is ordered, but not yet in all records of the person");
+            }
+            Ok(executed)
+        });
+        // Nobody aborts the task, so it ends without a value only by a panic, which goes on here.
+        ordered.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    /// Executes a command on a customer's record while nobody else has the turn.
+    ///
+    /// # Errors
+    /// As [`super::handler::CommandHandler::execute`].
+    pub async fn execute_in_turn(
+        &self,
+        id: CustomerId,
+        metadata: CommandMetadata,
+        command: CustomerCommand,
+        expected: Option<u64>,
+    ) -> Result<Executed, CommandError<CustomerRefusal>> {
+        let this = self.clone();
+        let executed = tokio::spawn(async move {
+            let _turn = this.turn().await;
+            let permit = |state: &CustomerState| state.name.is_some();
+            let batch = vec![(metadata, command)];
+            this.commands.execute::<Customer>(&stream(id), batch, expected, permit).await
+        });
+        executed.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+}
+
+fn stream(id: CustomerId) -> StreamId {
+    StreamId::new(&format!("customer-{id}")).expect("a UUID is a well-formed stream id")
+}
