@@ -216,6 +216,7 @@ fn problem(value: &Value, schema: &Value, root: &Value, place: &str) -> Result<(
                         "uint64" => true,
                         "int64" => i64::try_from(number).is_ok(),
                         "uint32" => u32::try_from(number).is_ok(),
+                        "uint8" => u8::try_from(number).is_ok(),
                         other => panic!("{place}: the check does not know the format {other}"),
                     };
                     ensure(fits, &format!("{number} is no {rule}"))?;

@@ -34,6 +34,7 @@ impl Cluster {
         let keyring = tempfile::tempdir().unwrap();
         parvandeh::vault::create_key_encryption_key(&Keyring::at(keyring.path())).unwrap();
         parvandeh::proof::key::create_key(&Keyring::at(keyring.path())).unwrap();
+        parvandeh::sign_in::token::create_key(&Keyring::at(keyring.path())).unwrap();
         Self { double, keyring }
     }
 

@@ -355,7 +355,7 @@ async fn an_employee_raises_what_they_see_and_follows_their_own_and_can_select_n
     let missing: BTreeSet<_> = expected.difference(&admitted).collect();
     let of_everybody =
         |(type_name, _): &&Step| ["UserError", "PageInfo"].contains(&type_name.as_str());
-    assert!(forbidden.iter().all(|step| of_everybody(step)), "{forbidden:?}");
+    assert!(forbidden.iter().all(of_everybody), "{forbidden:?}");
     assert!(missing.is_empty(), "{missing:?}");
     world.system.stop().await;
 }

@@ -1,5 +1,7 @@
 //! The page's feed: what was not read, then each notification as it comes, gapless over reconnections.
 
+use std::time::Duration;
+
 use parvandeh::principal::Role;
 use serde_json::json;
 
@@ -50,7 +52,8 @@ async fn a_page_is_told_its_own_alone_and_goes_on_where_it_was_cut_off() {
     // A place of one customer is none in the feed of another.
     let foreign = format!("subscription {{ notifications(after: \"{id}\") {{ cursor }} }}");
     let mut refused = WebSocketFeed::open(&system, &other.token, &foreign, json!({})).await;
-    assert!(refused.try_next().await.is_none());
+    let answer = tokio::time::timeout(Duration::from_secs(20), refused.try_next()).await;
+    assert!(answer.expect("it is answered at once").is_none());
     system.stop().await;
 }
 

@@ -82,7 +82,6 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
     agent.mutate("assessCase", "case { id }", on(weight)).await;
     agent.mutate("addNote", "case { id }", on(json!({ "body": "میان خودمان" }))).await;
     agent.mutate("enterStage", "case { id }", on(json!({ "stage": "Field visit" }))).await;
-    say(&agent, &case, "کنتور را دیدیم").await;
     let decision = json!({ "outcome": "UPHELD", "reasons": "کنتور خراب بود" });
     agent.mutate("decideCase", "case { id }", on(decision)).await;
     // Redress: proposed among staff, offered once it is approved, paid once it is accepted.
@@ -100,6 +99,8 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
         moved.changed().await.unwrap();
     }
     own.mutate("acceptDecision", "case { id }", on(json!({ "channel": "PORTAL" }))).await;
+    say(&agent, &case, "کنتور عوض شد").await;
+    agent.mutate("keepFollowUp", "case { id }", on(json!({ "number": 1 }))).await;
     agent.mutate("closeCase", "case { id }", on(json!({}))).await;
 
     // The whole page in the end, the newest first: what the customer did and what staff said among themselves is not on it.
@@ -110,19 +111,19 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
     let kinds: Vec<_> = told.iter().map(|one| one["kind"].as_str().unwrap()).collect();
     let expected = [
         "CLOSED",
+        "ANSWERED",
         "REDRESS_PAID",
         "REDRESS_OFFERED",
         // A decision answers the case as well.
         "RESOLVED",
         "DECIDED",
-        "ANSWERED",
         "STAGE_ENTERED",
         "PROMISE_MADE",
         "ACKNOWLEDGED",
     ];
     assert_eq!(kinds, expected);
     assert_eq!(seen["unreadCount"], 9);
-    assert_eq!(told[1]["points"], 40);
+    assert_eq!(told[2]["points"], 40);
     assert_eq!(told[7]["promisedUntil"]["jalali"], "2378/09/01");
     // Latin pieces in Persian sentences stand in isolates.
     let stage =
@@ -134,7 +135,7 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
         assert!(!outside.contains(|sign: char| sign.is_ascii_alphanumeric()), "{text:?}");
     }
     let english = page(&system, &own, "en", PAGE).await;
-    let sentence = english["notifications"]["nodes"][2]["text"].as_str().unwrap();
+    let sentence = english["notifications"]["nodes"][3]["text"].as_str().unwrap();
     assert_eq!(
         sentence,
         format!("You are offered 40 points for case \u{2066}{reference}\u{2069}.")

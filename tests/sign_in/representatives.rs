@@ -337,11 +337,6 @@ async fn whoever_acts_for_a_customer_disposes_of_nothing_and_reads_no_record_acc
         ("declineRedress", json!({ "redressId": redress }), json!({ "redressId": nobody })),
         ("payFee", json!({ "feeId": fee }), json!({ "feeId": nobody })),
         (
-            "requestPayment",
-            json!({ "purpose": { "fee": fee } }),
-            json!({ "purpose": { "fee": nobody } }),
-        ),
-        (
             "acceptDecision",
             json!({ "caseId": complaint, "channel": "PORTAL" }),
             json!({ "caseId": global_id("Case", nobody), "channel": "PORTAL" }),
