@@ -195,7 +195,7 @@ pub fn greet(address: SocketAddr, token: impl Fn(Principal) -> String) {
         "A token for each role, good for a week (`parvandeh token --role ROLE` prints another):\n"
     );
     for visitor in visitors() {
-        println!("{:<11}{}\n", visitor.role.as_str(), token(visitor));
+        println!("{:<16}{}\n", visitor.role.as_str(), token(visitor));
     }
     println!(
         "Something happens every three seconds, and a promise falls due now and then. Stop with Ctrl-C."
