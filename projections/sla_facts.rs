@@ -370,6 +370,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<FactRow> {
 mod tests {
     use super::*;
     use crate::page::PAGE_SIZE_MAX;
+    use crate::scope::Represented;
 
     fn fact(position: i64) -> FactRow {
         let of = |choices: &[&str], step: i64| {
@@ -410,15 +411,19 @@ mod tests {
         let db = Connection::open_in_memory().unwrap();
         let mut model = SlaFacts { rows: (1..=60).map(fact).collect() };
         db.execute_batch(model.tables()).unwrap();
-        db.execute_batch("CREATE TABLE case_summary (id BLOB, unit TEXT, customer_id BLOB)")
-            .unwrap();
-        let customer = Uuid::from_u128(9);
-        for (id, unit, customer_id) in
-            [(0, None, None), (1, Some("care"), Some(customer)), (2, Some("finance"), None)]
-        {
+        db.execute_batch(
+            "CREATE TABLE case_summary (id BLOB, unit TEXT, customer_id BLOB, kind TEXT)",
+        )
+        .unwrap();
+        let (customer, other) = (Uuid::from_u128(9), Uuid::from_u128(10));
+        for (id, unit, customer_id, kind) in [
+            (0, None, None, CaseKind::Request),
+            (1, Some("care"), Some(customer), CaseKind::Complaint),
+            (2, Some("finance"), Some(other), CaseKind::Request),
+        ] {
             db.execute(
-                "INSERT INTO case_summary VALUES (?, ?, ?)",
-                (Uuid::from_u128(id), unit, customer_id),
+                "INSERT INTO case_summary VALUES (?, ?, ?, ?)",
+                (Uuid::from_u128(id), unit, customer_id, kind.as_str()),
             )
             .unwrap();
         }
@@ -439,10 +444,16 @@ mod tests {
             FactFilter { due_at: TimeRange { gte: moment(9), lt: moment(30) }, ..none.clone() },
             FactFilter { due_at: TimeRange { gte: None, lt: moment(30) }, ..none.clone() },
         ];
+        let representative = |kind| CaseScope::Representative {
+            own: customer,
+            represented: vec![Represented { customer_id: other, case_kinds: vec![kind] }],
+        };
         let scopes = [
             CaseScope::All,
             CaseScope::Units(vec!["care".to_owned()]),
             CaseScope::Customer(customer),
+            representative(CaseKind::Request),
+            representative(CaseKind::Complaint),
             CaseScope::Nothing,
         ];
         let all = facts_with_owner(&db, 0, 1_000).unwrap();
