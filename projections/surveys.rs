@@ -1,6 +1,9 @@
 //! How content customers are with the handling of their cases: one row a case that was closed, with when its customer was asked and what
 //! they answered. What they said in words stands on the case's timeline alone, so that nothing here is personal, and the figures stay when
 //! a customer's personal data are erased.
+//!
+//! Of a case that is closed it is kept here when that was, for the monitor, only where there is somebody to ask: cases whose customers are
+//! unknown, or were erased, would else stand among those that wait to be asked, and be looked at again each time that anything moves.
 
 use jiff::Timestamp;
 use parvandeh_domain::case::CaseEvent;
@@ -80,7 +83,18 @@ impl ReadModel for Surveys {
          CREATE INDEX survey_asked ON survey (asked_at) WHERE asked_at IS NOT NULL"
     }
 
-    fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+    fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+        if let Some(customer_id) = event.event.erased_customer() {
+            self.flush(db)?;
+            // The cases are found by their rows in `case_summary`, which is written before.
+            return db
+                .prepare_cached(
+                    "UPDATE survey SET closed_at = NULL WHERE case_id IN
+                     (SELECT id FROM case_summary WHERE customer_id = ?)",
+                )?
+                .execute([customer_id.0])
+                .map(drop);
+        }
         let DomainEvent::Case(id, case_event) = &event.event else { return Ok(()) };
         let at = column::microseconds(event.meta.occurred_at);
         let step = match case_event {
@@ -99,10 +113,11 @@ impl ReadModel for Surveys {
             match step {
                 Step::Closed(Some(at)) => db
                     .prepare_cached(
-                        "INSERT INTO survey (case_id, closed_at) VALUES (?, ?) \
+                        "INSERT INTO survey (case_id, closed_at) SELECT id, ? FROM case_summary \
+                         WHERE id = ? AND customer_id IS NOT NULL \
                          ON CONFLICT (case_id) DO UPDATE SET closed_at = excluded.closed_at",
                     )?
-                    .execute((case_id, at))?,
+                    .execute((at, case_id))?,
                 Step::Closed(None) => db
                     .prepare_cached("UPDATE survey SET closed_at = NULL WHERE case_id = ?")?
                     .execute([case_id])?,
@@ -232,7 +247,8 @@ fn counted(
     let scores: Vec<_> =
         (1..=SCORES).map(|score| format!("count(*) FILTER (WHERE s.score = {score})")).collect();
     let sql = format!(
-        "SELECT {group}, count(*), {} FROM survey s JOIN case_summary c ON c.id = s.case_id \
+        // CROSS JOIN holds SQLite to this order: the surveys of a period are fewer than the cases of a unit.
+        "SELECT {group}, count(*), {} FROM survey s CROSS JOIN case_summary c ON c.id = s.case_id \
          WHERE {} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {GROUPS_MAX}",
         scores.join(", "),
         conditions.sql(),
@@ -250,6 +266,8 @@ fn counted(
 
 /// For the monitor, unscoped: the closed cases whose customers are known, were not asked, and whose closing lies in the period, the
 /// longest closed first.
+///
+/// CROSS JOIN holds SQLite to the order that is written here: it would else begin with all closed cases that there are.
 pub fn to_ask(
     db: &Connection,
     from: Timestamp,
@@ -257,8 +275,9 @@ pub fn to_ask(
     limit: usize,
 ) -> rusqlite::Result<Vec<(Uuid, Timestamp)>> {
     db.prepare_cached(
-        "SELECT s.case_id, s.closed_at FROM survey s JOIN case_summary c ON c.id = s.case_id \
-         JOIN customer_profile p ON p.id = c.customer_id \
+        "SELECT s.case_id, s.closed_at FROM survey s \
+         CROSS JOIN case_summary c ON c.id = s.case_id \
+         CROSS JOIN customer_profile p ON p.id = c.customer_id \
          WHERE s.closed_at IS NOT NULL AND s.asked_at IS NULL AND s.closed_at >= ? \
          AND s.closed_at < ? AND c.status = 'closed' AND p.erasure IS NULL \
          ORDER BY s.closed_at LIMIT ?",
@@ -277,4 +296,71 @@ pub fn next_closed(db: &Connection, from: Timestamp) -> rusqlite::Result<Option<
     )?
     .query_row([column::microseconds(from)], |row| column::time(row, 0))
     .optional()
+}
+
+#[cfg(test)]
+mod tests {
+    use parvandeh_domain::case::event::CaseClosed;
+    use parvandeh_domain::customer::CustomerEvent;
+    use parvandeh_domain::customer::event::CustomerErased;
+    use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
+    use parvandeh_domain::id::{CaseId, CommandId, CustomerId, EventId};
+
+    use super::*;
+
+    fn recorded(position: u64, event: DomainEvent) -> Recorded<DomainEvent> {
+        let at = Timestamp::from_second(i64::try_from(position).unwrap()).unwrap();
+        let command_id = CommandId(Uuid::from_u128(position.into()));
+        let meta = Metadata {
+            occurred_at: at,
+            recorded_at: at,
+            actor: Actor { kind: ActorKind::System, id: "test".to_owned() },
+            causation_id: command_id,
+            correlation_id: command_id.0,
+            command_digest: None,
+            personal: None,
+        };
+        Recorded {
+            id: EventId::of(command_id, 0),
+            revision: position,
+            position,
+            meta,
+            event,
+            envelope: None,
+            blind_index: None,
+            sound_index: None,
+        }
+    }
+
+    #[test]
+    fn only_closed_cases_with_somebody_to_ask_wait_to_be_asked_about() {
+        let db = Connection::open_in_memory().unwrap();
+        let mut model = Surveys::default();
+        db.execute_batch(model.tables()).unwrap();
+        db.execute_batch("CREATE TABLE case_summary (id BLOB PRIMARY KEY, customer_id BLOB)")
+            .unwrap();
+        let (nobody, known, erased) =
+            (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let (somebody, other) = (Uuid::from_u128(8), Uuid::from_u128(9));
+        for (case, customer) in [(nobody, None), (known, Some(somebody)), (erased, Some(other))] {
+            db.execute("INSERT INTO case_summary VALUES (?, ?)", (case, customer)).unwrap();
+        }
+        for (position, case) in (1..).zip([nobody, known, erased]) {
+            let closed = DomainEvent::Case(CaseId(case), CaseClosed {}.into());
+            model.apply(&db, &recorded(position, closed)).unwrap();
+        }
+        let forgotten = CustomerErased { key_count: 1, envelope_count: 1 };
+        let forgotten = CustomerEvent::Erased(forgotten);
+        let forgotten = DomainEvent::Customer(CustomerId(other), forgotten);
+        model.apply(&db, &recorded(4, forgotten)).unwrap();
+        model.flush(&db).unwrap();
+        let waiting: Vec<Uuid> = db
+            .prepare("SELECT case_id FROM survey WHERE closed_at IS NOT NULL AND asked_at IS NULL")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(waiting, [known]);
+    }
 }

@@ -95,11 +95,11 @@ impl Watched for SurveyMonitor {
             .query(move |db| {
                 let closed = surveys::to_ask(db, from, before, PAGE_SIZE)?;
                 let all = closed.into_iter().filter_map(|(case_id, closed_at)| {
-                    let asked_at = closed_at.checked_add(ask_after).ok()?;
-                    Some(ToAsk { case_id: CaseId(case_id), asked_at })
+                    let came_at = closed_at.checked_add(ask_after).ok()?;
+                    Some(ToAsk { case_id: CaseId(case_id), came_at })
                 });
                 let is_mine =
-                    |due: &ToAsk| watch::is_mine(&members, due.case_id.0, due.asked_at, now);
+                    |due: &ToAsk| watch::is_mine(&members, due.case_id.0, due.came_at, now);
                 Ok(all.filter(is_mine).take(limit).collect())
             })
             .await
@@ -117,7 +117,7 @@ impl Watched for SurveyMonitor {
     }
 
     async fn record(&self, due: ToAsk) -> Result<Option<Position>, SurveyMonitorError> {
-        let ToAsk { case_id, asked_at } = due;
+        let case_id = due.case_id;
         let stream =
             StreamId::new(&format!("case-{case_id}")).expect("a UUID is a well-formed stream id");
         let command_id = CommandId(derived(&["survey asked", &case_id.to_string()]));
@@ -125,7 +125,8 @@ impl Watched for SurveyMonitor {
             command_id,
             digest: None,
             actor: Actor { kind: ActorKind::System, id: "survey-monitor".to_owned() },
-            occurred_at: Some(asked_at),
+            // They are asked now, however long ago their time came: whoever answers, answers this question.
+            occurred_at: None,
             correlation_id: command_id.0,
             subject: None,
         };
@@ -146,5 +147,6 @@ impl Watched for SurveyMonitor {
 /// A case whose customer is to be asked.
 pub struct ToAsk {
     case_id: CaseId,
-    asked_at: Timestamp,
+    /// When the time to ask came.
+    came_at: Timestamp,
 }

@@ -173,6 +173,9 @@ async fn where_the_organisation_wishes_it_customers_are_asked_some_time_after_th
         assert!(waited.is_ok(), "nobody was asked");
         moved.borrow_and_update();
     }
+    // Its time came an hour after it was closed again, and they were asked when the clock had been moved: that is when it happened.
+    let asked_at: Timestamp = seen(&reopened).await["askedAt"].as_str().unwrap().parse().unwrap();
+    assert!(asked_at >= begin + SignedDuration::from_hours(5), "dated back: {asked_at}");
     let asked = story(&agent, &case).await.into_iter().filter(|name| name == "SurveyAsked");
     assert_eq!(asked.count(), 1);
     system.stop().await;
