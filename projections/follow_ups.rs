@@ -259,6 +259,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<FollowUpRow> {
 
 /// A page of the reminders about cases inside the scope, in the order in which they were recorded: each promise at the place of its
 /// reminder, as it stands now.
+///
+/// CROSS JOIN holds SQLite to the order that is written here: for somebody who sees some units it would else begin with all their cases.
 pub fn reminders(
     db: &Connection,
     scope: &CaseScope,
@@ -273,13 +275,26 @@ pub fn reminders(
     }
     let list = List {
         columns: COLUMNS,
-        from: "follow_up f JOIN case_summary c ON c.id = f.case_id",
+        from: "follow_up f CROSS JOIN case_summary c ON c.id = f.case_id",
         key: "f.reminded_position",
         tie: "f.reminded_position",
         descending: false,
         conditions,
     };
     list.page(db, page, read)
+}
+
+/// The position of the newest reminder, about whatever case; 0 while there is none. It tells that there is something new and nothing of
+/// what, so there is no scope.
+pub fn last_reminded(db: &Connection) -> rusqlite::Result<i64> {
+    let newest = db
+        .prepare_cached(
+            "SELECT reminded_position FROM follow_up WHERE reminded_position IS NOT NULL \
+             ORDER BY reminded_position DESC LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional();
+    Ok(newest?.unwrap_or(0))
 }
 
 /// A promise that was neither kept nor is on record as missed, for the monitor.

@@ -48,6 +48,7 @@ use crate::subscription::fact_ring::FactRing;
 use crate::subscription::notification_watch::NotificationWatch;
 use crate::subscription::projector::{ProjectorError, Source};
 use crate::subscription::read_models::ReadModels;
+use crate::subscription::reminder_watch::ReminderWatch;
 use crate::subscription::stream_watch::StreamWatch;
 use crate::vault::{KeyStore, Keyring, Vault, VaultError};
 use cluster::Cluster;
@@ -407,6 +408,7 @@ impl App {
             fact_ring: FactRing::new(&self.read_models),
             stream_watch: StreamWatch::new(self.store.clone()),
             notification_watch: NotificationWatch::new(&self.read_models),
+            reminder_watch: ReminderWatch::new(&self.read_models),
             time_zone: self.time_zone.clone(),
             settlement: Arc::new(self.settlement()),
             payments: self.payment_keeper(),

@@ -27,6 +27,7 @@ use crate::store::EventStore;
 use crate::subscription::fact_ring::FactRing;
 use crate::subscription::notification_watch::NotificationWatch;
 use crate::subscription::read_models::{QueryError, ReadModels};
+use crate::subscription::reminder_watch::ReminderWatch;
 use crate::subscription::stream_watch::StreamWatch;
 use crate::vault::{Vault, VaultError};
 use crate::words::Language;
@@ -55,6 +56,8 @@ pub struct Services {
     pub stream_watch: Arc<StreamWatch>,
     /// Wakes customers whose pages are open.
     pub notification_watch: Arc<NotificationWatch>,
+    /// Wakes those who wait for reminders of promises.
+    pub reminder_watch: Arc<ReminderWatch>,
     /// The organisation's time zone.
     pub time_zone: TimeZone,
     /// Keeps idempotency keys from being used for two requests.

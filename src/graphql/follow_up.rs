@@ -213,7 +213,8 @@ pub struct FollowUpReminder {
 }
 
 /// Every reminder on record after the cursor, then every reminder that comes. The feed is the read model of promises in the order of
-/// their reminders; every page is a query with the subscriber's scope, and nothing is kept for a slow subscriber.
+/// their reminders; every page is a query with the subscriber's scope, and nothing is kept for a slow subscriber. A subscriber asks when
+/// there is a new reminder, and not when anything else has moved.
 pub async fn follow_reminders<'a>(
     ctx: &Context<'a>,
     after: Option<String>,
@@ -229,9 +230,9 @@ pub async fn follow_reminders<'a>(
         None => None,
     };
     Ok(try_stream! {
-        let mut moved = services.read_models.position_changes();
+        let Some(mut reminded) = services.reminder_watch.watch() else { return };
         loop {
-            moved.borrow_and_update();
+            reminded.borrow_and_update();
             loop {
                 let request =
                     PageRequest { after: reached, ..PageRequest::first(PAGE_SIZE_MAX) };
@@ -250,7 +251,7 @@ pub async fn follow_reminders<'a>(
                     break;
                 }
             }
-            if moved.changed().await.is_err() {
+            if reminded.changed().await.is_err() {
                 return;
             }
         }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::{Clock, ManualClock, MonotoneClock};
+use parvandeh::command::promise_monitor::PromiseMonitor;
 use parvandeh::principal::Role;
 use parvandeh::store::memory::MemoryStore;
 use parvandeh::store::{EventStore, READ_EVENTS_MAX};
+use parvandeh::subscription::reminder_watch::ReminderWatch;
 use parvandeh_domain::case::CaseCommand;
 use parvandeh_domain::case::command::{FollowUpCommand, KeepFollowUp, PromiseFollowUp};
 use parvandeh_domain::pii::Pii;
@@ -161,4 +163,38 @@ async fn of_several_monitors_none_reminds_twice_and_one_that_comes_too_late_not_
     streams.dedup();
     assert_eq!((count, streams.len()), (usize::from(CASES) / 2, usize::from(CASES) / 2));
     assert_eq!(missed, usize::from(CASES) / 4, "of these it was too late to remind");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_reminders_is_woken_by_a_reminder_and_by_nothing_else() {
+    let store: Arc<dyn EventStore> = Arc::new(MemoryStore::default());
+    let begin: Timestamp = "2026-03-02T08:00:00Z".parse().unwrap();
+    let machine = Arc::new(ManualClock::starting_at(begin));
+    let clock: Arc<dyn Clock> =
+        Arc::new(MonotoneClock::new(machine.clone(), Timestamp::UNIX_EPOCH));
+    let watcher = Watcher::start(&store, &clock, SignedDuration::from_hours(1)).await;
+    let PromiseMonitor { commands, read_models, .. } = &watcher.monitor;
+    let reminders = ReminderWatch::new(read_models);
+    let mut newest = reminders.watch().unwrap();
+    newest.borrow_and_update();
+    let case = Uuid::from_u128(1);
+    // Does it, and waits until the read models show it.
+    let send = async |command| {
+        let executed = on_case(commands, case, metadata(None), command).await.unwrap();
+        read_models.wait_for(executed.position.unwrap()).await.unwrap();
+    };
+    let due_at = begin + SignedDuration::from_hours(10);
+    send(open_case(0, begin)).await;
+    let promise = PromiseFollowUp { what: Pii::new("x".to_owned()), due_at };
+    send(CaseCommand::FollowUp(FollowUpCommand::Promise(promise))).await;
+    assert!(!newest.has_changed().unwrap(), "nobody was reminded yet");
+
+    machine.set(due_at - SignedDuration::from_mins(59));
+    watcher.monitor.record_overdue().await.unwrap();
+    let woken = tokio::time::timeout(std::time::Duration::from_secs(20), newest.changed()).await;
+    woken.expect("a reminder wakes them").unwrap();
+    let reminder = i64::try_from(store.head().unwrap().0).unwrap();
+    assert_eq!(*newest.borrow_and_update(), reminder, "the first wake is the reminder's");
+    send(CaseCommand::FollowUp(FollowUpCommand::Keep(KeepFollowUp { number: 1 }))).await;
+    assert!(!newest.has_changed().unwrap(), "there is nothing new");
 }
