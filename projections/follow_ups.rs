@@ -105,7 +105,8 @@ impl ReadModel for FollowUps {
             WHERE kept_at IS NULL AND missed_at IS NULL AND reminded_at IS NULL;
          CREATE INDEX follow_up_reminded ON follow_up (reminded_position)
             WHERE reminded_position IS NOT NULL;
-         CREATE INDEX follow_up_missed ON follow_up (due_at, position) WHERE missed_at IS NOT NULL"
+         CREATE INDEX follow_up_missed ON follow_up (due_at, position) WHERE missed_at IS NOT NULL;
+         CREATE INDEX follow_up_missed_at ON follow_up (missed_at) WHERE missed_at IS NOT NULL"
     }
 
     fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {

@@ -4,6 +4,9 @@
 //! There is no table of its own: the review asks the read models that keep complaints, promises, answers, redress and surveys, so it can
 //! never disagree with them. What was received belongs to the period of its opening, with what became of it by now; decisions, appeals,
 //! missed promises and redress belong to the period in which they happened.
+//!
+//! What happened in the period is found along an index of when it happened, and the case of each is looked up. CROSS JOIN holds SQLite to
+//! that order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,7 +100,7 @@ pub fn review(
     review.missed_follow_ups = count(
         db,
         scope,
-        "follow_up f JOIN case_summary c ON c.id = f.case_id",
+        "follow_up f CROSS JOIN case_summary c ON c.id = f.case_id",
         "f.missed_at",
         "f.missed_at IS NOT NULL",
         period,
@@ -106,7 +109,7 @@ pub fn review(
     review.unanswered = count(
         db,
         scope,
-        "case_answer a JOIN case_summary c ON c.id = a.case_id",
+        "case_answer a CROSS JOIN case_summary c ON c.id = a.case_id",
         "a.asked_at",
         "(a.answered_at IS NULL OR a.answered_at < a.asked_at) AND c.status <> 'merged'",
         period,
@@ -250,7 +253,7 @@ fn redress(
     let mut conditions = of_complaints(scope, "r.status = 'paid'");
     period.range().restrict(&mut conditions, "r.updated_at");
     let mut statement = db.prepare_cached(&format!(
-        "SELECT r.value FROM redress r JOIN case_summary c ON c.id = r.case_id WHERE {}",
+        "SELECT r.value FROM redress r CROSS JOIN case_summary c ON c.id = r.case_id WHERE {}",
         conditions.sql()
     ))?;
     let mut sums: BTreeMap<Currency, i64> = BTreeMap::new();

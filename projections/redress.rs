@@ -99,7 +99,8 @@ impl ReadModel for Redresses {
 
     fn indexes(&self) -> &'static str {
         "CREATE INDEX redress_case ON redress (case_id, proposed_at, id);
-         CREATE INDEX redress_accepted ON redress (updated_at) WHERE status = 'accepted'"
+         CREATE INDEX redress_accepted ON redress (updated_at) WHERE status = 'accepted';
+         CREATE INDEX redress_paid ON redress (updated_at) WHERE status = 'paid'"
     }
 
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {

@@ -416,6 +416,7 @@ impl App {
             clock: self.clock.clone(),
             proof: self.proof.clone(),
             simulations: Arc::new(Semaphore::new(1)),
+            reviews: Arc::new(Semaphore::new(1)),
             anonymous: AnonymousBudget::default(),
         })
     }

@@ -76,6 +76,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Lets one simulation of service levels run at a time.
     pub simulations: Arc<Semaphore>,
+    /// Lets one review of management's run at a time; the next waits for it.
+    pub reviews: Arc<Semaphore>,
     /// Keeps codes of anonymous authors from being tried out.
     pub anonymous: AnonymousBudget,
 }

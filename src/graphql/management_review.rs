@@ -1,18 +1,24 @@
 //! The pack for management's review of how complaints are handled.
+//!
+//! It looks at every complaint of a period, so it is bounded in three ways: the period, one review at a time, and a reader of its own, so
+//! that whoever asks for figures never holds up those who work on cases.
 
 use async_graphql::{Context, SimpleObject};
 use jiff::SignedDuration;
 use parvandeh_projections::management_review::{self, Review, ReviewPeriod};
 
-use super::context::{case_scope, query, refused};
+use super::context::{case_scope, failure, refused, services};
 use super::money::Money;
 use super::scalar::DateTime;
 use super::survey::Satisfaction;
 use super::vocabulary::Outcome;
 use crate::error::RequestError;
+use crate::subscription::read_models::OwnReader;
 
 /// The longest time for an acknowledgement: a year, in minutes.
 const MINUTES_MAX: i32 = 366 * 24 * 60;
+/// The longest period: two years with a leap day, and a day for what clocks are moved.
+const PERIOD_MAX: SignedDuration = SignedDuration::from_hours(732 * 24);
 
 /// How complaints were handled in a period, beside the period before.
 #[derive(SimpleObject)]
@@ -131,6 +137,9 @@ pub async fn management_review(
     if from.0 >= to.0 {
         return Err(refused(RequestError::bad_input("to", "must be later than from")));
     }
+    if to.0.duration_since(from.0) > PERIOD_MAX {
+        return Err(refused(RequestError::bad_input("to", "must be at most two years after from")));
+    }
     if !(1..=MINUTES_MAX).contains(&acknowledged_within_minutes) {
         let problem = format!("must be from 1 to {MINUTES_MAX}");
         return Err(refused(RequestError::bad_input("acknowledgedWithinMinutes", &problem)));
@@ -138,16 +147,25 @@ pub async fn management_review(
     let acknowledged_within = SignedDuration::from_mins(acknowledged_within_minutes.into());
     let period = ReviewPeriod { from: from.0, to: to.0, acknowledged_within };
     let scope = case_scope(ctx);
-    // Both periods are of one state of the read models.
-    let (now, before) = query(ctx, move |db| {
-        let now = management_review::review(db, &scope, period)?;
-        let before = match period.before() {
-            Some(before) => Some((before, management_review::review(db, &scope, before)?)),
-            None => None,
-        };
-        Ok((now, before))
-    })
-    .await?;
+    let services = services(ctx);
+    let permit = services.reviews.clone().acquire_owned().await;
+    let permit = permit.map_err(|error| failure(&error))?;
+    let mut reader = OwnReader::new(services.read_models.clone());
+    let reviewed = tokio::task::spawn_blocking(move || {
+        // Held until the work is done, also where nobody waits for it any more.
+        let _permit = permit;
+        // Both periods are of one state of the read models.
+        reader.query(|db| {
+            let now = management_review::review(db, &scope, period)?;
+            let before = match period.before() {
+                Some(before) => Some((before, management_review::review(db, &scope, before)?)),
+                None => None,
+            };
+            Ok((now, before))
+        })
+    });
+    let reviewed = reviewed.await.map_err(|error| failure(&error))?;
+    let (now, before) = reviewed.map_err(|error| failure(&error))?;
     Ok(ManagementReview {
         period: ComplaintFigures::of(period, now),
         before: before.map(|(period, review)| ComplaintFigures::of(period, review)),

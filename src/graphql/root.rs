@@ -375,8 +375,8 @@ impl Query {
         survey::satisfaction(ctx, by, from, to).await
     }
 
-    /// How complaints were handled from `from` to before `to`, beside the period of the same length just before: the pack for management's
-    /// review (ISO 10002:2018, 9.5).
+    /// How complaints were handled from `from` to before `to`, at most two years later, beside the period of the same length just before:
+    /// the pack for management's review (ISO 10002:2018, 9.5).
     async fn management_review(
         &self,
         ctx: &Context<'_>,

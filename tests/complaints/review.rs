@@ -117,8 +117,18 @@ async fn management_sees_what_became_of_the_complaints_of_a_period_beside_the_on
     let query = "{ managementReview(from: \"2026-01-01T00:00:00Z\", to: \"2026-02-01T00:00:00Z\") { period { received } } }";
     let refused = agent.send(query, json!({})).await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN");
-    let crossed = "{ managementReview(from: \"2026-02-01T00:00:00Z\", to: \"2026-01-01T00:00:00Z\") { period { received } } }";
-    let refused = service.system.caller(Role::Auditor).send(crossed, json!({})).await;
-    assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    let auditor = service.system.caller(Role::Auditor);
+    let asked = |from: &str, to: &str| {
+        format!("{{ managementReview(from: \"{from}T00:00:00Z\", to: \"{to}T00:00:00Z\") {{ period {{ received }} }} }}")
+    };
+    for (from, to) in [("2026-02-01", "2026-01-01"), ("2023-12-30", "2026-01-01")] {
+        let refused = auditor.send(&asked(from, to), json!({})).await;
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{from} {to}");
+    }
+    // Two years in one, and several at once: they wait for one another.
+    let several = "{ one: managementReview(from: \"2024-01-01T00:00:00Z\", to: \"2026-01-01T00:00:00Z\") { period { received } } \
+        two: managementReview(from: \"2025-01-01T00:00:00Z\", to: \"2026-01-01T00:00:00Z\") { period { received } } }";
+    let answer = auditor.ask(several, json!({})).await;
+    assert_eq!(answer["one"]["period"]["received"], answer["two"]["period"]["received"]);
     service.system.stop().await;
 }
