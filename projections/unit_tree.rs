@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::event::StoredEvent;
-use parvandeh_domain::id::{StaffId, UnitId};
+use parvandeh_domain::id::{CommandId, StaffId, UnitId};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::unit::{self, UnitEvent, UnitState};
 use rusqlite::Connection;
@@ -31,11 +31,13 @@ pub struct UnitTree {
     pub since: Option<Timestamp>,
     /// The units whose last placement is void.
     pub void: BTreeSet<UnitId>,
+    /// The commands whose placement was void, whatever came after it: who sends one of them again is told the same again.
+    pub void_commands: BTreeSet<CommandId>,
 }
 
 impl UnitTree {
-    /// The tree after one more event of a unit.
-    fn take_in(&mut self, id: UnitId, event: &UnitEvent) {
+    /// The tree after one more event of a unit, which this command caused.
+    fn take_in(&mut self, id: UnitId, event: &UnitEvent, command: CommandId) {
         let unit = self.units.entry(id.clone()).or_default();
         let before = unit.parent.clone();
         unit.evolve(event);
@@ -46,6 +48,7 @@ impl UnitTree {
         if parent.is_some_and(|parent| self.is_part_of(&parent, &id)) {
             self.units.entry(id.clone()).or_default().parent = before;
             self.void.insert(id);
+            self.void_commands.insert(command);
         } else {
             self.void.remove(&id);
         }
@@ -74,6 +77,7 @@ impl UnitTree {
 struct UnitRow {
     position: u64,
     recorded_at: Timestamp,
+    command_id: CommandId,
     stream: String,
     name: &'static str,
     event: Vec<u8>,
@@ -88,8 +92,8 @@ pub struct Units {
 impl ReadModel for Units {
     fn tables(&self) -> &'static str {
         "CREATE TABLE unit_event (
-            position INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, stream TEXT NOT NULL,
-            name TEXT NOT NULL, event TEXT NOT NULL
+            position INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, command_id BLOB NOT NULL,
+            stream TEXT NOT NULL, name TEXT NOT NULL, event TEXT NOT NULL
         )"
     }
 
@@ -102,6 +106,7 @@ impl ReadModel for Units {
             self.rows.push(UnitRow {
                 position: event.position,
                 recorded_at: event.meta.recorded_at,
+                command_id: event.meta.causation_id,
                 stream: unit::stream_name(id),
                 name: unit_event.event_type().name,
                 event: unit_event.to_json(),
@@ -112,13 +117,14 @@ impl ReadModel for Units {
 
     fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let mut insert = db.prepare_cached(
-            "INSERT OR REPLACE INTO unit_event (position, recorded_at, stream, name, event) \
-             VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO unit_event \
+             (position, recorded_at, command_id, stream, name, event) VALUES (?, ?, ?, ?, ?, ?)",
         )?;
         for row in self.rows.drain(..) {
             insert.execute((
                 column::integer(row.position),
                 column::microseconds(row.recorded_at),
+                row.command_id.0,
                 row.stream,
                 row.name,
                 String::from_utf8_lossy(&row.event),
@@ -132,7 +138,8 @@ impl ReadModel for Units {
 /// scope.
 pub fn tree(db: &Connection, moment: Timestamp) -> rusqlite::Result<UnitTree> {
     let mut statement = db.prepare_cached(
-        "SELECT stream, name, event, recorded_at FROM unit_event WHERE recorded_at <= ? ORDER BY position",
+        "SELECT stream, name, event, recorded_at, command_id FROM unit_event \
+         WHERE recorded_at <= ? ORDER BY position",
     )?;
     let mut rows = statement.query([column::microseconds(moment)])?;
     let mut tree = UnitTree::default();
@@ -144,7 +151,7 @@ pub fn tree(db: &Connection, moment: Timestamp) -> rusqlite::Result<UnitTree> {
         let Some(latest) = latest else { continue };
         let event = UnitEvent::from_json(name, latest.version, row.get_ref(2)?.as_bytes()?);
         if let Ok(event) = event {
-            tree.take_in(id, &event);
+            tree.take_in(id, &event, CommandId(row.get(4)?));
             tree.since = tree.since.or(Some(column::time(row, 3)?));
         }
     }
@@ -196,23 +203,27 @@ mod tests {
         };
         let moved = |parent: Option<&str>| UnitEvent::from(UnitMoved { parent: parent.map(id) });
         let mut tree = UnitTree::default();
-        for (code, event) in [
+        let command = |number| CommandId(uuid::Uuid::from_u128(number));
+        for (number, (code, event)) in (1..).zip([
             ("top", defined(None)),
             ("a", defined(Some("top"))),
             ("b", defined(Some("top"))),
             ("a", moved(Some("b"))),
             ("b", moved(Some("a"))),
-        ] {
-            tree.take_in(id(code), &event);
+        ]) {
+            tree.take_in(id(code), &event, command(number));
         }
         let parent = |tree: &UnitTree, code: &str| tree.units[&id(code)].parent.clone();
         assert_eq!((parent(&tree, "a"), parent(&tree, "b")), (Some(id("b")), Some(id("top"))));
         assert_eq!(tree.void, BTreeSet::from([id("b")]));
+        assert_eq!(tree.void_commands, BTreeSet::from([command(5)]));
         // Defined anew under it, it takes the name and stays as well; moved elsewhere, nothing is void.
-        tree.take_in(id("b"), &defined(Some("a")));
+        tree.take_in(id("b"), &defined(Some("a")), command(6));
         assert_eq!((parent(&tree, "b"), tree.void.len()), (Some(id("top")), 1));
-        tree.take_in(id("b"), &moved(None));
+        tree.take_in(id("b"), &moved(None), command(7));
         assert_eq!((parent(&tree, "b"), tree.void.len()), (None, 0));
+        // What was void then is void for ever.
+        assert_eq!(tree.void_commands, BTreeSet::from([command(5), command(6)]));
     }
 
     #[test]

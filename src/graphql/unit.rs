@@ -221,9 +221,9 @@ async fn change(
 ) -> Result<Option<Unit>, Failed> {
     let id: UnitId = code("unit", unit)?;
     let command = command()?;
-    let places = matches!(command, UnitCommand::Define(_) | UnitCommand::Move(_));
     let common = Common { idempotency_key, ..Common::default() };
     let identity = claim(ctx, None, &(&id, &command), &common).await?;
+    let command_id = identity.command_id;
     let stream = StreamId::new(&unit::stream_name(&id)).expect("a code has no spaces by then");
     let executed =
         execute::<UnitAggregate>(ctx, &stream, identity, &common, command, |_| true).await?;
@@ -232,8 +232,11 @@ async fn change(
         caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
     }
     let tree = tree(ctx, Timestamp::MAX).await.map_err(Failed::Failure)?;
-    if places && tree.void.contains(&id) {
-        take_back(ctx, &tree, &id, &stream, executed.revision).await?;
+    // Asked of the command and not of the unit: a request that is sent again is answered as it was, whatever has become of the unit since.
+    if tree.void_commands.contains(&command_id) {
+        if tree.void.contains(&id) {
+            take_back(ctx, &tree, &id, &stream, executed.revision).await?;
+        }
         return Err(UserError::of(&UnitRefusal::UnderItself).into());
     }
     Ok(Unit::of(&tree, &id))

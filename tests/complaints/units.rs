@@ -1,9 +1,13 @@
 //! Units as a tree with owners, as it is and as it was known.
 
+use parvandeh::command::handler::CommandMetadata;
 use parvandeh::principal::Role;
+use parvandeh_domain::id::{CommandId, UnitId, derived};
+use parvandeh_domain::unit::{MoveUnit, ParentIs, Unit, UnitCommand};
 use serde_json::{Value, json};
 
 use super::refused;
+use crate::harness::work::{metadata, stream};
 use crate::harness::{Caller, System};
 
 async fn define(admin: &Caller<'_>, input: Value) -> Value {
@@ -100,5 +104,39 @@ async fn two_administrators_who_move_units_crosswise_at_once_make_no_ring() {
         assert_eq!(put(&one, moved, "top").await, None);
         assert_eq!(put(&one, under, moved).await, None);
     }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_placement_that_was_refused_is_refused_again_when_it_is_sent_again() {
+    let system = System::start().await;
+    let admin = system.caller(Role::Admin);
+    define(&admin, json!({ "unit": "top", "name": "اداره" })).await;
+    for unit in ["a", "b"] {
+        define(&admin, json!({ "unit": unit, "name": "واحد", "parent": "top" })).await;
+    }
+    assert_eq!(put(&admin, "a", "b").await, None);
+    // The other half of the ring, as a replica writes it that does not know of the first and ends before it can look again.
+    let key = "crosswise";
+    let command_id = CommandId(derived(&["idempotency key", "test-admin", key]));
+    let parent = Some(UnitId::new("a").unwrap());
+    let command = UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine });
+    let batch = vec![(CommandMetadata { command_id, ..metadata(None) }, command)];
+    let stream = stream("unit", "b");
+    let written = system.app.commands.execute::<Unit>(&stream, batch, None, |_| true).await;
+    assert_eq!(written.unwrap().event_count, 1);
+
+    let again = json!({ "unit": "b", "parent": "a", "idempotencyKey": key });
+    for time in ["it is taken back", "it was taken back", "and stays so"] {
+        assert_eq!(admin.refusal("moveUnit", again.clone()).await, "UNIT_UNDER_ITSELF", "{time}");
+    }
+    // Also when it would be fine by now.
+    assert_eq!(put(&admin, "a", "top").await, None);
+    assert_eq!(admin.refusal("moveUnit", again).await, "UNIT_UNDER_ITSELF");
+    let units = admin.ask("{ units { code parent } }", json!({})).await["units"].take();
+    let parents: Vec<_> = units.as_array().unwrap().iter().map(|unit| &unit["parent"]).collect();
+    assert_eq!(parents, [&json!("top"), &json!("top"), &Value::Null]);
+    let events = system.app.store.read_stream(&stream, None, 10).await.unwrap();
+    assert_eq!(events.len(), 3, "defined, put under the other, taken back once");
     system.stop().await;
 }
