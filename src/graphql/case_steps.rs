@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::calendar_date::{self, CalendarDate};
 use super::context::language;
-use super::follow_up::{self, FollowUp};
+use super::follow_up::{self, FollowUp, FollowUpState};
 use super::sla_clock::{self, SlaClock, SlaClockState, SlaMetric};
 use super::vocabulary::{CaseKind, Status};
 use super::{case::Case, complaint};
@@ -186,10 +186,12 @@ fn due(clocks: &[SlaClock], metrics: &[SlaMetric]) -> Option<Timestamp> {
     of_these.filter_map(|clock| clock.due_at).map(|due_at| due_at.0).min()
 }
 
-/// The earliest promise that is still to be kept.
+/// The earliest promise that is still to be kept. What was missed is told only while nothing else is promised: the customer waits for it
+/// still, and would else be shown a day of the past for ever.
 fn next_promise(follow_ups: &[FollowUp]) -> Option<Timestamp> {
-    let waiting = follow_ups.iter().filter(|follow_up| follow_up.kept_at.is_none());
-    waiting.map(|follow_up| follow_up.due_at.0).min()
+    let unkept = follow_ups.iter().filter(|follow_up| follow_up.kept_at.is_none());
+    let next = unkept.min_by_key(|it| (it.state == FollowUpState::Missed, it.due_at.0));
+    next.map(|follow_up| follow_up.due_at.0)
 }
 
 #[cfg(test)]

@@ -65,6 +65,33 @@ async fn steps_say_what_service_levels_promise_and_what_was_known_at_a_moment() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_promise_that_was_missed_makes_room_for_the_next_and_stands_where_there_is_none() {
+    let service = Service::start().await;
+    let own = service.system.customer(uuid_of(&register(&service.system).await));
+    service.advance_to(0);
+    let case = open(&own, "COMPLAINT").await;
+    let id = case.as_str().unwrap();
+    service.advance_to(2);
+    service.command("acknowledgeCase", id, 1, json!({ "channel": "SMS" })).await;
+    // Nothing is promised for the assessment, so what was promised beside stands there.
+    for minutes in [30, 90] {
+        let promise = json!({ "what": "تماس", "dueAt": service.at(minutes).to_string() });
+        service.command("promiseFollowUp", id, 1, promise).await;
+    }
+    let current = async || steps(&service, &case, None).await[2].clone();
+    assert_eq!(current().await, "ASSESSED CURRENT 30");
+    service.advance_to(31);
+    assert_eq!(current().await, "ASSESSED CURRENT 90", "the first was missed");
+    service.advance_to(91);
+    assert_eq!(current().await, "ASSESSED CURRENT 30", "both were, and the customer waits for both");
+    service.command("keepFollowUp", id, 91, json!({ "number": 1 })).await;
+    assert_eq!(current().await, "ASSESSED CURRENT 90");
+    service.command("keepFollowUp", id, 91, json!({ "number": 2 })).await;
+    assert_eq!(current().await, "ASSESSED CURRENT -1");
+    service.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_is_told_of_missed_promises_fees_and_files() {
     let service = Service::start().await;
     let system = &service.system;
