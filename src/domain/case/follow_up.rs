@@ -193,3 +193,187 @@ pub fn decide(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decider::{Actor, ActorKind};
+    use crate::event::StoredEvent;
+    use crate::id::{CommandId, derived};
+
+    fn hour(number: i64) -> Timestamp {
+        let first: Timestamp = "2026-03-21T08:00:00Z".parse().unwrap();
+        first + SignedDuration::from_hours(number)
+    }
+
+    /// Somebody who says at one hour what happened at another.
+    fn said(occurred: i64, recorded: i64) -> Context {
+        Context {
+            command_id: CommandId(derived(&["test"])),
+            occurred_at: hour(occurred),
+            recorded_at: hour(recorded),
+            actor: Actor { kind: ActorKind::System, id: "promise-monitor".to_owned() },
+        }
+    }
+
+    fn promise(due: i64) -> FollowUpCommand {
+        let what = Pii::new("تماس می‌گیریم".to_owned());
+        FollowUpCommand::Promise(PromiseFollowUp { what, due_at: hour(due) })
+    }
+
+    fn keep(number: u32) -> FollowUpCommand {
+        FollowUpCommand::Keep(KeepFollowUp { number })
+    }
+
+    fn remind(number: u32, due: i64) -> FollowUpCommand {
+        FollowUpCommand::Remind(FollowUpReminded { number, due_at: hour(due) })
+    }
+
+    fn miss(number: u32, due: i64) -> FollowUpCommand {
+        FollowUpCommand::Miss(FollowUpMissed { number, due_at: hour(due) })
+    }
+
+    /// The promises of an open case after these commands, each said when it happened, and each accepted.
+    #[track_caller]
+    fn given(commands: impl IntoIterator<Item = (i64, FollowUpCommand)>) -> FollowUps {
+        commands.into_iter().fold(FollowUps::default(), |mut follow_ups, (at, command)| {
+            let decided = decide(&follow_ups, Status::Open, command, &said(at, at)).unwrap();
+            decided.iter().for_each(|event| follow_ups.evolve(event));
+            follow_ups
+        })
+    }
+
+    #[track_caller]
+    fn when(follow_ups: &FollowUps, at: i64, command: FollowUpCommand) -> Vec<&'static str> {
+        let decided = decide(follow_ups, Status::Open, command, &said(at, at)).unwrap();
+        decided.iter().map(|event| event.event_type().name).collect()
+    }
+
+    const NOTHING: [&str; 0] = [];
+
+    #[test]
+    fn a_promise_is_reminded_of_once() {
+        let promised = given([(0, promise(10))]);
+        assert_eq!(when(&promised, 9, remind(1, 10)), ["FollowUpReminded"]);
+        let reminded = given([(0, promise(10)), (9, remind(1, 10))]);
+        assert_eq!(when(&reminded, 9, remind(1, 10)), NOTHING);
+        assert!(reminded.unkept[&1].reminded);
+        assert!(reminded.is_waiting(), "a reminder keeps no promise");
+    }
+
+    #[test]
+    fn nobody_is_reminded_of_what_was_kept_or_missed_or_never_promised() {
+        let kept = given([(0, promise(10)), (1, keep(1))]);
+        assert_eq!(when(&kept, 9, remind(1, 10)), NOTHING);
+        let missed = given([(0, promise(10)), (11, miss(1, 10))]);
+        assert_eq!(when(&missed, 9, remind(1, 10)), NOTHING, "it is on record that it is too late");
+        assert!(!missed.is_waiting());
+        let promised = given([(0, promise(10))]);
+        assert_eq!(when(&promised, 9, remind(2, 10)), NOTHING, "there is no second promise");
+        assert_eq!(when(&promised, 9, remind(1, 12)), NOTHING, "for another time");
+    }
+
+    #[test]
+    fn a_reminder_counts_by_when_it_is_recorded_and_comes_in_time_or_not_at_all() {
+        let promised = given([(0, promise(10))]);
+        let reminded = |occurred, recorded| {
+            let context = said(occurred, recorded);
+            decide(&promised, Status::Open, remind(1, 10), &context).unwrap().len()
+        };
+        assert_eq!(reminded(9, 10), 1, "at the last moment");
+        assert_eq!(reminded(9, 11), 0, "its moment was in time, and nobody was there");
+    }
+
+    #[test]
+    fn a_promise_outlives_its_case_and_so_do_its_reminder_and_its_end() {
+        let promised = given([(0, promise(10))]);
+        for status in [Status::Closed, Status::Merged, Status::OnHold] {
+            for command in [remind(1, 10), miss(1, 10), keep(1)] {
+                let name = command.name();
+                let decided = decide(&promised, status, command, &said(5, 5)).unwrap();
+                assert_eq!(decided.len(), 1, "{name} of a case that is {status:?}");
+            }
+        }
+        let refused = decide(&promised, Status::Closed, promise(20), &said(5, 5));
+        assert_eq!(refused, Err(CaseRefusal::Closed), "nothing new is promised");
+    }
+
+    #[test]
+    fn a_promise_is_for_the_future_and_says_something() {
+        let none = FollowUps::default();
+        let refused = |command| decide(&none, Status::Open, command, &said(5, 6)).unwrap_err();
+        assert_eq!(refused(promise(5)), CaseRefusal::DueDatePassed { field: "due_at" });
+        let empty = PromiseFollowUp { what: Pii::new(" ".to_owned()), due_at: hour(9) };
+        let refusal = refused(FollowUpCommand::Promise(empty));
+        assert!(matches!(refusal, CaseRefusal::Text { field: "what", .. }), "{refusal:?}");
+        assert_eq!(refused(keep(0)), CaseRefusal::FollowUpUnknown);
+        assert_eq!(refused(keep(1)), CaseRefusal::FollowUpUnknown);
+    }
+
+    #[test]
+    fn a_log_that_tells_of_promises_that_it_does_not_have_changes_nothing() {
+        let mut follow_ups = given([(0, promise(10))]);
+        let before = follow_ups.clone();
+        for event in [
+            CaseEvent::from(FollowUpReminded { number: 7, due_at: hour(10) }),
+            FollowUpMissed { number: 7, due_at: hour(10) }.into(),
+            FollowUpKept { number: 7 }.into(),
+        ] {
+            follow_ups.evolve(&event);
+        }
+        assert_eq!(follow_ups, before);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_in_whatever_order_each_thing_is_on_record_once_and_no_reminder_late(
+            steps in proptest::collection::vec((0..4_u8, 1..4_u32, 0..4_i64), 0..60),
+        ) {
+            let mut follow_ups = FollowUps::default();
+            let mut told: BTreeMap<u32, Vec<&'static str>> = BTreeMap::new();
+            let mut now = 0;
+            for (what, number, later) in steps {
+                now += later;
+                // Who looks at old read models may say a wrong due time; a right one stands in the state.
+                let due_at = follow_ups.unkept.get(&number).map_or(hour(now), |it| it.due_at);
+                let command = match what {
+                    0 => promise(now + 1 + later * 3),
+                    1 => keep(number),
+                    2 => FollowUpCommand::Remind(FollowUpReminded { number, due_at }),
+                    _ => FollowUpCommand::Miss(FollowUpMissed { number, due_at }),
+                };
+                let decided = decide(&follow_ups, Status::Open, command, &said(now, now));
+                for event in decided.unwrap_or_default() {
+                    let number = match &event {
+                        CaseEvent::FollowUpPromised(it) => it.number,
+                        CaseEvent::FollowUpKept(it) => it.number,
+                        CaseEvent::FollowUpMissed(it) => it.number,
+                        CaseEvent::FollowUpReminded(it) => {
+                            prop_assert!(hour(now) <= it.due_at, "reminded too late");
+                            it.number
+                        }
+                        other => panic!("{other:?} is nothing of a promise's"),
+                    };
+                    told.entry(number).or_default().push(event.event_type().name);
+                    follow_ups.evolve(&event);
+                }
+            }
+            for story in told.values() {
+                let place = |name| story.iter().position(|told| *told == name);
+                prop_assert_eq!(place("FollowUpPromised"), Some(0));
+                let mut names = story.clone();
+                names.sort_unstable();
+                names.dedup();
+                prop_assert_eq!(names.len(), story.len(), "said twice: {:?}", story);
+                let reminded = place("FollowUpReminded");
+                for end in ["FollowUpKept", "FollowUpMissed"] {
+                    let in_order = reminded.is_none() || place(end).is_none() || reminded < place(end);
+                    prop_assert!(in_order, "reminded after {}: {:?}", end, story);
+                }
+            }
+        }
+    }
+}
