@@ -32,6 +32,8 @@ pub mod management_review;
 pub mod notifications;
 pub mod page;
 pub mod payment;
+#[cfg(test)]
+mod query_plans;
 pub mod redress;
 pub mod referrals;
 pub mod rows;
