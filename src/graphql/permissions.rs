@@ -10,9 +10,12 @@ use std::collections::HashMap;
 use crate::graphql::type_map::TypeMap;
 use crate::principal::{Role, Roles};
 
-/// Rows of `(type, who, fields)`. A type may have several rows; a field in more than one of them may be
-/// selected by the roles of each.
-pub type FieldTable = &'static [(&'static str, Roles, &'static [&'static str])];
+/// A decision: `(type, who, fields)`.
+pub type FieldRow = (&'static str, Roles, &'static [&'static str]);
+
+/// All decisions. A type may have several rows; a field in more than one of them may be selected by the
+/// roles of each.
+pub type FieldTable = &'static [FieldRow];
 
 /// A [`FieldTable`] made quick to ask.
 #[derive(Debug, Default)]

@@ -1,0 +1,76 @@
+//! Who may select what of a case's replay.
+
+use super::roles::PLANNERS;
+use crate::graphql::permissions::FieldTable;
+
+/// The rows.
+pub(super) const FIELDS: FieldTable = &[
+    ("Case", PLANNERS, &["replay"]),
+    (
+        "ReplayStep",
+        PLANNERS,
+        &[
+            "number",
+            "eventId",
+            "eventType",
+            "stream",
+            "revision",
+            "position",
+            "occurredAt",
+            "recordedAt",
+            "actorKind",
+            "actorId",
+            "before",
+            "after",
+            "changes",
+        ],
+    ),
+    ("ReplayChange", PLANNERS, &["subject", "field", "before", "after"]),
+    (
+        "ReplayState",
+        PLANNERS,
+        &[
+            "kind",
+            "channel",
+            "category",
+            "priority",
+            "severity",
+            "status",
+            "holdReason",
+            "unit",
+            "assignee",
+            "stage",
+            "outcome",
+            "dueAt",
+            "openedAt",
+            "updatedAt",
+            "resolvedAt",
+            "closedAt",
+            "interactionCount",
+            "attachmentCount",
+            "revision",
+            "customerTier",
+            "clocks",
+        ],
+    ),
+    (
+        "ReplayClock",
+        PLANNERS,
+        &[
+            "key",
+            "state",
+            "startedAt",
+            "dueAt",
+            "stoppedAt",
+            "goal",
+            "policyId",
+            "policyVersion",
+            "rule",
+            "calendarId",
+            "calendarVersion",
+            "breachRecorded",
+        ],
+    ),
+    ("ReplayStepConnection", PLANNERS, &["pageInfo", "edges", "nodes"]),
+    ("ReplayStepEdge", PLANNERS, &["node", "cursor"]),
+];
