@@ -59,7 +59,10 @@ fn plan<T>(query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Vec<String
 /// That a plan begins with a part of an index and goes on by keys.
 #[track_caller]
 fn assert_along(plan: &[String], index: &str) {
-    assert!(plan[0].starts_with("SEARCH") && plan[0].contains(index), "not along {index}: {plan:#?}");
+    assert!(
+        plan[0].starts_with("SEARCH") && plan[0].contains(index),
+        "not along {index}: {plan:#?}"
+    );
     let by_keys = |step: &String| step.starts_with("SEARCH") && step.contains("PRIMARY KEY");
     let in_memory = |step: &String| step.starts_with("USE TEMP B-TREE");
     assert!(plan[1..].iter().all(|step| by_keys(step) || in_memory(step)), "{plan:#?}");
@@ -124,7 +127,8 @@ fn the_figures_of_a_management_review_are_found_by_when_things_happened() {
         let [complaints, rest @ ..] = &*plans else { panic!("no statement") };
         // Complaints are found by unit or by when they changed, as SQLite thinks best.
         assert!(complaints.iter().all(|step| !step.starts_with("SCAN")), "{complaints:#?}");
-        let indexes = ["redress_paid", "follow_up_missed_at", "case_answer_missing", "survey_asked"];
+        let indexes =
+            ["redress_paid", "follow_up_missed_at", "case_answer_missing", "survey_asked"];
         assert_eq!(rest.len(), indexes.len(), "{rest:#?}");
         for (plan, index) in rest.iter().zip(indexes) {
             assert_along(plan, index);

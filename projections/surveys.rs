@@ -339,8 +339,7 @@ mod tests {
         db.execute_batch(model.tables()).unwrap();
         db.execute_batch("CREATE TABLE case_summary (id BLOB PRIMARY KEY, customer_id BLOB)")
             .unwrap();
-        let (nobody, known, erased) =
-            (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let (nobody, known, erased) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
         let (somebody, other) = (Uuid::from_u128(8), Uuid::from_u128(9));
         for (case, customer) in [(nobody, None), (known, Some(somebody)), (erased, Some(other))] {
             db.execute("INSERT INTO case_summary VALUES (?, ?)", (case, customer)).unwrap();

@@ -119,7 +119,9 @@ async fn management_sees_what_became_of_the_complaints_of_a_period_beside_the_on
     assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN");
     let auditor = service.system.caller(Role::Auditor);
     let asked = |from: &str, to: &str| {
-        format!("{{ managementReview(from: \"{from}T00:00:00Z\", to: \"{to}T00:00:00Z\") {{ period {{ received }} }} }}")
+        format!(
+            "{{ managementReview(from: \"{from}T00:00:00Z\", to: \"{to}T00:00:00Z\") {{ period {{ received }} }} }}"
+        )
     };
     for (from, to) in [("2026-02-01", "2026-01-01"), ("2023-12-30", "2026-01-01")] {
         let refused = auditor.send(&asked(from, to), json!({})).await;

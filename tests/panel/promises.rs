@@ -83,7 +83,11 @@ async fn a_promise_that_was_missed_makes_room_for_the_next_and_stands_where_ther
     service.advance_to(31);
     assert_eq!(current().await, "ASSESSED CURRENT 90", "the first was missed");
     service.advance_to(91);
-    assert_eq!(current().await, "ASSESSED CURRENT 30", "both were, and the customer waits for both");
+    assert_eq!(
+        current().await,
+        "ASSESSED CURRENT 30",
+        "both were, and the customer waits for both"
+    );
     service.command("keepFollowUp", id, 91, json!({ "number": 1 })).await;
     assert_eq!(current().await, "ASSESSED CURRENT 90");
     service.command("keepFollowUp", id, 91, json!({ "number": 2 })).await;

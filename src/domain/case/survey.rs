@@ -208,11 +208,8 @@ mod tests {
     #[test]
     fn a_survey_never_goes_back() {
         let asked = CaseEvent::from(SurveyAsked {});
-        let answered = CaseEvent::from(SurveyAnswered {
-            score: 1,
-            comment: None,
-            channel: Channel::Phone,
-        });
+        let answered =
+            CaseEvent::from(SurveyAnswered { score: 1, comment: None, channel: Channel::Phone });
         let mut survey = Survey::default();
         for (event, after) in [
             (&asked, Survey::Asked),
