@@ -34,12 +34,13 @@ fn sources() -> Vec<PathBuf> {
     let children = |path: PathBuf| {
         std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
     };
+    let files = |path: PathBuf| if path.is_dir() { children(path) } else { vec![path] };
     let aggregates = children(root().join("src/domain"));
     let refusals = aggregates.into_iter().map(|path| path.join("error.rs"));
     refusals
         .filter(|path| path.exists())
         .chain([root().join("src/domain/text/mod.rs")])
-        .chain(children(root().join("src/graphql")))
+        .chain(children(root().join("src/graphql")).into_iter().flat_map(files))
         .collect()
 }
 
