@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use parvandeh_domain::account::AccountEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::fee::decide::{POSTING_KIND, RETURN_KIND};
+use parvandeh_domain::fee::event::FeeAssessed;
 use parvandeh_domain::fee::{FeeEvent, FeeStatus};
 use parvandeh_domain::id::{CaseId, CustomerId, FeeId};
 use parvandeh_domain::log::DomainEvent;
@@ -50,6 +51,30 @@ pub enum FeeDue {
 }
 
 impl FeeRow {
+    /// The fee as its assessment makes it.
+    pub fn assessed(id: FeeId, assessed: &FeeAssessed, recorded: &Recorded<DomainEvent>) -> Self {
+        Self {
+            id,
+            case_id: assessed.case_id,
+            customer_id: assessed.customer_id,
+            money: assessed.money,
+            tariff: assessed.tariff.to_string(),
+            status: FeeStatus::Assessed,
+            assessed_at: recorded.meta.occurred_at,
+            updated_at: recorded.meta.occurred_at,
+            revision: column::integer(recorded.revision),
+            taken: false,
+            returned: false,
+        }
+    }
+
+    /// Takes in the next event of its stream.
+    pub fn take_in(&mut self, event: &FeeEvent, recorded: &Recorded<DomainEvent>) {
+        self.status = event.status();
+        self.updated_at = self.updated_at.max(recorded.meta.occurred_at);
+        self.revision = column::integer(recorded.revision);
+    }
+
     /// What is still to be done.
     pub fn due(&self) -> Option<FeeDue> {
         if !self.taken || self.returned {
@@ -141,26 +166,11 @@ impl ReadModel for Fees {
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         match &event.event {
             DomainEvent::Fee(id, FeeEvent::Assessed(assessed)) => {
-                let row = FeeRow {
-                    id: *id,
-                    case_id: assessed.case_id,
-                    customer_id: assessed.customer_id,
-                    money: assessed.money,
-                    tariff: assessed.tariff.to_string(),
-                    status: FeeStatus::Assessed,
-                    assessed_at: event.meta.occurred_at,
-                    updated_at: event.meta.occurred_at,
-                    revision: column::integer(event.revision),
-                    taken: false,
-                    returned: false,
-                };
-                self.rows.put(id.0, row);
+                self.rows.put(id.0, FeeRow::assessed(*id, assessed, event));
             }
             DomainEvent::Fee(id, fee_event) => {
                 if let Some(row) = self.rows.change(db, id.0)? {
-                    row.status = fee_event.status();
-                    row.updated_at = row.updated_at.max(event.meta.occurred_at);
-                    row.revision = column::integer(event.revision);
+                    row.take_in(fee_event, event);
                 }
             }
             DomainEvent::Account(_, AccountEvent::CreditSpent(spent)) => {

@@ -7,6 +7,7 @@ use parvandeh_domain::id::{CustomerId, FeeId, PaymentId, ProviderReference};
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::money::Money;
 use parvandeh_domain::payment::decide::{POSTING_KIND, RETURN_KIND};
+use parvandeh_domain::payment::event::PaymentRequested;
 use parvandeh_domain::payment::{PaymentEvent, PaymentFailure, PaymentStatus};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -36,6 +37,8 @@ pub struct PaymentRow {
     pub requested_at: Timestamp,
     pub expires_at: Timestamp,
     pub confirmed_at: Option<Timestamp>,
+    /// When it was last asked that it be given back.
+    pub refund_requested_at: Option<Timestamp>,
     pub refunded_at: Option<Timestamp>,
     pub revision: i64,
     /// What of it was posted to the account.
@@ -75,7 +78,8 @@ impl PaymentRow {
 
 /// In the order of [`read`].
 const COLUMNS: &str = "id, position, customer_id, money, fee_id, provider, status, failure, provider_reference, \
-     requested_at, expires_at, confirmed_at, refunded_at, revision, posted, returned";
+     requested_at, expires_at, confirmed_at, refunded_at, revision, posted, returned, \
+     refund_requested_at";
 
 struct PaymentTable;
 
@@ -94,7 +98,7 @@ impl Table for PaymentTable {
             |money: &Money| serde_json::to_string(money).expect("an amount always serialises");
         db.prepare_cached(&format!(
             "INSERT OR REPLACE INTO payment ({COLUMNS}, due) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(rusqlite::params![
             row.id.0,
@@ -113,6 +117,7 @@ impl Table for PaymentTable {
             row.revision,
             row.posted.as_ref().map(money),
             row.returned.as_ref().map(money),
+            row.refund_requested_at.map(column::microseconds),
             row.due().map_or(0, |due| due as i64),
         ])?;
         Ok(())
@@ -146,6 +151,7 @@ fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<PaymentRow> {
         revision: row.get(first + 13)?,
         posted: money(14)?,
         returned: money(15)?,
+        refund_requested_at: column::time_option(row, first + 16)?,
     })
 }
 
@@ -162,13 +168,15 @@ impl ReadModel for Payments {
             fee_id BLOB, provider TEXT NOT NULL, status TEXT NOT NULL, failure TEXT,
             provider_reference TEXT, requested_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
             confirmed_at INTEGER, refunded_at INTEGER, revision INTEGER NOT NULL, posted TEXT,
-            returned TEXT, due INTEGER NOT NULL
+            returned TEXT, refund_requested_at INTEGER, due INTEGER NOT NULL
         ) WITHOUT ROWID"
     }
 
     fn indexes(&self) -> &'static str {
         "CREATE INDEX payment_customer ON payment (customer_id, position);
+         CREATE INDEX payment_fee ON payment (fee_id);
          CREATE INDEX payment_due ON payment (due, position) WHERE due > 0;
+         CREATE INDEX payment_give_back ON payment (provider, position) WHERE due = 3;
          CREATE INDEX payment_open ON payment (expires_at) WHERE status = 'requested';
          CREATE INDEX payment_confirmed ON payment (confirmed_at) WHERE confirmed_at IS NOT NULL;
          CREATE INDEX payment_refunded ON payment (refunded_at) WHERE refunded_at IS NOT NULL"
@@ -177,30 +185,11 @@ impl ReadModel for Payments {
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         match &event.event {
             DomainEvent::Payment(id, PaymentEvent::Requested(requested)) => {
-                let row = PaymentRow {
-                    id: *id,
-                    position: column::integer(event.position),
-                    customer_id: requested.customer_id,
-                    money: requested.money,
-                    fee_id: requested.purpose.fee(),
-                    provider: requested.provider.to_string(),
-                    status: PaymentStatus::Requested,
-                    failure: None,
-                    provider_reference: None,
-                    requested_at: event.meta.occurred_at,
-                    expires_at: requested.expires_at,
-                    confirmed_at: None,
-                    refunded_at: None,
-                    revision: column::integer(event.revision),
-                    posted: None,
-                    returned: None,
-                };
-                self.rows.put(id.0, row);
+                self.rows.put(id.0, PaymentRow::requested(*id, requested, event));
             }
             DomainEvent::Payment(id, payment_event) => {
                 if let Some(row) = self.rows.change(db, id.0)? {
-                    row.take_in(payment_event, event.meta.occurred_at);
-                    row.revision = column::integer(event.revision);
+                    row.take_in(payment_event, event);
                 }
             }
             DomainEvent::Account(_, AccountEvent::CreditGranted(granted)) => {
@@ -228,8 +217,38 @@ impl ReadModel for Payments {
 }
 
 impl PaymentRow {
-    fn take_in(&mut self, event: &PaymentEvent, occurred_at: Timestamp) {
+    /// The payment as its request makes it.
+    pub fn requested(
+        id: PaymentId,
+        requested: &PaymentRequested,
+        recorded: &Recorded<DomainEvent>,
+    ) -> Self {
+        Self {
+            id,
+            position: column::integer(recorded.position),
+            customer_id: requested.customer_id,
+            money: requested.money,
+            fee_id: requested.purpose.fee(),
+            provider: requested.provider.to_string(),
+            status: PaymentStatus::Requested,
+            failure: None,
+            provider_reference: None,
+            requested_at: recorded.meta.occurred_at,
+            expires_at: requested.expires_at,
+            confirmed_at: None,
+            refund_requested_at: None,
+            refunded_at: None,
+            revision: column::integer(recorded.revision),
+            posted: None,
+            returned: None,
+        }
+    }
+
+    /// Takes in the next event of its stream.
+    pub fn take_in(&mut self, event: &PaymentEvent, recorded: &Recorded<DomainEvent>) {
+        let occurred_at = recorded.meta.occurred_at;
         self.status = event.status();
+        self.revision = column::integer(recorded.revision);
         match event {
             PaymentEvent::Confirmed(confirmed) => {
                 self.provider_reference = Some(confirmed.provider_reference.clone());
@@ -237,10 +256,10 @@ impl PaymentRow {
                 self.failure = None;
             }
             PaymentEvent::Failed(failed) => self.failure = Some(failed.reason),
+            PaymentEvent::RefundRequested(_) => self.refund_requested_at = Some(occurred_at),
             PaymentEvent::Refunded(_) => self.refunded_at = Some(occurred_at),
             PaymentEvent::Requested(_)
             | PaymentEvent::Expired(_)
-            | PaymentEvent::RefundRequested(_)
             | PaymentEvent::RefundDeclined(_) => {}
         }
     }
@@ -306,6 +325,52 @@ pub fn due(db: &Connection, due: PaymentDue, limit: usize) -> rusqlite::Result<V
     ))?
     .query_map((due as i64, limit), |row| read(row, 0))?
     .collect()
+}
+
+/// The payments that this provider is to give back and that were requested after this position of the log, in the order of their positions.
+/// Not scoped, because it is the program itself that has them given back.
+pub fn to_give_back(
+    db: &Connection,
+    provider: &str,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<PaymentRow>> {
+    let due = PaymentDue::GiveBack as i64;
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM payment WHERE due = {due} AND provider = ? AND position > ? \
+         ORDER BY position LIMIT ?"
+    ))?
+    .query_map((provider, after, limit), |row| read(row, 0))?
+    .collect()
+}
+
+/// How many payments are to be given back by another provider than this, or than none. Not scoped: it is a number for operators.
+pub fn to_give_back_elsewhere(db: &Connection, provider: Option<&str>) -> rusqlite::Result<u64> {
+    let due = PaymentDue::GiveBack as i64;
+    db.prepare_cached(&format!(
+        "SELECT count(*) FROM payment WHERE due = {due} AND provider IS NOT ?"
+    ))?
+    .query_row([provider], |row| row.get(0))
+}
+
+/// The refunds that were asked for and not made yet, by whatever provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefundsWaiting {
+    /// How many.
+    pub count: u64,
+    /// When the oldest was asked for.
+    pub since: Option<Timestamp>,
+}
+
+/// The refunds that were asked for and not made yet. Not scoped: they are numbers for operators.
+pub fn refunds_waiting(db: &Connection) -> rusqlite::Result<RefundsWaiting> {
+    let from = PaymentDue::TakeBack as i64;
+    db.prepare_cached(&format!(
+        "SELECT count(*), min(refund_requested_at) FROM payment WHERE due >= {from} AND due > 0"
+    ))?
+    .query_row([], |row| {
+        Ok(RefundsWaiting { count: row.get(0)?, since: column::time_option(row, 1)? })
+    })
 }
 
 /// The payments whose time is over by `now` and of which nothing was heard. Not scoped, because it is the program itself that gives them up.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::{CaseId, CustomerId, RedressId};
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::redress::event::RedressProposed;
 use parvandeh_domain::redress::{RedressEvent, RedressGround, RedressStatus, RedressValue};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -31,6 +32,34 @@ pub struct RedressRow {
     pub proposed_at: Timestamp,
     pub updated_at: Timestamp,
     pub revision: i64,
+}
+
+impl RedressRow {
+    /// The redress as its proposal makes it.
+    pub fn proposed(
+        id: RedressId,
+        proposed: &RedressProposed,
+        recorded: &Recorded<DomainEvent>,
+    ) -> Self {
+        Self {
+            id,
+            case_id: proposed.case_id,
+            customer_id: proposed.customer_id,
+            value: proposed.value,
+            ground: proposed.ground,
+            status: RedressStatus::Proposed,
+            proposed_at: recorded.meta.occurred_at,
+            updated_at: recorded.meta.occurred_at,
+            revision: column::integer(recorded.revision),
+        }
+    }
+
+    /// Takes in the next event of its stream.
+    pub fn take_in(&mut self, event: &RedressEvent, recorded: &Recorded<DomainEvent>) {
+        self.status = event.status();
+        self.updated_at = self.updated_at.max(recorded.meta.occurred_at);
+        self.revision = column::integer(recorded.revision);
+    }
 }
 
 const COLUMNS: &str =
@@ -106,22 +135,9 @@ impl ReadModel for Redresses {
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         let DomainEvent::Redress(id, redress_event) = &event.event else { return Ok(()) };
         if let RedressEvent::Proposed(proposed) = redress_event {
-            let row = RedressRow {
-                id: *id,
-                case_id: proposed.case_id,
-                customer_id: proposed.customer_id,
-                value: proposed.value,
-                ground: proposed.ground,
-                status: redress_event.status(),
-                proposed_at: event.meta.occurred_at,
-                updated_at: event.meta.occurred_at,
-                revision: column::integer(event.revision),
-            };
-            self.rows.put(id.0, row);
+            self.rows.put(id.0, RedressRow::proposed(*id, proposed, event));
         } else if let Some(row) = self.rows.change(db, id.0)? {
-            row.status = redress_event.status();
-            row.updated_at = row.updated_at.max(event.meta.occurred_at);
-            row.revision = column::integer(event.revision);
+            row.take_in(redress_event, event);
         }
         Ok(())
     }

@@ -66,8 +66,11 @@ pub static SIGN_INS: LazyLock<Family<SignInLabels, Counter>> = LazyLock::new(Fam
 pub static PAYMENT_CALLBACKS: LazyLock<Family<CallbackLabels, Counter>> =
     LazyLock::new(Family::default);
 
-/// Payments and refunds of the last day that is over about which the provider's books and the ledger do not agree.
+/// Payments and refunds of the last seven days that are over about which the provider's books and the ledger do not agree.
 pub static PAYMENT_DIFFERENCES: LazyLock<Gauge> = LazyLock::new(Gauge::default);
+
+/// Days of the last seven that could not be compared with the provider's books yet.
+pub static PAYMENT_DAYS_NOT_COMPARED: LazyLock<Gauge> = LazyLock::new(Gauge::default);
 
 /// Spans that the collector of traces has taken.
 pub static TRACE_SPANS_EXPORTED: LazyLock<Counter> = LazyLock::new(Counter::default);
@@ -158,8 +161,13 @@ pub fn register(registry: &mut Registry) {
     );
     registry.register(
         "payment_differences",
-        "Payments and refunds of the last day about which the provider and the ledger do not agree",
+        "Payments and refunds of seven days about which the provider and the ledger do not agree",
         PAYMENT_DIFFERENCES.clone(),
+    );
+    registry.register(
+        "payment_days_not_compared",
+        "Days of the last seven that could not be compared with the provider's books yet",
+        PAYMENT_DAYS_NOT_COMPARED.clone(),
     );
     registry.register(
         "trace_spans_exported",

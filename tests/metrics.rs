@@ -40,7 +40,8 @@ pub fn documented() -> BTreeMap<String, String> {
     .collect()
 }
 
-fn value(text: &str, name: &str) -> f64 {
+/// The value of a metric in a scrape.
+pub fn value(text: &str, name: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{name} is there: {text}")).parse().unwrap()
 }

@@ -6,10 +6,11 @@
 //!
 //! Each posting has an id that follows from the payment, and each command one that follows from what it is for: whatever is told twice, tried
 //! by two replicas, or broken off by a kill is done once. What is to be done is read from events alone. The provider is asked for a
-//! refund until it says that it is made; it is asked under the same id, and makes it once.
+//! refund until it says that it is made; it is asked under the same id, and makes it once. One that it does not make keeps no other waiting.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use parvandeh_domain::account::command::{GrantCredit, ReversePosting, SpendCredit};
@@ -28,8 +29,9 @@ use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use super::points_expiry;
 use crate::clock::Clock;
 use crate::error::chain;
-use crate::metrics::PAYMENT_DIFFERENCES;
+use crate::metrics::{PAYMENT_DAYS_NOT_COMPARED, PAYMENT_DIFFERENCES};
 use crate::payment::callback::{Callback, Told};
+use crate::payment::compared_days::ComparedDays;
 use crate::payment::reconciliation::{ReconciliationError, reconcile};
 use crate::payment::{Payments, ProviderError};
 use crate::store::{Position, StreamId};
@@ -41,8 +43,10 @@ const PAGE_SIZE: usize = 200;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it rests in any case, so that a busy log does not make it look without end.
 const REST: Duration = Duration::from_millis(20);
-/// How long a provider is left alone that has not given money back.
+/// How long a provider is left alone with a payment that it has not given back.
 const PROVIDER_REST: Duration = Duration::from_secs(30);
+/// The most payments that a provider is left alone with at one time.
+const RESTING_MAX: usize = 10_000;
 /// How often it is looked whether a day is over that was not compared yet.
 const DAY_CHECK: Duration = Duration::from_secs(60);
 
@@ -102,49 +106,70 @@ impl PaymentKeeper {
     /// Has the provider give back what is to be given back. It is slow, and nothing else waits for it.
     async fn give_back_until(&self, mut stop: watch::Receiver<bool>) {
         let mut moved = self.read_models.position_changes();
+        let mut resting = HashMap::new();
+        if let Err(error) = self.warn_of_other_providers().await {
+            tracing::error!(error = %chain(&error), "it is not known whether another provider owes");
+        }
         while !*stop.borrow() {
             moved.borrow_and_update();
-            let rest = match self.give_back().await {
-                Ok(()) => INTERVAL,
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "money is not given back yet");
-                    PROVIDER_REST
-                }
-            };
-            let after_a_move = async {
-                if rest == PROVIDER_REST {
-                    std::future::pending::<()>().await;
-                }
-                let _ = moved.changed().await;
-                tokio::time::sleep(REST).await;
-            };
+            if let Err(error) = self.give_back(&mut resting, &stop).await {
+                tracing::error!(error = %chain(&error), "refunds will be looked at again");
+            }
             tokio::select! {
-                () = tokio::time::sleep(rest) => {}
-                () = after_a_move => {}
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = async { let _ = moved.changed().await; tokio::time::sleep(REST).await } => {}
                 _ = stop.wait_for(|stop| *stop) => {}
             }
         }
     }
 
+    /// What another provider is to give back is given back when that one is configured again, and no sooner.
+    async fn warn_of_other_providers(&self) -> Result<(), QueryError> {
+        let provider = self.payments.as_ref().map(|payments| payments.id().to_string());
+        let count = self
+            .read_models
+            .query(move |db| payment::to_give_back_elsewhere(db, provider.as_deref()))
+            .await?;
+        if count > 0 {
+            tracing::warn!(
+                count,
+                "payments are to be given back by a provider that is not configured: nobody gives this money back"
+            );
+        }
+        Ok(())
+    }
+
     /// Compares each day with the provider's books when it is over.
     async fn compare_days(&self, mut stop: watch::Receiver<bool>) {
-        let Some(payments) = &self.payments else { return };
-        let mut compared = None;
+        if self.payments.is_none() {
+            return;
+        }
+        let mut days = ComparedDays::default();
         while !*stop.borrow() {
-            let now = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC);
-            // The books of a day are closed a while after it.
-            let day = now.date().yesterday().ok().filter(|_| now.hour() >= 1);
-            if let Some(day) = day.filter(|day| compared != Some(*day)) {
-                match self.compare(payments, day).await {
-                    Ok(()) => compared = Some(day),
-                    Err(error) => {
-                        tracing::warn!(%day, error = %chain(&error), "payments will be compared later");
-                    }
-                }
+            tokio::select! {
+                () = self.compare_due(&mut days) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
             }
+            let now = self.clock.now();
+            let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+            PAYMENT_DIFFERENCES.set(gauge(days.differences(now)));
+            PAYMENT_DAYS_NOT_COMPARED.set(gauge(days.owed(now)));
             tokio::select! {
                 () = tokio::time::sleep(DAY_CHECK) => {}
                 _ = stop.wait_for(|stop| *stop) => {}
+            }
+        }
+    }
+
+    /// Compares the days that are due. One whose books cannot be had stays due, and keeps no other from being compared.
+    pub async fn compare_due(&self, days: &mut ComparedDays) {
+        let Some(payments) = &self.payments else { return };
+        for day in days.due(self.clock.now()) {
+            match self.compare(payments, day).await {
+                Ok(differences) => days.compared(day, differences, self.clock.now()),
+                Err(error) => {
+                    tracing::warn!(%day, error = %chain(&error), "payments will be compared later");
+                }
             }
         }
     }
@@ -153,10 +178,9 @@ impl PaymentKeeper {
         &self,
         payments: &Payments,
         day: jiff::civil::Date,
-    ) -> Result<(), ReconciliationError> {
+    ) -> Result<usize, ReconciliationError> {
         let compared = reconcile(&self.read_models, payments, day).await?;
         let differences = compared.differences();
-        PAYMENT_DIFFERENCES.set(i64::try_from(differences).unwrap_or(i64::MAX));
         if differences > 0 {
             tracing::warn!(
                 %day,
@@ -167,7 +191,7 @@ impl PaymentKeeper {
             let lines = compared.lines.len();
             tracing::info!(%day, lines, "the payment provider's books and the ledger agree");
         }
-        Ok(())
+        Ok(differences)
     }
 
     /// Records what a provider tells; answers whether it was news.
@@ -234,30 +258,57 @@ impl PaymentKeeper {
         Ok(())
     }
 
-    /// Has the provider give back what was taken back; ends at the first that fails, because the others would fail alike.
-    ///
-    /// # Errors
-    /// When it cannot be looked up, or was not given back.
-    pub async fn give_back(&self) -> Result<(), PaymentError> {
+    /// Has the provider give back what was taken back. A payment that is not given back rests for a while; the others are, because a provider
+    /// may refuse a single one for good.
+    async fn give_back(
+        &self,
+        resting: &mut HashMap<PaymentId, Instant>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<(), QueryError> {
         let Some(payments) = &self.payments else { return Ok(()) };
-        let due = |db: &rusqlite::Connection| payment::due(db, PaymentDue::GiveBack, PAGE_SIZE);
-        let provider = payments.id();
-        let mut reached = None;
-        for row in self.read_models.query(due).await? {
-            let Some(reference) = row.provider_reference else { continue };
-            if row.provider != provider.as_str() {
-                // Another provider has the money: it is given back when that one is configured again.
-                continue;
+        let start = Instant::now();
+        resting.retain(|_, until| *until > start);
+        let (mut after, mut reached) = (-1, None);
+        loop {
+            let provider = payments.id().to_string();
+            let rows = self
+                .read_models
+                .query(move |db| payment::to_give_back(db, &provider, after, PAGE_SIZE))
+                .await?;
+            let Some(last) = rows.last() else { break };
+            after = last.position;
+            for row in &rows {
+                if *stop.borrow() || resting.len() >= RESTING_MAX {
+                    return Ok(());
+                }
+                if resting.contains_key(&row.id) {
+                    continue;
+                }
+                match self.give_back_one(payments, row).await {
+                    Ok(position) => reached = reached.max(position),
+                    Err(error) => {
+                        let id = row.id;
+                        tracing::warn!(%id, error = %chain(&error), "money is not given back yet");
+                        resting.insert(id, Instant::now() + PROVIDER_REST);
+                    }
+                }
             }
-            let refund = payments.refund(row.id, row.money, &reference).await?;
-            let command = PaymentCommand::ConfirmRefund(refund.reference);
-            let told = self.tell_at(row.id, command, "", self.not_in_future(refund.at)).await?;
-            reached = reached.max(told);
         }
         if let Some(position) = reached {
             self.read_models.wait_for(position).await?;
         }
         Ok(())
+    }
+
+    async fn give_back_one(
+        &self,
+        payments: &Payments,
+        row: &PaymentRow,
+    ) -> Result<Option<Position>, PaymentError> {
+        let Some(reference) = &row.provider_reference else { return Ok(None) };
+        let refund = payments.refund(row.id, row.money, reference).await?;
+        let command = PaymentCommand::ConfirmRefund(refund.reference);
+        self.tell_at(row.id, command, "", self.not_in_future(refund.at)).await
     }
 
     /// Posts money that came. Where it is for a fee, the fee is paid in the same append: nothing can be bought with it in between. Where the fee

@@ -198,10 +198,9 @@ async fn request(
     input: RequestPaymentInput,
 ) -> Result<(Option<Payment>, String), Failed> {
     let Some(payments) = &services(ctx).payments.payments else {
-        let message = "this installation has no payment provider";
-        return Err(UserError::new("PAYMENTS_NOT_CONFIGURED", None, message).into());
+        return Err(not_configured("this installation has no payment provider").into());
     };
-    let (customer_id, money, purpose) = match input.purpose {
+    let Wanted { customer_id, money, purpose, refused } = match input.purpose {
         PaymentPurposeInput::Fee(id) => of_fee(ctx, &id).await?,
         PaymentPurposeInput::TopUp(top_up) => of_top_up(ctx, top_up).await?,
     };
@@ -210,6 +209,13 @@ async fn request(
     let common = Common { idempotency_key: input.idempotency_key, ..Common::default() };
     let identity = claim(ctx, None, &command, &common).await?;
     let id = PaymentId(derived(&["payment", &identity.command_id.to_string()]));
+    // What was requested before is answered as it was, also where the fee is paid by it meanwhile.
+    if let Some(refused) = refused
+        && !is_requested(ctx, id).await?
+    {
+        services(ctx).idempotency.release(&identity);
+        return Err(refused.into());
+    }
     let stream = payment_stream(id);
     let executed =
         execute::<domain::Payment>(ctx, &stream, identity, &common, command, |_| true).await?;
@@ -223,17 +229,34 @@ async fn request(
     Ok((shown(ctx, id, executed.position).await?, page.address))
 }
 
-type Wanted = (CustomerId, parvandeh_domain::money::Money, PaymentPurpose);
+/// What somebody wants to pay.
+struct Wanted {
+    customer_id: CustomerId,
+    money: parvandeh_domain::money::Money,
+    purpose: PaymentPurpose,
+    /// Why nobody is to begin to pay it now.
+    refused: Option<UserError>,
+}
+
+fn not_configured(message: &str) -> UserError {
+    UserError::new("PAYMENTS_NOT_CONFIGURED", None, message)
+}
+
+/// Whether the payment is on record. Asked after the fee: where this payment has paid it, it is known by now.
+async fn is_requested(ctx: &Context<'_>, id: PaymentId) -> Result<bool, Failed> {
+    let known = query(ctx, move |db| payment::known(db, id)).await;
+    Ok(known.map_err(Failed::Failure)?.is_some())
+}
 
 async fn of_fee(ctx: &Context<'_>, fee_id: &ID) -> Result<Wanted, Failed> {
     let id = plain_id("fee", fee_id)?;
     let scope = own_case_scope(ctx);
     let row = query(ctx, move |db| fee::fee(db, &scope, id)).await;
     let row = row.map_err(Failed::Failure)?.ok_or_else(|| not_found("fee"))?;
-    if row.status != FeeStatus::Assessed {
-        return Err(UserError::of(&FeeRefusal::NotNow { status: row.status }).into());
-    }
-    Ok((row.customer_id, row.money, PaymentPurpose::Fee(FeeId(id))))
+    let refused = (row.status != FeeStatus::Assessed)
+        .then(|| UserError::of(&FeeRefusal::NotNow { status: row.status }));
+    let purpose = PaymentPurpose::Fee(FeeId(id));
+    Ok(Wanted { customer_id: row.customer_id, money: row.money, purpose, refused })
 }
 
 async fn of_top_up(ctx: &Context<'_>, top_up: TopUpInput) -> Result<Wanted, Failed> {
@@ -246,7 +269,12 @@ async fn of_top_up(ctx: &Context<'_>, top_up: TopUpInput) -> Result<Wanted, Fail
     let scope = policy::case_scope_after_write(caller);
     let known = query(ctx, move |db| customer_profile::customer(db, &scope, id)).await;
     known.map_err(Failed::Failure)?.ok_or_else(|| not_found("customer"))?;
-    Ok((CustomerId(id), top_up.money.money("money")?, PaymentPurpose::TopUp))
+    Ok(Wanted {
+        customer_id: CustomerId(id),
+        money: top_up.money.money("money")?,
+        purpose: PaymentPurpose::TopUp,
+        refused: None,
+    })
 }
 
 async fn refund(ctx: &Context<'_>, input: RefundPaymentInput) -> Result<Option<Payment>, Failed> {
@@ -254,7 +282,16 @@ async fn refund(ctx: &Context<'_>, input: RefundPaymentInput) -> Result<Option<P
     // As the account is: whoever may give back at all may give back to any customer.
     let scope = policy::case_scope_after_write(principal(ctx));
     let known = query(ctx, move |db| payment::payment(db, &scope, id)).await;
-    known.map_err(Failed::Failure)?.ok_or_else(|| not_found("payment"))?;
+    let row = known.map_err(Failed::Failure)?.ok_or_else(|| not_found("payment"))?;
+    // Credit is taken back only where somebody is there to give the money back. A refund that is under way goes on as it can.
+    let payments = services(ctx).payments.payments.as_ref();
+    if row.status == domain::PaymentStatus::Confirmed
+        && payments.is_none_or(|payments| payments.id().as_str() != row.provider)
+    {
+        let message =
+            format!("the provider of this payment, {}, is not configured here", row.provider);
+        return Err(not_configured(&message).into());
+    }
     let common = Common {
         expected_revision: input.expected_revision,
         idempotency_key: input.idempotency_key,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use parvandeh_domain::decider::Metadata;
-use parvandeh_projections::sla_clocks;
+use parvandeh_projections::{payment, sla_clocks};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -104,20 +104,32 @@ struct Lookup {
 struct LookedUp {
     read_models_lag_seconds: Option<f64>,
     sla_monitor_lag_seconds: Option<f64>,
+    refunds: Option<Refunds>,
     log_size_bytes: Option<f64>,
     disk: Option<Disk>,
     vault_keys_age_seconds: Option<f64>,
 }
 
+/// Refunds that no provider has made yet.
+#[derive(Clone, Copy, Debug)]
+struct Refunds {
+    waiting: f64,
+    age_seconds: f64,
+}
+
 impl Lookup {
     async fn look_up(&self) -> LookedUp {
-        let (read_models_lag_seconds, sla_monitor_lag_seconds) =
-            tokio::join!(in_time(self.read_models_lag()), in_time(self.sla_monitor_lag()));
+        let (read_models_lag_seconds, sla_monitor_lag_seconds, refunds) = tokio::join!(
+            in_time(self.read_models_lag()),
+            in_time(self.sla_monitor_lag()),
+            in_time(self.refunds())
+        );
         let sizes = LOG_FILES.map(|name| std::fs::metadata(self.directory.join(name)));
         let written_at = self.keyring.keys_written_at();
         LookedUp {
             read_models_lag_seconds,
             sla_monitor_lag_seconds,
+            refunds,
             log_size_bytes: Some(sizes.into_iter().flatten().map(|file| file.len() as f64).sum()),
             disk: Disk::of(&self.directory).ok(),
             vault_keys_age_seconds: written_at
@@ -144,13 +156,20 @@ impl Lookup {
         Some(overdue.ok()?.map_or(0.0, |since| self.seconds_since(since)))
     }
 
+    /// The refunds that were asked for and that no provider has made yet.
+    async fn refunds(&self) -> Option<Refunds> {
+        let found = self.read_models.query(payment::refunds_waiting).await.ok()?;
+        let age_seconds = found.since.map_or(0.0, |since| self.seconds_since(since));
+        Some(Refunds { waiting: found.count as f64, age_seconds })
+    }
+
     fn seconds_since(&self, moment: Timestamp) -> f64 {
         self.clock.now().duration_since(moment).as_secs_f64().max(0.0)
     }
 }
 
 /// What is found within the time that a scrape has.
-async fn in_time(found: impl Future<Output = Option<f64>>) -> Option<f64> {
+async fn in_time<T>(found: impl Future<Output = Option<T>>) -> Option<T> {
     tokio::time::timeout(LOOK_UP_MAX, found).await.ok().flatten()
 }
 
@@ -204,6 +223,16 @@ impl Collector for Gauges {
                 "sla_monitor_lag_seconds",
                 "For how long a breach, a warning or a verdict was to be recorded that is not recorded yet",
                 found.sla_monitor_lag_seconds,
+            ),
+            (
+                "payment_refunds_waiting",
+                "Refunds of payments that were asked for and that no provider has made yet",
+                found.refunds.map(|refunds| refunds.waiting),
+            ),
+            (
+                "payment_refund_age_seconds",
+                "Time since the oldest refund was asked for that no provider has made yet",
+                found.refunds.map(|refunds| refunds.age_seconds),
             ),
             (
                 "proof_lag_events",

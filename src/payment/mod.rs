@@ -2,10 +2,11 @@
 //!
 //! [`PaymentProvider`] is the port: what knows a gateway of cards or a bank. A provider gives a page where the customer pays, tells by signed
 //! callbacks what became of it ([`callback`]), gives money back, and has books of its own, with which ours are compared day by day
-//! ([`reconciliation`]). A real one is a file beside [`demo`] and a line in [`crate::config::PaymentProviderName`]; `docs/payments.md` tells what
+//! ([`reconciliation`], [`compared_days`]). A real one is a file beside [`demo`] and a line in [`crate::config::PaymentProviderName`]; `docs/payments.md` tells what
 //! it must hold to.
 
 pub mod callback;
+pub mod compared_days;
 pub mod demo;
 pub mod reconciliation;
 

@@ -4,6 +4,7 @@ mod accounts;
 mod ledger;
 mod ledger_payments;
 mod payments;
+mod provider_trouble;
 mod redress;
 
 use parvandeh::principal::Role;

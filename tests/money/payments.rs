@@ -30,11 +30,13 @@ use crate::harness::System;
 
 /// A provider that does what the test says, and tells nothing by itself.
 #[derive(Default)]
-struct Scripted {
-    down: Mutex<bool>,
-    begun: Mutex<Vec<PaymentId>>,
-    refunded: Mutex<Vec<PaymentId>>,
-    books: Mutex<Vec<Settlement>>,
+pub struct Scripted {
+    pub down: Mutex<bool>,
+    pub begun: Mutex<Vec<PaymentId>>,
+    pub refunded: Mutex<Vec<PaymentId>>,
+    /// What it never gives back.
+    pub kept: Mutex<Vec<PaymentId>>,
+    pub books: Mutex<Vec<Settlement>>,
 }
 
 impl Scripted {
@@ -64,6 +66,9 @@ impl PaymentProvider for Scripted {
         _: Money,
         _: &ProviderReference,
     ) -> Result<MadeRefund, ProviderError> {
+        if self.kept.lock().unwrap().contains(&id) {
+            return Err(ProviderError("does not give this one back".to_owned()));
+        }
         let reference = ProviderReference::new(format!("back-{id}")).unwrap();
         let made = self.answer(MadeRefund { reference, at: Timestamp::now() })?;
         let mut refunded = self.refunded.lock().unwrap();
@@ -80,15 +85,15 @@ impl PaymentProvider for Scripted {
     }
 }
 
-struct World {
-    directory: TempDir,
-    system: System,
-    provider: Arc<Scripted>,
-    secrets: CallbackSecrets,
+pub struct World {
+    pub directory: TempDir,
+    pub system: System,
+    pub provider: Arc<Scripted>,
+    pub secrets: CallbackSecrets,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (provider, secrets) = (Arc::<Scripted>::default(), CallbackSecrets::random().unwrap());
         let system = started(&directory, &provider, &secrets, SystemClock).await;
@@ -96,7 +101,7 @@ impl World {
     }
 
     /// Asks for a payment of so many rials as the customer; gives its id.
-    async fn top_up(&self, customer: &str, units: i64) -> PaymentId {
+    pub async fn top_up(&self, customer: &str, units: i64) -> PaymentId {
         let done = self.requested(customer, units).await;
         assert_eq!(done["payment"]["status"], "REQUESTED");
         payment_id(&done)
@@ -109,7 +114,7 @@ impl World {
     }
 
     /// Tells that a payment was paid, under the reference that belongs to it.
-    async fn paid(&self, id: PaymentId, units: i64) -> (StatusCode, Value) {
+    pub async fn paid(&self, id: PaymentId, units: i64) -> (StatusCode, Value) {
         let reference = ProviderReference::new(format!("ref-{id}")).unwrap();
         self.told(Told::Paid { payment_id: id, reference, money: rials(units) }).await
     }
@@ -146,7 +151,7 @@ impl World {
     }
 }
 
-async fn started(
+pub async fn started(
     directory: &TempDir,
     provider: &Arc<Scripted>,
     secrets: &CallbackSecrets,
@@ -158,19 +163,19 @@ async fn started(
         .await
 }
 
-fn rials(units: i64) -> Money {
+pub fn rials(units: i64) -> Money {
     Money::new(units, Currency::new("IRR").unwrap())
 }
 
-fn money(units: i64) -> Value {
+pub fn money(units: i64) -> Value {
     json!({ "minorUnits": units, "currency": "IRR" })
 }
 
-fn customer_id(global: &str) -> Uuid {
+pub fn customer_id(global: &str) -> Uuid {
     global_id::decode("id", NodeType::Customer, &global.into()).unwrap()
 }
 
-fn payment_id(payload: &Value) -> PaymentId {
+pub fn payment_id(payload: &Value) -> PaymentId {
     PaymentId(payload["payment"]["id"].as_str().unwrap().parse().unwrap())
 }
 
@@ -179,7 +184,7 @@ const SEEN: &str = "query($id: ID!) { customer(id: $id) { \
     account { credit { minorUnits } postings { totalCount nodes { postingId kind } } } } }";
 
 /// What an auditor sees of a customer, once it is as it should be.
-async fn seen(system: &System, customer: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+pub async fn seen(system: &System, customer: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut moved = system.app.read_models.position_changes();
     loop {
         let mut answer = system.caller(Role::Auditor).ask(SEEN, json!({ "id": customer })).await;
@@ -192,21 +197,34 @@ async fn seen(system: &System, customer: &str, wanted: impl Fn(&Value) -> bool) 
     }
 }
 
-fn credit(seen: &Value) -> i64 {
+pub fn credit(seen: &Value) -> i64 {
     seen["account"]["credit"][0]["minorUnits"].as_i64().unwrap_or_default()
 }
 
-fn status(seen: &Value) -> &str {
+pub fn status(seen: &Value) -> &str {
     seen["payments"]["nodes"][0]["status"].as_str().unwrap()
 }
 
-async fn assessed_fee(system: &System, customer: &str, units: i64) -> (String, String) {
+pub async fn assessed_fee(system: &System, customer: &str, units: i64) -> (String, String) {
     let input = json!({ "kind": "REQUEST", "subject": "رونوشت", "channel": "EMAIL", "unit": "care", "customerId": customer });
     let done = system.caller(Role::Supervisor).mutate("openCase", "case { id }", input).await;
     let case = done["case"]["id"].as_str().unwrap().to_owned();
     let input = json!({ "caseId": case, "money": money(units), "tariff": "copy" });
     let done = system.caller(Role::Agent).mutate("assessFee", "fee { id }", input).await;
     (case, done["fee"]["id"].as_str().unwrap().to_owned())
+}
+
+/// Waits until it is known that a fee was paid.
+pub async fn until_a_fee_is_paid(system: &System) {
+    let paid = async || {
+        let log = system.app.store.read_all(None, 10_000).await.unwrap();
+        log.iter().any(|event| &*event.type_name == "FeePaid")
+    };
+    let mut moved = system.app.read_models.position_changes();
+    while !paid().await {
+        moved.changed().await.unwrap();
+    }
+    system.app.read_models.wait_for(system.app.store.head().unwrap()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -416,15 +434,7 @@ async fn what_a_fee_has_cost_is_refunded_after_the_fee_and_not_before() {
     let posted = |seen: &Value| seen["payments"]["nodes"][0]["isPosted"] == true;
     seen(&world.system, &customer, posted).await;
     // It is paid: nobody is asked to pay it again.
-    let paid = async || {
-        let log = world.system.app.store.read_all(None, 10_000).await.unwrap();
-        log.iter().any(|event| &*event.type_name == "FeePaid")
-    };
-    let mut moved = world.system.app.read_models.position_changes();
-    while !paid().await {
-        moved.changed().await.unwrap();
-    }
-    world.system.app.read_models.wait_for(world.system.app.store.head().unwrap()).await.unwrap();
+    until_a_fee_is_paid(&world.system).await;
     let refused = refusal(&world.system, Role::Agent, "requestPayment", input).await;
     assert_eq!(refused.as_deref(), Some("FEE_NOT_NOW"));
     let step = json!({ "paymentId": id.to_string() });
