@@ -10,9 +10,12 @@ use parvandeh_domain::attachment::{AttachmentAdded, AttachmentEvent};
 use parvandeh_domain::case::{CaseEvent, Channel, Direction};
 use parvandeh_domain::decider::{ActorKind, Recorded};
 use parvandeh_domain::event::StoredEvent;
+use parvandeh_domain::fee::FeeEvent;
 use parvandeh_domain::id::{AttachmentId, CaseId, CustomerId};
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::payment::PaymentEvent;
 use parvandeh_domain::pii::Envelope;
+use parvandeh_domain::redress::{RedressEvent, RedressValue};
 use parvandeh_domain::sla::SlaEvent;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ReadModel;
+use crate::case_money::MoneyOf;
 use crate::column;
 use crate::page::{Conditions, List, Page, PageRequest};
 use crate::scope::{CaseScope, Visibility};
@@ -107,6 +111,51 @@ impl TimelineEntry {
         entry.changed("media_type", Some(&added.media_type));
         entry.changed("size_bytes", Some(added.size_bytes));
         entry
+    }
+
+    /// How an event of the case's redress, its fees or their payments reads on the timeline; `None` for every other event.
+    pub fn of_money(case_id: CaseId, recorded: &Recorded<DomainEvent>) -> Option<Self> {
+        let mut entry = Self::blank(case_id, recorded.event.event_type().name, recorded);
+        match &recorded.event {
+            DomainEvent::Redress(id, event) => {
+                entry.changed("redress", Some(id));
+                if let RedressEvent::Proposed(proposed) = event {
+                    match proposed.value {
+                        RedressValue::Money(money) => entry.changed("money", Some(money)),
+                        RedressValue::Points(points) => entry.changed("points", Some(points)),
+                    }
+                    entry.changed("ground", Some(proposed.ground));
+                }
+            }
+            DomainEvent::Fee(id, event) => {
+                entry.changed("fee", Some(id));
+                match event {
+                    FeeEvent::Assessed(assessed) => {
+                        entry.changed("money", Some(assessed.money));
+                        entry.changed("tariff", Some(&assessed.tariff));
+                    }
+                    FeeEvent::Waived(waived) => entry.changed("ground", Some(waived.ground)),
+                    FeeEvent::Paid(_) | FeeEvent::Refunded(_) => {}
+                }
+            }
+            DomainEvent::Payment(id, event) => {
+                entry.changed("payment", Some(id));
+                match event {
+                    PaymentEvent::Requested(requested) => {
+                        entry.changed("money", Some(requested.money));
+                        entry.changed("fee", requested.purpose.fee());
+                    }
+                    PaymentEvent::Failed(failed) => entry.changed("failure", Some(failed.reason)),
+                    PaymentEvent::Confirmed(_)
+                    | PaymentEvent::Expired(_)
+                    | PaymentEvent::RefundRequested(_)
+                    | PaymentEvent::RefundDeclined(_)
+                    | PaymentEvent::Refunded(_) => {}
+                }
+            }
+            _ => return None,
+        }
+        Some(entry)
     }
 
     fn blank(case_id: CaseId, event_type: &str, recorded: &Recorded<DomainEvent>) -> Self {
@@ -297,51 +346,18 @@ impl TimelineEntry {
 pub struct CaseTimeline {
     /// New entries by their place in the table, so that a batch is written in the table's own order.
     entries: BTreeMap<(Uuid, i64, i64), TimelineEntry>,
+    /// New entries about money, whose case is not asked for yet.
+    owed: Vec<(MoneyOf, TimelineEntry)>,
 }
 
-impl ReadModel for CaseTimeline {
-    fn tables(&self) -> &'static str {
-        "CREATE TABLE case_timeline (
-            case_id BLOB NOT NULL, occurred_at INTEGER NOT NULL, position INTEGER NOT NULL,
-            event_id BLOB NOT NULL, revision INTEGER NOT NULL, event_type TEXT NOT NULL,
-            recorded_at INTEGER NOT NULL, actor_kind TEXT NOT NULL, actor_id TEXT NOT NULL,
-            internal INTEGER NOT NULL, channel TEXT, direction TEXT, text_field TEXT, changes TEXT,
-            envelope BLOB,
-            PRIMARY KEY (case_id, occurred_at, position)
-        ) WITHOUT ROWID"
-    }
-
-    fn indexes(&self) -> &'static str {
-        ""
-    }
-
-    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
-        &[("case_timeline", "envelope")]
-    }
-
-    fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
-        if let Some(customer_id) = event.event.erased_customer() {
-            self.flush(db)?;
-            return erase(db, customer_id);
-        }
-        let entry = match &event.event {
-            DomainEvent::Case(id, case_event) => TimelineEntry::of(*id, case_event, event),
-            DomainEvent::Clock(id, fact) => {
-                let entry = TimelineEntry::of_clock(*id, fact, event);
-                let Some(entry) = entry else { return Ok(()) };
-                entry
-            }
-            DomainEvent::Attachment(id, AttachmentEvent::Added(added)) => {
-                TimelineEntry::of_attachment(*id, added, event)
-            }
-            _ => return Ok(()),
-        };
+impl CaseTimeline {
+    fn enter(&mut self, entry: TimelineEntry) {
         let key = (entry.case_id, column::microseconds(entry.occurred_at), entry.position);
         self.entries.insert(key, entry);
-        Ok(())
     }
 
-    fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
+    /// Writes the entries whose case is known.
+    fn write(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let mut insert = db.prepare_cached(
             "INSERT OR REPLACE INTO case_timeline (case_id, occurred_at, position, event_id, revision, event_type, \
              recorded_at, actor_kind, actor_id, internal, channel, direction, text_field, changes, \
@@ -367,6 +383,67 @@ impl ReadModel for CaseTimeline {
             ])?;
         }
         Ok(())
+    }
+}
+
+impl ReadModel for CaseTimeline {
+    fn tables(&self) -> &'static str {
+        "CREATE TABLE case_timeline (
+            case_id BLOB NOT NULL, occurred_at INTEGER NOT NULL, position INTEGER NOT NULL,
+            event_id BLOB NOT NULL, revision INTEGER NOT NULL, event_type TEXT NOT NULL,
+            recorded_at INTEGER NOT NULL, actor_kind TEXT NOT NULL, actor_id TEXT NOT NULL,
+            internal INTEGER NOT NULL, channel TEXT, direction TEXT, text_field TEXT, changes TEXT,
+            envelope BLOB,
+            PRIMARY KEY (case_id, occurred_at, position)
+        ) WITHOUT ROWID"
+    }
+
+    fn indexes(&self) -> &'static str {
+        ""
+    }
+
+    fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {
+        &[("case_timeline", "envelope")]
+    }
+
+    fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
+        if let Some(customer_id) = event.event.erased_customer() {
+            // What is owed says nothing personal, and its case may not be written yet.
+            self.write(db)?;
+            return erase(db, customer_id);
+        }
+        let entry = match &event.event {
+            DomainEvent::Case(id, case_event) => TimelineEntry::of(*id, case_event, event),
+            DomainEvent::Clock(id, fact) => {
+                let entry = TimelineEntry::of_clock(*id, fact, event);
+                let Some(entry) = entry else { return Ok(()) };
+                entry
+            }
+            DomainEvent::Attachment(id, AttachmentEvent::Added(added)) => {
+                TimelineEntry::of_attachment(*id, added, event)
+            }
+            about => {
+                let nobody = CaseId(Uuid::nil());
+                if let Some(of) = MoneyOf::event(about)
+                    && let Some(entry) = TimelineEntry::of_money(nobody, event)
+                {
+                    self.owed.push((of, entry));
+                }
+                return Ok(());
+            }
+        };
+        self.enter(entry);
+        Ok(())
+    }
+
+    fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        for (of, mut entry) in std::mem::take(&mut self.owed) {
+            if let Some(case_id) = of.case(db)? {
+                entry.case_id = case_id;
+                self.enter(entry);
+            }
+        }
+        self.write(db)
     }
 }
 

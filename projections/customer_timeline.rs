@@ -12,6 +12,7 @@ use rusqlite::types::Value;
 use uuid::Uuid;
 
 use crate::ReadModel;
+use crate::case_money::MoneyOf;
 use crate::case_timeline::{self, TimelineEntry, TimelineFilter};
 use crate::column;
 use crate::page::{Anchor, Conditions, List, PAGE_SIZE_MAX, Page, PageRequest, Tie};
@@ -22,6 +23,8 @@ use crate::scope::{CaseScope, Visibility};
 pub struct CustomerTimeline {
     /// The case, the moment and the position of new entries.
     entries: Vec<(Uuid, i64, i64)>,
+    /// The same of new entries about money, whose case is not asked for yet.
+    owed: Vec<(MoneyOf, i64, i64)>,
 }
 
 impl ReadModel for CustomerTimeline {
@@ -37,18 +40,29 @@ impl ReadModel for CustomerTimeline {
     }
 
     fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
-        let case_id = match &event.event {
-            DomainEvent::Case(id, _) => id,
-            DomainEvent::Clock(id, SlaEvent::Extended(_) | SlaEvent::Waived(_)) => id,
-            _ => return Ok(()),
-        };
         let occurred_at = column::microseconds(event.meta.occurred_at);
-        self.entries.push((case_id.0, occurred_at, column::integer(event.position)));
+        let position = column::integer(event.position);
+        match &event.event {
+            DomainEvent::Case(id, _)
+            | DomainEvent::Clock(id, SlaEvent::Extended(_) | SlaEvent::Waived(_)) => {
+                self.entries.push((id.0, occurred_at, position));
+            }
+            about => {
+                if let Some(of) = MoneyOf::event(about) {
+                    self.owed.push((of, occurred_at, position));
+                }
+            }
+        }
         Ok(())
     }
 
     /// The case's customer is asked of `case_summary`, which is written before, and never changes.
     fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        for (of, occurred_at, position) in std::mem::take(&mut self.owed) {
+            if let Some(case_id) = of.case(db)? {
+                self.entries.push((case_id, occurred_at, position));
+            }
+        }
         let mut insert = db.prepare_cached(
             "INSERT OR REPLACE INTO customer_timeline (customer_id, occurred_at, position, case_id)
              SELECT customer_id, ?2, ?3, id FROM case_summary

@@ -14,6 +14,7 @@ pub mod cards;
 pub mod case_answers;
 pub mod case_clocks;
 pub mod case_merges;
+pub mod case_money;
 pub mod case_summary;
 pub mod case_timeline;
 pub mod clock_filter;
@@ -81,6 +82,10 @@ type ReadModelRow = (&'static str, fn() -> Box<dyn ReadModel>);
 const READ_MODELS: &[ReadModelRow] = &[
     ("case_summary", || Box::new(case_summary::CaseSummary::default())),
     ("case_merges", || Box::new(case_merges::CaseMerges::default())),
+    // Before the timelines, which ask them of which case an event about money is.
+    ("redress", || Box::new(redress::Redresses::default())),
+    ("fee", || Box::new(fee::Fees::default())),
+    ("payment", || Box::new(payment::Payments::default())),
     ("case_timeline", || Box::new(case_timeline::CaseTimeline::default())),
     ("attachments", || Box::new(attachments::Attachments::default())),
     ("customer_search", || Box::new(customer_search::CustomerSearch::default())),
@@ -98,9 +103,6 @@ const READ_MODELS: &[ReadModelRow] = &[
     ("segmentations", || Box::new(segmentations::Segmentations::default())),
     ("voices", || Box::new(voices::Voices::default())),
     ("account", || Box::new(account::Accounts::default())),
-    ("redress", || Box::new(redress::Redresses::default())),
-    ("fee", || Box::new(fee::Fees::default())),
-    ("payment", || Box::new(payment::Payments::default())),
     ("cards", || Box::new(cards::Cards::default())),
     ("complaints", || Box::new(complaints::Complaints::default())),
     ("referrals", || Box::new(referrals::Referrals::default())),

@@ -11,7 +11,7 @@ use parvandeh_domain::log::DomainEvent;
 
 use super::{Exit, Failure};
 use crate::config::Config;
-use crate::replay::ClocksFold;
+use crate::replay::{CaseMoney, ClocksFold};
 use crate::store::Position;
 use crate::store::sqlite::LogReader;
 use crate::subscription::generation::Entry;
@@ -25,8 +25,8 @@ pub struct CaseLog {
     pub id: CaseId,
     /// The case's own events.
     pub events: Vec<Recorded<DomainEvent>>,
-    /// All that a replay tells: the case's events, those of its customer and its clocks, the files that came with it, and the
-    /// publications of policies and calendars.
+    /// All that a replay tells: the case's events, those of its customer and its clocks, the files that came with it, those of its redress,
+    /// its fees and their payments, and the publications of policies and calendars.
     pub evidence: Vec<Recorded<DomainEvent>>,
     /// Its clocks.
     pub clocks: ClocksFold,
@@ -77,6 +77,7 @@ fn collect(
 ) -> Result<CaseLog, Failure> {
     let mut found =
         CaseLog { id, events: Vec::new(), evidence: Vec::new(), clocks: ClocksFold::new(id) };
+    let mut money = CaseMoney::default();
     for_each(log, |event| {
         if event.meta.recorded_at > moment {
             return true;
@@ -86,13 +87,13 @@ fn collect(
             DomainEvent::Customer(other, _) => Some(*other) == customer_id,
             DomainEvent::Policy(..) | DomainEvent::Calendar(..) => true,
             DomainEvent::Attachment(_, AttachmentEvent::Added(added)) => added.case_id == id,
+            DomainEvent::Redress(..) | DomainEvent::Fee(..) | DomainEvent::Payment(..) => {
+                money.take_in(id, &event)
+            }
             DomainEvent::Attachment(_, AttachmentEvent::PartStored(_))
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
-            | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..)
-            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => false,

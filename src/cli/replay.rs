@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use parvandeh_domain::attachment::AttachmentEvent;
+use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_domain::sla::{Clock, ClockState};
 use parvandeh_projections::case_timeline::{Change, TimelineEntry};
@@ -17,7 +18,7 @@ use super::case_log::CaseLog;
 use super::file;
 use super::{Exit, Failure, Format};
 use crate::config::Config;
-use crate::replay::{Difference, Replay, ReplayClock, ReplayState, ReplayStep};
+use crate::replay::{Difference, Replay, ReplayClock, ReplayState, ReplayStep, is_of_money};
 
 /// Prints the history of a case, or one step of it.
 pub fn replay(
@@ -74,6 +75,9 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         DomainEvent::Attachment(id, AttachmentEvent::Added(added)) => {
             Some(TimelineEntry::of_attachment(*id, added, event))
         }
+        DomainEvent::Redress(..) | DomainEvent::Fee(..) | DomainEvent::Payment(..) => {
+            TimelineEntry::of_money(CaseId(step.after.case.as_ref()?.id), event)
+        }
         DomainEvent::Customer(..)
         | DomainEvent::Policy(..)
         | DomainEvent::Segmentation(..)
@@ -81,9 +85,6 @@ fn entry(step: &ReplayStep) -> Option<TimelineEntry> {
         | DomainEvent::Attachment(_, AttachmentEvent::PartStored(_))
         | DomainEvent::Access(..)
         | DomainEvent::Account(..)
-        | DomainEvent::Redress(..)
-        | DomainEvent::Fee(..)
-        | DomainEvent::Payment(..)
         | DomainEvent::Card(..)
         | DomainEvent::SignIn(..)
         | DomainEvent::Unit(..) => None,
@@ -228,6 +229,7 @@ fn difference_text(difference: &Difference) -> String {
     let of = match subject.as_str() {
         "case" => String::new(),
         "customer" => "customer ".to_owned(),
+        money if is_of_money(money) => format!("{money} "),
         clock => format!("clock {clock} "),
     };
     match (before, after) {

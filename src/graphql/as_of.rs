@@ -6,14 +6,13 @@ use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_projections::attachments;
 use parvandeh_projections::case_summary::CaseRow;
-use parvandeh_projections::sla_reference;
+use parvandeh_projections::{attachments, case_money, sla_reference};
 use uuid::Uuid;
 
 use super::context::{case_scope, failure, query, services, visibility};
 use crate::attachments::added_event;
-use crate::replay::{self, ClocksFold};
+use crate::replay::{self, CaseMoney, ClocksFold};
 use crate::store::StreamId;
 
 /// A case as the events recorded until a moment make it.
@@ -58,8 +57,24 @@ pub async fn clocks(
     Ok(fold)
 }
 
+/// The redress and the fees of a case, as they were known at a moment.
+pub async fn money(
+    ctx: &Context<'_>,
+    id: Uuid,
+    moment: Timestamp,
+) -> async_graphql::Result<CaseMoney> {
+    let mut events = money_events(ctx, id, moment).await?;
+    events.sort_by_key(|event| event.position);
+    let mut money = CaseMoney::default();
+    for event in &events {
+        money.take_in(CaseId(id), event);
+    }
+    Ok(money)
+}
+
 /// All that a case and its clocks follow from, as far as it was recorded by a moment, in the order of the log: its own events, those of
-/// its customer and its clocks, the files that the caller may see, and every publication of a policy or a calendar.
+/// its customer and its clocks, the files that the caller may see, what became of its redress, its fees and their payments, and every publication of a policy or a
+/// calendar.
 pub async fn evidence(
     ctx: &Context<'_>,
     id: Uuid,
@@ -73,6 +88,7 @@ pub async fn evidence(
         let event = added_event(&services(ctx).store, file).await;
         all.extend(event.map_err(|error| failure(&error))?);
     }
+    all.extend(money_events(ctx, id, moment).await?);
     for stream in query(ctx, sla_reference::streams).await? {
         let stream = StreamId::new(&stream).map_err(|error| failure(&error))?;
         all.extend(stream_events(ctx, &stream, moment).await?);
@@ -97,6 +113,21 @@ async fn own_evidence(
     }
     all.extend(events(ctx, "clock", id, moment).await?);
     all.sort_by_key(|event| event.position);
+    Ok(all)
+}
+
+/// The events of the redress and the fees of a case and of the payments of these, stream by stream.
+async fn money_events(
+    ctx: &Context<'_>,
+    id: Uuid,
+    moment: Timestamp,
+) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
+    let scope = case_scope(ctx);
+    let mut all = Vec::new();
+    for stream in query(ctx, move |db| case_money::streams(db, &scope, id)).await? {
+        let stream = StreamId::new(&stream).map_err(|error| failure(&error))?;
+        all.extend(stream_events(ctx, &stream, moment).await?);
+    }
     Ok(all)
 }
 

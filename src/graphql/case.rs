@@ -163,14 +163,14 @@ const fn column(field: &'static str, column: &'static str, kind: PlainKind) -> P
 
 #[ComplexObject]
 impl Case {
-    /// What its customer is given to put something right, in the order of proposal, as it stands now; at most 100.
+    /// What its customer is given to put something right, in the order of proposal; at most 100.
     async fn redress(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Redress>> {
-        redress::of_case(ctx, self.uuid).await
+        redress::of_case(ctx, self.uuid, self.as_of).await
     }
 
-    /// What its customer is asked to pay for its handling, in the order of assessment, as it stands now; at most 100.
+    /// What its customer is asked to pay for its handling, in the order of assessment; at most 100.
     async fn fees(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Fee>> {
-        fee::of_case(ctx, self.uuid).await
+        fee::of_case(ctx, self.uuid, self.as_of).await
     }
 
     /// The matter in one line; null when it was erased.

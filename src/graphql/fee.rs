@@ -1,6 +1,7 @@
 //! Fees: the object, and what is done with it.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use jiff::Timestamp;
 use parvandeh_domain::account::command::SpendCredit;
 use parvandeh_domain::account::{Account, AccountCommand};
 use parvandeh_domain::fee::command::AssessFee;
@@ -11,6 +12,7 @@ use parvandeh_projections::fee::{self, FeeRow};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::as_of;
 use super::context::{case_scope, own_case_scope, query, services};
 use super::money::{Money, MoneyInput};
 use super::payload::{Common, Failed, UserError, claim, code, execute, not_found, payload};
@@ -231,9 +233,23 @@ async fn shown(
     Ok(row.map_err(Failed::Failure)?.map(Fee::from))
 }
 
-/// The fees of a case that the caller may know of.
-pub async fn of_case(ctx: &Context<'_>, case_id: Uuid) -> async_graphql::Result<Vec<Fee>> {
-    let scope = case_scope(ctx);
-    let rows = query(ctx, move |db| fee::of_case(db, &scope, case_id)).await?;
+/// The fees of a case that the caller may know of, as they stand or as they were known at a moment.
+pub async fn of_case(
+    ctx: &Context<'_>,
+    case_id: Uuid,
+    as_of: Option<Timestamp>,
+) -> async_graphql::Result<Vec<Fee>> {
+    let rows = match as_of {
+        None => {
+            let scope = case_scope(ctx);
+            query(ctx, move |db| fee::of_case(db, &scope, case_id)).await?
+        }
+        Some(moment) => {
+            let mut rows = as_of::money(ctx, case_id, moment).await?.fees;
+            rows.sort_by_key(|row| (row.assessed_at, row.id));
+            rows.truncate(fee::SHOWN_MAX);
+            rows
+        }
+    };
     Ok(rows.into_iter().map(Fee::from).collect())
 }

@@ -1,6 +1,7 @@
 //! Redress: the object, and what is done with it.
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
+use jiff::Timestamp;
 use parvandeh_domain::id::{CaseId, CustomerId, RedressId, derived};
 use parvandeh_domain::money::Points;
 use parvandeh_domain::redress::command::{ApproveRedress, ProposeRedress};
@@ -9,6 +10,7 @@ use parvandeh_projections::case_summary;
 use parvandeh_projections::redress::{self, RedressRow};
 use uuid::Uuid;
 
+use super::as_of;
 use super::context::{case_scope, failure, own_case_scope, principal, query, services};
 use super::global_id::{self, NodeType};
 use super::money::{Money, MoneyInput};
@@ -241,10 +243,24 @@ async fn shown(
     Ok(row.map_err(Failed::Failure)?.map(Redress::from))
 }
 
-/// The redress of a case that the caller may know of.
-pub async fn of_case(ctx: &Context<'_>, case_id: Uuid) -> async_graphql::Result<Vec<Redress>> {
-    let scope = case_scope(ctx);
-    let rows = query(ctx, move |db| redress::of_case(db, &scope, case_id)).await?;
+/// The redress of a case that the caller may know of, as it stands or as it was known at a moment.
+pub async fn of_case(
+    ctx: &Context<'_>,
+    case_id: Uuid,
+    as_of: Option<Timestamp>,
+) -> async_graphql::Result<Vec<Redress>> {
+    let rows = match as_of {
+        None => {
+            let scope = case_scope(ctx);
+            query(ctx, move |db| redress::of_case(db, &scope, case_id)).await?
+        }
+        Some(moment) => {
+            let mut rows = as_of::money(ctx, case_id, moment).await?.redress;
+            rows.sort_by_key(|row| (row.proposed_at, row.id));
+            rows.truncate(redress::SHOWN_MAX);
+            rows
+        }
+    };
     Ok(rows.into_iter().map(Redress::from).collect())
 }
 

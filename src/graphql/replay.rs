@@ -22,8 +22,8 @@ use super::vocabulary::{
 use crate::replay::{self, Replay};
 
 /// One step of a replay: an event that concerns the case, at its place in the log. Steps are the case's own events, the files that
-/// came to stand with it, the facts about its clocks, what became known of its customer and rules look at, and the publications of policies and calendars that change what is
-/// promised to it.
+/// came to stand with it, what becomes of its redress, its fees and their payments, the facts about its clocks, what became known of its
+/// customer and rules look at, and the publications of policies and calendars that change what is promised to it.
 #[derive(SimpleObject, Clone)]
 pub struct ReplayStep {
     /// 1 for the first, then 2, 3 ...
@@ -57,7 +57,8 @@ pub struct ReplayStep {
 /// A field that an event has changed. Values are texts as they are stored.
 #[derive(SimpleObject, Clone)]
 pub struct ReplayChange {
-    /// Whose field it is: `case`, `customer`, or a clock's key such as `resolution-1`.
+    /// Whose field it is: `case`, `customer`, a clock's key such as `resolution-1`, or the stream of a redress, a fee or a payment, such as
+    /// `fee-` and its id.
     pub subject: String,
     /// The field, in snake_case. `text` says that something was written, and not what.
     pub field: String,

@@ -41,7 +41,8 @@ pub struct TimelineEntry {
     pub direction: Option<Direction>,
     /// Which fields of the case got a value by it.
     pub changes: Vec<Change>,
-    /// The revision of the case's stream; of extensions and waivers of its clocks, the revision of the stream of its clocks.
+    /// The revision of the case's stream; of extensions and waivers of its clocks, the revision of the stream of its clocks; of a file, of
+    /// redress, of a fee and of a payment, the revision of its own stream.
     pub revision: i64,
     #[graphql(skip)]
     text_field: Option<&'static str>,

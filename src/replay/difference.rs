@@ -1,23 +1,30 @@
-//! What an event has changed: field by field, of the case, of its customer and of each of its clocks.
+//! What an event has changed: field by field, of the case, of its redress, fees and payments, of its customer and of each of its clocks.
 //!
 //! Only what follows from events is compared. What passes with time alone (a clock that is overdue now, a calendar version that has come
 //! into force) is part of a state and no event's doing. Personal texts are never shown here: a difference says that there is a text.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::case::CaseEvent;
 use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::redress::RedressValue;
 use parvandeh_domain::sla::{Clock, ClockKey, ClockRecord, SlaEvent};
 use parvandeh_projections::case_clocks::CustomerTraits;
 use parvandeh_projections::case_summary::CaseRow;
+use parvandeh_projections::fee::FeeRow;
+use parvandeh_projections::payment::PaymentRow;
+use parvandeh_projections::redress::RedressRow;
 
+use super::money::CaseMoney;
 use super::step::{ReplayClock, ReplayState};
 
 /// A field that an event has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Whose field it is: `case`, `customer`, or a clock's key such as `resolution-1`.
+    /// Whose field it is: `case`, `customer`, a clock's key such as `resolution-1`, or the stream of a redress, a fee or a payment.
     pub subject: String,
     /// The field, in snake_case.
     pub field: &'static str,
@@ -34,8 +41,20 @@ type Field = (&'static str, Option<String>);
 pub const CASE: &str = "case";
 /// The subject of what is said of the customer.
 pub const CUSTOMER: &str = "customer";
+/// How the subjects begin of what is said of redress, of fees and of payments: as their streams do.
+const REDRESS: &str = "redress";
+const FEE: &str = "fee";
+const PAYMENT: &str = "payment";
 
-/// What differs between two states, in the order of fields: the case, the customer, the clocks by key.
+/// Whether a subject is a redress, a fee or a payment.
+pub fn is_of_money(subject: &str) -> bool {
+    let known = |(category, id): (&str, &str)| {
+        matches!(category, REDRESS | FEE | PAYMENT) && id.parse::<uuid::Uuid>().is_ok()
+    };
+    subject.split_once('-').is_some_and(known)
+}
+
+/// What differs between two states, in the order of fields: the case, its money, the customer, the clocks by key.
 pub(super) fn between(before: &ReplayState, after: &ReplayState) -> Vec<Difference> {
     let mut found = Vec::new();
     let case = |state: &ReplayState| {
@@ -45,6 +64,14 @@ pub(super) fn between(before: &ReplayState, after: &ReplayState) -> Vec<Differen
         fields
     };
     compare(CASE, case(before), case(after), &mut found);
+    let (mut money_before, mut money_after) =
+        (money_fields(&before.money), money_fields(&after.money));
+    let subjects: BTreeSet<_> = money_before.keys().chain(money_after.keys()).cloned().collect();
+    for subject in subjects {
+        let before = money_before.remove(&subject).unwrap_or_default();
+        let after = money_after.remove(&subject).unwrap_or_default();
+        compare(&subject, before, after, &mut found);
+    }
     let customer = |state: &ReplayState| customer_fields(&state.customer);
     compare(CUSTOMER, customer(before), customer(after), &mut found);
     let of = |state: &ReplayState, key: &ClockKey| {
@@ -196,6 +223,108 @@ fn case_fields(row: &CaseRow) -> Vec<Field> {
         ("status_before_merge", status_before_merge.map(|status| status.to_string())),
         ("hold_before_merge", hold_before_merge.map(|reason| reason.to_string())),
         ("updated_at", time(Some(*updated_at))),
+        ("revision", Some(revision.to_string())),
+    ]
+}
+
+/// The fields of each redress, fee and payment, by the name of its stream.
+fn money_fields(money: &CaseMoney) -> BTreeMap<String, Vec<Field>> {
+    let CaseMoney { redress, fees, payments } = money;
+    let redress = redress.iter().map(|row| (format!("{REDRESS}-{}", row.id), redress_fields(row)));
+    let fees = fees.iter().map(|row| (format!("{FEE}-{}", row.id), fee_fields(row)));
+    let payments =
+        payments.iter().map(|row| (format!("{PAYMENT}-{}", row.id), payment_fields(row)));
+    redress.chain(fees).chain(payments).collect()
+}
+
+fn redress_fields(row: &RedressRow) -> Vec<Field> {
+    let RedressRow {
+        id: _,
+        // These are the case's.
+        case_id: _,
+        customer_id: _,
+        value,
+        ground,
+        status,
+        // The step that proposes it tells when.
+        proposed_at: _,
+        updated_at,
+        revision,
+    } = row;
+    let (money, points) = match value {
+        RedressValue::Money(money) => (Some(money.to_string()), None),
+        RedressValue::Points(points) => (None, Some(points.to_string())),
+    };
+    vec![
+        ("status", Some(status.to_string())),
+        ("money", money),
+        ("points", points),
+        ("ground", Some(ground.to_string())),
+        ("updated_at", time(Some(*updated_at))),
+        ("revision", Some(revision.to_string())),
+    ]
+}
+
+fn fee_fields(row: &FeeRow) -> Vec<Field> {
+    let FeeRow {
+        id: _,
+        // These are the case's.
+        case_id: _,
+        customer_id: _,
+        money,
+        tariff,
+        status,
+        // The step that assesses it tells when.
+        assessed_at: _,
+        updated_at,
+        revision,
+        // The account tells these.
+        taken: _,
+        returned: _,
+    } = row;
+    vec![
+        ("status", Some(status.to_string())),
+        ("money", Some(money.to_string())),
+        ("tariff", Some(tariff.clone())),
+        ("updated_at", time(Some(*updated_at))),
+        ("revision", Some(revision.to_string())),
+    ]
+}
+
+fn payment_fields(row: &PaymentRow) -> Vec<Field> {
+    let PaymentRow {
+        id: _,
+        position: _,
+        // This is the case's.
+        customer_id: _,
+        money,
+        fee_id,
+        provider,
+        status,
+        failure,
+        provider_reference,
+        // The step that requests it tells when.
+        requested_at: _,
+        expires_at,
+        confirmed_at,
+        refund_requested_at,
+        refunded_at,
+        revision,
+        // The account tells these.
+        posted: _,
+        returned: _,
+    } = row;
+    vec![
+        ("status", Some(status.to_string())),
+        ("money", Some(money.to_string())),
+        ("fee", fee_id.map(|id| id.to_string())),
+        ("provider", Some(provider.clone())),
+        ("failure", failure.map(|failure| failure.to_string())),
+        ("provider_reference", provider_reference.as_ref().map(ToString::to_string)),
+        ("expires_at", time(Some(*expires_at))),
+        ("confirmed_at", time(*confirmed_at)),
+        ("refund_requested_at", time(*refund_requested_at)),
+        ("refunded_at", time(*refunded_at)),
         ("revision", Some(revision.to_string())),
     ]
 }

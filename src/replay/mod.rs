@@ -6,6 +6,7 @@
 
 mod difference;
 mod fold;
+mod money;
 mod step;
 
 use std::sync::Arc;
@@ -17,8 +18,9 @@ use parvandeh_domain::id::CaseId;
 use parvandeh_domain::log::DomainEvent;
 use parvandeh_projections::case_summary::CaseRow;
 
-pub use self::difference::Difference;
+pub use self::difference::{Difference, is_of_money};
 pub use self::fold::ClocksFold;
+pub use self::money::CaseMoney;
 pub use self::step::{Replay, ReplayClock, ReplayState, ReplayStep};
 use crate::store::{EventStore, ReadError, StreamId};
 use crate::subscription::generation::Entry;

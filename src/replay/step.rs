@@ -1,8 +1,8 @@
 //! A case step by step: its state after each event, and what the event has changed.
 //!
-//! Steps are what concerns the case, each at its place in the log: its own events, the files that came to stand with it, the facts about
-//! its clocks, what became known of its customer and rules look at, and the publications of policies and calendars that change what is promised to it. A replay holds one
-//! state at a time, however long the history is.
+//! Steps are what concerns the case, each at its place in the log: its own events, the files that came to stand with it, what becomes of its
+//! redress, its fees and their payments, the facts about its clocks, what became known of its customer and rules look at, and the
+//! publications of policies and calendars that change what is promised to it. A replay holds one state at a time, however long the history is.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use parvandeh_projections::case_summary::CaseRow;
 
 use super::difference::{self, Difference};
 use super::fold::ClocksFold;
+use super::money::CaseMoney;
 
 /// A case, its customer and its clocks as they are after an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct ReplayState {
     pub case: Option<CaseRow>,
     /// How many files stand with it.
     pub attachment_count: u32,
+    /// Its redress, its fees and their payments.
+    pub money: CaseMoney,
     /// What rules look at in the customer.
     pub customer: CustomerTraits,
     /// The clocks, in the order of evaluation.
@@ -71,6 +74,7 @@ pub struct Replay {
     clocks: ClocksFold,
     case: Option<CaseRow>,
     attachment_count: u32,
+    money: CaseMoney,
     steps: u64,
     state: Arc<ReplayState>,
     /// The moment at which the last event taken in was recorded, and whether `state` is the state after it.
@@ -85,6 +89,7 @@ impl Replay {
             clocks: ClocksFold::new(case_id),
             case: None,
             attachment_count: 0,
+            money: CaseMoney::default(),
             steps: 0,
             state: Arc::default(),
             recorded_at: Timestamp::MIN,
@@ -102,9 +107,12 @@ impl Replay {
         let concerns = match &event.event {
             DomainEvent::Case(id, _) | DomainEvent::Clock(id, _) => *id == self.clocks.case_id(),
             // What says nothing that rules look at, and what reaches other cases, is no step of this one.
-            DomainEvent::Customer(..) | DomainEvent::Policy(..) | DomainEvent::Calendar(..) => {
-                !differences.is_empty()
-            }
+            DomainEvent::Customer(..)
+            | DomainEvent::Policy(..)
+            | DomainEvent::Calendar(..)
+            | DomainEvent::Redress(..)
+            | DomainEvent::Fee(..)
+            | DomainEvent::Payment(..) => !differences.is_empty(),
             DomainEvent::Attachment(_, AttachmentEvent::Added(added)) => {
                 added.case_id == self.clocks.case_id()
             }
@@ -112,9 +120,6 @@ impl Replay {
             | DomainEvent::Access(..)
             | DomainEvent::Segmentation(..)
             | DomainEvent::Account(..)
-            | DomainEvent::Redress(..)
-            | DomainEvent::Fee(..)
-            | DomainEvent::Payment(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
             | DomainEvent::Unit(..) => false,
@@ -147,6 +152,7 @@ impl Replay {
         {
             self.attachment_count += 1;
         }
+        self.money.take_in(self.clocks.case_id(), event);
         self.clocks.take_in(event);
     }
 
@@ -167,8 +173,8 @@ impl Replay {
         if !self.evaluated {
             let clocks = self.clocks.rows().into_iter().map(|row| self.clock(row)).collect();
             let (case, customer) = (self.case.clone(), self.clocks.customer.clone());
-            let attachment_count = self.attachment_count;
-            self.state = Arc::new(ReplayState { case, attachment_count, customer, clocks });
+            let (attachment_count, money) = (self.attachment_count, self.money.clone());
+            self.state = Arc::new(ReplayState { case, attachment_count, money, customer, clocks });
             self.evaluated = true;
         }
         Arc::clone(&self.state)

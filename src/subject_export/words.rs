@@ -240,6 +240,35 @@ const WORDS: &[(&str, &str)] = &[
     ("paid", "پرداخت شده"),
     ("assessed", "تعیین شده"),
     ("refunded", "پس داده شده"),
+    ("redress", "جبران"),
+    ("fee", "هزینه"),
+    ("payment", "پرداخت"),
+    ("money", "مبلغ"),
+    ("points", "امتیاز"),
+    ("tariff", "تعرفه"),
+    ("ground", "دلیل"),
+    ("failure", "دلیل ناکامی"),
+    ("error", "اشتباه"),
+    ("hardship", "ناتوانی مالی"),
+    ("abandoned", "رها شد"),
+    ("technical", "فنی"),
+    ("RedressProposed", "جبران پیشنهاد شد"),
+    ("RedressApproved", "جبران تأیید شد"),
+    ("RedressRejected", "جبران تأیید نشد"),
+    ("RedressAccepted", "جبران پذیرفته شد"),
+    ("RedressDeclined", "جبران پذیرفته نشد"),
+    ("RedressPaid", "جبران پرداخت شد"),
+    ("FeeAssessed", "هزینه‌ای تعیین شد"),
+    ("FeeWaived", "از هزینه چشم‌پوشی شد"),
+    ("FeePaid", "هزینه پرداخت شد"),
+    ("FeeRefunded", "هزینه پس داده شد"),
+    ("PaymentRequested", "پرداخت درخواست شد"),
+    ("PaymentConfirmed", "پول رسید"),
+    ("PaymentFailed", "پولی نرسید"),
+    ("PaymentExpired", "مهلت پرداخت گذشت"),
+    ("PaymentRefundRequested", "بازگرداندن پول درخواست شد"),
+    ("PaymentRefundDeclined", "پول بازگردانده نشد"),
+    ("PaymentRefunded", "پول بازگردانده شد"),
     // Cards
     ("issued", "صادر شده"),
     ("active", "فعال"),
@@ -253,14 +282,17 @@ mod tests {
     use parvandeh_domain::account::PostingKind;
     use parvandeh_domain::card::CardStatus;
     use parvandeh_domain::case::{
-        Became, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
+        Became, CaseEvent, CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity,
+        Status,
     };
     use parvandeh_domain::customer::{
         ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
     };
     use parvandeh_domain::event::StoredEvent as _;
-    use parvandeh_domain::fee::FeeStatus;
-    use parvandeh_domain::redress::{RedressGround, RedressStatus};
+    use parvandeh_domain::fee::event::WaiverGround;
+    use parvandeh_domain::fee::{FeeEvent, FeeStatus};
+    use parvandeh_domain::payment::{PaymentEvent, PaymentFailure};
+    use parvandeh_domain::redress::{RedressEvent, RedressGround, RedressStatus};
     use parvandeh_domain::sla::{ClockState, Metric};
 
     use super::*;
@@ -277,8 +309,11 @@ mod tests {
         add!(ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language);
         add!(ClockState, Metric, CardStatus);
         add!(PostingKind, RedressGround, RedressStatus, FeeStatus);
-        let events = parvandeh_domain::case::CaseEvent::TYPES;
-        all.extend(events.iter().map(|event_type| event_type.name));
+        add!(WaiverGround, PaymentFailure);
+        for events in [CaseEvent::TYPES, RedressEvent::TYPES, FeeEvent::TYPES, PaymentEvent::TYPES]
+        {
+            all.extend(events.iter().map(|event_type| event_type.name));
+        }
         let missing: Vec<_> = all.into_iter().filter(|name| persian(name).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
