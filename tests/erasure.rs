@@ -22,7 +22,9 @@ use parvandeh::vault::{Keyring, Vault, backup as backup_keys};
 use parvandeh_domain::case::CaseCommand;
 use parvandeh_domain::case::command::{AddNote, OpenCase};
 use parvandeh_domain::case::{CaseKind, Channel, Priority};
-use parvandeh_domain::customer::command::{OrderErasure, PlaceLegalHold, RegisterCustomer};
+use parvandeh_domain::customer::command::{
+    MergeCustomer, OrderErasure, PlaceLegalHold, RegisterCustomer, Survivor, UnmergeCustomer,
+};
 use parvandeh_domain::customer::{
     Customer, CustomerCommand, CustomerKind, ErasureGround, Language,
 };
@@ -34,6 +36,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::authorisation::documents::global_id;
 use crate::harness::System;
 use crate::harness::random::Random;
 use crate::harness::service::Service;
@@ -640,6 +643,9 @@ async fn an_erasure_of_several_records_is_finished_wherever_a_crash_interrupts_i
         for _ in 0..3 {
             customers.push(customer_with_cases(&app, 1).await);
         }
+        for other in &customers[1..] {
+            merge(&app, *other, customers[0]).await;
+        }
         let order = |with: &[CustomerId]| {
             CustomerCommand::OrderErasure(OrderErasure {
                 ground: ErasureGround::Unlawful,
@@ -677,6 +683,7 @@ async fn a_hold_that_comes_between_keeps_its_record_and_the_erasure_waits_for_it
     let app = App::open(directory.path()).await.unwrap();
     app.start_read_models(|_| {}).await.unwrap();
     let (named, held) = (customer_with_cases(&app, 1).await, customer_with_cases(&app, 1).await);
+    merge(&app, held, named).await;
     // Another program placed the hold after this one had looked.
     let hold = PlaceLegalHold { matter: "1405/312".to_owned() };
     on_customer(&app, held, CustomerCommand::PlaceLegalHold(hold)).await.unwrap();
@@ -700,6 +707,156 @@ async fn a_hold_that_comes_between_keeps_its_record_and_the_erasure_waits_for_it
         assert_eq!(count, erased, "released: {released}");
     }
     app.stop().await;
+}
+
+/// An order that names no other record.
+fn order_alone() -> CustomerCommand {
+    order_with(&[])
+}
+
+fn order_with(others: &[CustomerId]) -> CustomerCommand {
+    let (ground, with) = (ErasureGround::Unlawful, others.to_vec());
+    CustomerCommand::OrderErasure(OrderErasure { ground, with, held: None })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_asked_for_once_more_erases_the_records_that_the_first_order_does_not_name() {
+    let system = System::start().await;
+    let (app, officer) = (&system.app, system.caller(Role::PrivacyOfficer));
+    for done in [false, true] {
+        let named = customer_with_cases(app, 1).await;
+        let (left, further) =
+            (customer_with_cases(app, 1).await, customer_with_cases(app, 1).await);
+        on_customer(app, named, order_alone()).await.unwrap();
+        if done {
+            app.eraser().carry_out(named).await.unwrap();
+        }
+        // Another program merged them just then.
+        merge(app, left, named).await;
+        merge(app, further, left).await;
+
+        let input = json!({ "customerId": global_id("Customer", named.0), "ground": "UNLAWFUL" });
+        let hold = CustomerCommand::PlaceLegalHold(PlaceLegalHold { matter: "1405/312".into() });
+        on_customer(app, further, hold).await.unwrap();
+        assert_eq!(officer.refusal("eraseCustomer", input.clone()).await, "LEGAL_HOLD");
+        for kept in [left, further] {
+            assert!(!app.vault.is_erased(DataSubject::Customer(kept)), "nothing more is erased");
+        }
+        on_customer(app, further, CustomerCommand::ReleaseLegalHold).await.unwrap();
+
+        officer.mutate("eraseCustomer", "customer { erased }", input).await;
+        let query =
+            "query($id: ID!) { customer(id: $id) { erasure { receipt { eventId } } name } }";
+        for record in [named, left, further] {
+            let id = global_id("Customer", record.0);
+            let seen = officer.ask(query, json!({ "id": id })).await;
+            assert!(seen["customer"]["erasure"]["receipt"]["eventId"].is_string(), "{seen}");
+            assert_eq!(seen["customer"]["name"], Value::Null);
+        }
+    }
+    let log = log_of(&app.log).await;
+    assert!(log.iter().all(|logged| logged.envelope.is_none()));
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_came_between_is_an_answer_to_whoever_asks_for_the_erasure_again() {
+    let system = System::start().await;
+    let (app, officer) = (&system.app, system.caller(Role::PrivacyOfficer));
+    let (named, held) = (customer_with_cases(app, 1).await, customer_with_cases(app, 1).await);
+    merge(app, held, named).await;
+    on_customer(app, named, order_with(&[held])).await.unwrap();
+    let hold = CustomerCommand::PlaceLegalHold(PlaceLegalHold { matter: "1405/312".into() });
+    on_customer(app, held, hold).await.unwrap();
+
+    let document = "mutation($id: ID!) { eraseCustomer(input: { customerId: $id, ground: UNLAWFUL }) \
+                    { customer { id } userErrors { code message } } }";
+    let id = global_id("Customer", named.0);
+    let answer = officer.send(document, json!({ "id": id })).await;
+    assert!(answer.get("errors").is_none(), "{answer}");
+    let error = &answer["data"]["eraseCustomer"]["userErrors"][0];
+    assert_eq!(error["code"], "LEGAL_HOLD");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains(&held.to_string()) && message.contains("1405/312"), "{message}");
+
+    on_customer(app, held, CustomerCommand::ReleaseLegalHold).await.unwrap();
+    let input = json!({ "customerId": id, "ground": "UNLAWFUL" });
+    officer.mutate("eraseCustomer", "customer { erased }", input).await;
+    assert!(app.vault.is_erased(DataSubject::Customer(held)));
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_leaves_a_merge_before_its_erasure_is_ordered_is_kept_with_all_that_came_with_it()
+ {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::open(directory.path()).await.unwrap();
+    app.start_read_models(|_| {}).await.unwrap();
+    let mut customers = Vec::new();
+    for _ in 0..5 {
+        customers.push(customer_with_cases(&app, 1).await);
+    }
+    let [survivor, named, kept, came_with_it, late] = customers[..] else { panic!() };
+    merge(&app, named, survivor).await;
+    merge(&app, kept, survivor).await;
+    merge(&app, came_with_it, kept).await;
+    merge(&app, late, survivor).await;
+    on_customer(&app, named, order_with(&[survivor, kept, came_with_it, late])).await.unwrap();
+    // The process ends after the order in one more record.
+    on_customer(&app, late, order_alone()).await.unwrap();
+    let reason = Pii::new(said("دو نفرند"));
+    let undo = CustomerCommand::Unmerge(UnmergeCustomer { reason });
+    on_customer(&app, kept, undo.clone()).await.unwrap();
+    assert!(matches!(on_customer(&app, late, undo).await, Err(CommandError::Refused(_))));
+    app.stop().await;
+
+    let app = App::open(directory.path()).await.unwrap();
+    app.start_read_models(|_| {}).await.unwrap();
+    for (customer, is_erased) in
+        [(survivor, true), (named, true), (kept, false), (came_with_it, false), (late, true)]
+    {
+        assert_eq!(app.vault.is_erased(DataSubject::Customer(customer)), is_erased);
+    }
+    let log = log_of(&app.log).await;
+    let erased = log.iter().filter(|logged| &*logged.type_name == "CustomerErased").count();
+    assert_eq!(erased, 3);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_whose_merge_is_undone_while_its_person_is_erased_is_taken_out_or_erased_never_both()
+ {
+    let system = System::start().await;
+    let (agent, officer) = (system.caller(Role::Agent), system.caller(Role::PrivacyOfficer));
+    for _ in 0..10 {
+        let (named, other) =
+            (customer_with_cases(&system.app, 1).await, customer_with_cases(&system.app, 1).await);
+        merge(&system.app, other, named).await;
+        let order = json!({ "input": { "customerId": global_id("Customer", named.0), "ground": "UNLAWFUL" } });
+        let undo = json!({ "input": { "customerId": global_id("Customer", other.0), "reason": "x" } });
+        let (erased, undone) = tokio::join!(
+            officer.send(
+                "mutation($input: EraseCustomerInput!) { eraseCustomer(input: $input) { userErrors { code } } }",
+                order
+            ),
+            agent.send(
+                "mutation($input: UnmergeCustomerInput!) { unmergeCustomer(input: $input) { userErrors { code } } }",
+                undo
+            ),
+        );
+        assert_eq!(erased["data"]["eraseCustomer"]["userErrors"], json!([]), "{erased}");
+        let undone = undone["data"]["unmergeCustomer"]["userErrors"] == json!([]);
+        let is_erased = system.app.vault.is_erased(DataSubject::Customer(other));
+        assert_ne!(undone, is_erased);
+    }
+    system.stop().await;
+}
+
+/// Merges one record into another as a program does that does not know of what this one is about.
+async fn merge(app: &App, given_up: CustomerId, into: CustomerId) {
+    let reason = Pii::new(said("یک شخص است"));
+    let merge = MergeCustomer { into, reason, survivor: Survivor::Standing };
+    on_customer(app, given_up, CustomerCommand::Merge(merge)).await.unwrap();
 }
 
 async fn on_customer(

@@ -21,7 +21,11 @@
 use std::sync::Arc;
 
 use parvandeh_domain::customer::command::{ConfirmErasure, OrderErasure};
-use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, ErasureGround};
+use parvandeh_domain::customer::decide::MERGED_RECORDS_MAX;
+use parvandeh_domain::customer::state::Erasure;
+use parvandeh_domain::customer::{
+    Customer, CustomerCommand, CustomerRefusal, CustomerState, ErasureGround,
+};
 use parvandeh_domain::decider::{Actor, ActorKind, Metadata};
 use parvandeh_domain::id::{CommandId, CustomerId, DataSubject, derived};
 use parvandeh_projections::{attachments, cards, case_summary, customer_merges, customer_profile};
@@ -101,17 +105,22 @@ impl Eraser {
     }
 
     /// Orders what the order in a customer's record says of the other records of the same person, as far as it is not ordered there; answers
-    /// which these are.
+    /// which these are. A record that is not theirs any more, because the merge was undone before it was ordered there, is passed over.
     ///
     /// # Errors
     /// [`ErasureError::Held`] where one was put under legal hold since. All others are then ordered.
     pub async fn order_with(&self, id: CustomerId) -> Result<Vec<CustomerId>, ErasureError> {
-        let state = self.commands.state::<Customer>(&stream("customer", id)).await;
-        let Some(order) = state.map_err(ErasureError::Receipt)?.erasure_order else {
+        let Some(order) = self.state(id).await?.erasure_order else {
             return Ok(Vec::new());
         };
+        let chain = self.chain(id).await?;
         let (mut others, mut held) = (Vec::new(), None);
         for other in order.with {
+            let is_theirs = self.chain(other).await?.iter().any(|link| chain.contains(link));
+            if !is_theirs && self.state(other).await?.erasure == Erasure::None {
+                tracing::info!(customer_id = %other, ordered_for = %id, "a record that was taken out of a merge is not erased with it");
+                continue;
+            }
             let alone = OrderErasure { ground: order.ground, with: Vec::new(), held: None };
             let step = format!("with {id}");
             match self.execute(other, &step, CustomerCommand::OrderErasure(alone)).await {
@@ -126,6 +135,25 @@ impl Eraser {
             None => Ok(others),
             Some((id, matter)) => Err(ErasureError::Held { id, matter, others }),
         }
+    }
+
+    async fn state(&self, id: CustomerId) -> Result<CustomerState, ErasureError> {
+        Ok(self.commands.state::<Customer>(&stream("customer", id)).await?)
+    }
+
+    /// A record and those in favour of which it was given up, one after the other: those of one person meet in the one that survives. (In a
+    /// ring, which two programs on one log could make, they meet too.)
+    async fn chain(&self, id: CustomerId) -> Result<Vec<CustomerId>, ErasureError> {
+        let mut chain = vec![id];
+        let mut last = id;
+        while chain.len() < MERGED_RECORDS_MAX
+            && let Some(into) = self.state(last).await?.merged_into
+            && !chain.contains(&into)
+        {
+            chain.push(into);
+            last = into;
+        }
+        Ok(chain)
     }
 
     /// Destroys the keys of one record and removes what was sealed under them.
@@ -151,8 +179,12 @@ impl Eraser {
         self.execute(id, "confirm", CustomerCommand::ConfirmErasure(confirm)).await
     }
 
-    /// The other records of the same person, as the log knows them by now.
-    pub async fn other_records(&self, id: CustomerId) -> Result<Vec<CustomerId>, QueryError> {
+    /// The other records of the same person, as the log knows them by now: in a cluster also by the merges of other replicas.
+    ///
+    /// # Errors
+    /// When the log cannot say how far it goes, or the read models cannot be asked.
+    pub async fn other_records(&self, id: CustomerId) -> Result<Vec<CustomerId>, ErasureError> {
+        self.store.sync().await?;
         self.catch_up().await?;
         let records = self.read_models.query(move |db| {
             let survivor = customer_merges::survivor(db, id.0)?;

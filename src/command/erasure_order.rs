@@ -5,17 +5,19 @@
 //! it out, and goes on with that after whatever interrupts it, by what the event says.
 //!
 //! The holds stand in other streams. So whoever orders has the turn of [`Merges`] from the look at them until the order stands in every
-//! record, and whoever places a hold waits for that turn. The turn is one program's: of two on one log, one could place a hold between the
-//! look of the other and its order. That record is then kept, and the erasure of the person stays without a receipt until it is released.
+//! record, and whoever places a hold, merges or undoes a merge waits for that turn. The turn is one program's: of two on one log, one could
+//! place a hold between the look of the other and its order. That record is then kept, and the erasure of the person stays without a receipt
+//! until it is released. Likewise one could merge a record into one that is just being erased, whose order does not name it: asked for
+//! once more, the erasure is ordered in what the first order left out.
 
 use parvandeh_domain::customer::command::{HeldRecord, OrderErasure};
 use parvandeh_domain::customer::state::Erasure;
 use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, CustomerState};
-use parvandeh_domain::id::CustomerId;
+use parvandeh_domain::id::{CommandId, CustomerId, derived};
 use tokio::sync::OwnedMutexGuard;
 
 use super::erasure::Eraser;
-use super::handler::{CommandError, CommandMetadata, Executed};
+use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use super::merge::Merges;
 use crate::error::chain;
 use crate::store::StreamId;
@@ -32,7 +34,10 @@ impl Merges {
     }
 
     /// Orders that a customer's data are erased, and those of the other records of the same person. What `order` says of these holds is not
-    /// believed but looked up.
+    /// believed but looked up. Where the customer's own record had its order before, what that one does not name is ordered beside it.
+    ///
+    /// Answers what became of the command on the customer's record, and in which other records an order of their own stands, which is to be
+    /// carried out with the customer's.
     ///
     /// # Errors
     /// As [`super::handler::CommandHandler::execute`].
@@ -44,31 +49,40 @@ impl Merges {
         metadata: CommandMetadata,
         order: OrderErasure,
         expected: Option<u64>,
-    ) -> Result<Executed, CommandError<CustomerRefusal>> {
+    ) -> Result<(Executed, Vec<CustomerId>), CommandError<CustomerRefusal>> {
         let commands = self.commands.clone();
         // A caller who goes away takes their future along, but not an append that is under way. The turn must outlast it.
         let ordered = tokio::spawn(async move {
             let _turn = turn;
-            let (mut with, mut held) = (Vec::new(), None);
-            for other in order.with {
-                let state = commands.state::<Customer>(&stream(other)).await?;
-                if state.name.is_none() || state.erasure == Erasure::Done {
-                    continue;
-                }
-                if let Some(matter) = state.legal_hold {
-                    held = held.or(Some(HeldRecord { customer_id: other, matter }));
-                }
-                with.push(other);
-            }
-            let command = CustomerCommand::OrderErasure(OrderErasure { with, held, ..order });
+            let ground = order.ground;
+            let Others { with, held, .. } = Others::of(&commands, &order.with).await?;
+            let asked = OrderErasure { ground, with, held };
             let permit = |state: &CustomerState| state.name.is_some();
-            let batch = vec![(metadata, command)];
+            let batch = vec![(metadata.clone(), CustomerCommand::OrderErasure(asked))];
             let executed =
                 commands.execute::<Customer>(&stream(id), batch, expected, permit).await?;
             if let Err(error) = eraser.order_with(id).await {
                 tracing::error!(error = %chain(&error), "an erasure is ordered, but not yet in all records of the person");
+                return Ok((executed, Vec::new()));
             }
-            Ok(executed)
+            let left = Others::of(&commands, &order.with).await?;
+            if let Some(HeldRecord { customer_id, matter }) = left.held {
+                let refusal = CustomerRefusal::RecordUnderLegalHold { customer_id, matter };
+                return Err(CommandError::Refused(refusal));
+            }
+            if let [first, rest @ ..] = &left.unordered[..] {
+                // A command of its own: sent again, it finds itself in this record, whichever of them is the first by then.
+                let asked = metadata.command_id.to_string();
+                let command_id = CommandId(derived(&["erasure", &asked, &first.to_string()]));
+                let metadata = CommandMetadata { command_id, digest: None, ..metadata };
+                let beside = OrderErasure { ground, with: rest.to_vec(), held: None };
+                let batch = vec![(metadata, CustomerCommand::OrderErasure(beside))];
+                commands.execute::<Customer>(&stream(*first), batch, None, permit).await?;
+                if let Err(error) = eraser.order_with(*first).await {
+                    tracing::error!(error = %chain(&error), "an erasure is ordered, but not yet in all records of the person");
+                }
+            }
+            Ok((executed, left.with))
         });
         // Nobody aborts the task, so it ends without a value only by a panic, which goes on here.
         ordered.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -93,6 +107,40 @@ impl Merges {
             this.commands.execute::<Customer>(&stream(id), batch, expected, permit).await
         });
         executed.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+}
+
+/// How the other records of a person stand who is to be erased.
+#[derive(Default)]
+struct Others {
+    /// Those in which the erasure is not done.
+    with: Vec<CustomerId>,
+    /// Those in which it is not even ordered.
+    unordered: Vec<CustomerId>,
+    /// One that is under legal hold.
+    held: Option<HeldRecord>,
+}
+
+impl Others {
+    async fn of(
+        commands: &CommandHandler,
+        records: &[CustomerId],
+    ) -> Result<Self, CommandError<CustomerRefusal>> {
+        let mut others = Self::default();
+        for other in records {
+            let state = commands.state::<Customer>(&stream(*other)).await?;
+            if state.name.is_none() || state.erasure == Erasure::Done {
+                continue;
+            }
+            others.with.push(*other);
+            if state.erasure == Erasure::None {
+                others.unordered.push(*other);
+            }
+            if let Some(matter) = state.legal_hold {
+                others.held = others.held.or(Some(HeldRecord { customer_id: *other, matter }));
+            }
+        }
+        Ok(others)
     }
 }
 

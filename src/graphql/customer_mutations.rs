@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::context::{failure, principal, query, services};
 use super::customer::Customer;
 use super::global_id::{self, NodeType};
-use super::payload::{Common, Failed, claim, execute, payload};
+use super::payload::{Common, Failed, claim, execute, execute_with, payload};
 use super::scalar::DateTime;
 use super::vocabulary::{ContactPointKind, CustomerKind, Language};
 use crate::command::policy;
@@ -161,6 +161,24 @@ pub(super) async fn change(
     let identity = claim(ctx, Some(id), &command, &common).await?;
     // The record is the organisation's: whoever may use these mutations may use them on any customer.
     run(ctx, id, identity, common, command, |state| state.name.is_some()).await
+}
+
+/// The same, for a command that must not come between an erasure's look at the person's records and its orders in them.
+pub(super) async fn in_turn(
+    ctx: &Context<'_>,
+    customer_id: &ID,
+    common: Common,
+    command: CustomerCommand,
+) -> Result<Option<Customer>, Failed> {
+    let id = global_id::decode("customerId", NodeType::Customer, customer_id)?;
+    let identity = claim(ctx, Some(id), &command, &common).await?;
+    let merges = &services(ctx).merges;
+    let executed =
+        execute_with::<CustomerAggregate, _>(ctx, identity, &common, async |metadata, expected| {
+            merges.execute_in_turn(CustomerId(id), metadata, command, expected).await
+        })
+        .await?;
+    shown(ctx, id, executed.position).await
 }
 
 async fn run(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::context::{failure, query, services};
 use super::customer::Customer;
-use super::customer_mutations::{change, shown};
+use super::customer_mutations::{change, in_turn, shown};
 use super::global_id::{self, NodeType};
 use super::payload::{Common, Failed, claim, execute_with, payload};
 use super::scalar::DateTime;
@@ -129,7 +129,7 @@ impl CustomerRecordMutation {
         let common = common!(input);
         let reason = Pii::new(input.reason);
         let command = CustomerCommand::Unmerge(domain::UnmergeCustomer { reason });
-        UnmergeCustomerPayload::answer(change(ctx, &input.customer_id, common, command).await)
+        UnmergeCustomerPayload::answer(in_turn(ctx, &input.customer_id, common, command).await)
     }
 
     /// Records who may act for a customer, in what, by what right and until when.

@@ -2,16 +2,19 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 use parvandeh_domain::customer::command as domain;
-use parvandeh_domain::customer::{Customer as CustomerAggregate, CustomerCommand};
+use parvandeh_domain::customer::{
+    Customer as CustomerAggregate, CustomerCommand, CustomerRefusal,
+};
 use parvandeh_domain::id::CustomerId;
 
 use super::context::{failure, services};
 use super::customer::Customer;
-use super::customer_mutations::{change, shown};
+use super::customer_mutations::{change, in_turn, shown};
 use super::global_id::{self, NodeType};
-use super::payload::{Common, Failed, claim, execute_with, payload};
+use super::payload::{Common, Failed, UserError, claim, execute_with, payload};
 use super::scalar::DateTime;
 use super::vocabulary::{Channel, ConsentPurpose, ErasureGround};
+use crate::command::erasure::ErasureError;
 
 /// Something that a customer allows.
 #[derive(InputObject)]
@@ -151,24 +154,6 @@ impl PrivacyMutation {
     }
 }
 
-/// Executes a command that must not come between an erasure's look at legal holds and its orders.
-async fn in_turn(
-    ctx: &Context<'_>,
-    customer_id: &ID,
-    common: Common,
-    command: CustomerCommand,
-) -> Result<Option<Customer>, Failed> {
-    let id = global_id::decode("customerId", NodeType::Customer, customer_id)?;
-    let identity = claim(ctx, Some(id), &command, &common).await?;
-    let merges = &services(ctx).merges;
-    let executed =
-        execute_with::<CustomerAggregate, _>(ctx, identity, &common, async |metadata, expected| {
-            merges.execute_in_turn(CustomerId(id), metadata, command, expected).await
-        })
-        .await?;
-    shown(ctx, id, executed.position).await
-}
-
 async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Customer>, Failed> {
     let EraseCustomerInput { customer_id, ground, expected_revision, idempotency_key } = input;
     let common = Common { expected_revision, idempotency_key, ..Common::default() };
@@ -179,16 +164,37 @@ async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Cu
     let (merges, eraser) = (&services(ctx).merges, services(ctx).eraser.clone());
     let turn = merges.turn().await;
     let others = eraser.other_records(CustomerId(id)).await;
-    order.with = others.map_err(|error| Failed::Failure(failure(&error)))?;
-    let orderer = eraser.clone();
+    order.with = others.map_err(not_carried_out)?;
+    let (orderer, mut beside) = (eraser.clone(), Vec::new());
     execute_with::<CustomerAggregate, _>(ctx, identity, &common, async |metadata, expected| {
-        merges.order_erasure(turn, orderer, CustomerId(id), metadata, order, expected).await
+        let ordered =
+            merges.order_erasure(turn, orderer, CustomerId(id), metadata, order, expected).await;
+        ordered.map(|(executed, records)| {
+            beside = records;
+            executed
+        })
     })
     .await?;
     // In a task of its own, so that a caller who goes away does not stop it half-way.
-    let carried_out = tokio::spawn(async move { eraser.carry_out(CustomerId(id)).await }).await;
+    let carried_out = tokio::spawn(async move {
+        for record in beside {
+            eraser.carry_out(record).await?;
+        }
+        eraser.carry_out(CustomerId(id)).await
+    });
     let executed = carried_out
+        .await
         .map_err(|error| Failed::Failure(failure(&error)))?
-        .map_err(|error| Failed::Failure(failure(&error)))?;
+        .map_err(not_carried_out)?;
     shown(ctx, id, executed.position).await
+}
+
+/// A hold that came between is an answer, as it is where it stood before.
+fn not_carried_out(error: ErasureError) -> Failed {
+    match error {
+        ErasureError::Held { id: customer_id, matter, .. } => {
+            UserError::of(&CustomerRefusal::RecordUnderLegalHold { customer_id, matter }).into()
+        }
+        error => Failed::Failure(failure(&error)),
+    }
 }
