@@ -1,12 +1,15 @@
 //! Where customers stand with us: what is known of their dealings with us, as rules of segmentations look at it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use parvandeh_domain::account::AccountEvent;
 use parvandeh_domain::case::{CaseEvent, CaseKind, Direction};
 use parvandeh_domain::customer::CustomerEvent;
 use parvandeh_domain::customer::decide::MERGED_RECORDS_MAX;
 use parvandeh_domain::decider::{Metadata, Recorded};
+use parvandeh_domain::id::PostingId;
 use parvandeh_domain::log::DomainEvent;
+use parvandeh_domain::money::Points;
 use parvandeh_domain::segmentation::Standing;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
@@ -34,7 +37,8 @@ pub struct StandingRow {
     has_merged: bool,
 }
 
-const COLUMNS: &str = "id, kind, tier, value, cases, complaints, contacts, known_since, last_contact_at, position, merged_into";
+const COLUMNS: &str = "id, kind, tier, value, cases, complaints, contacts, known_since, last_contact_at, position, merged_into, \
+     points_earned";
 /// Whether another record was given up in favour of the row `s`: a look into an index of the few that were given up.
 const HAS_MERGED: &str = "EXISTS (SELECT 1 FROM customer_standing m WHERE m.merged_into = s.id)";
 
@@ -50,10 +54,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StandingRow> {
             contacts: row.get(6)?,
             known_since: column::time(row, 7)?,
             last_contact_at: column::time_option(row, 8)?,
+            points_earned: row.get(11)?,
         },
         position: row.get(9)?,
         merged_into: row.get(10)?,
-        has_merged: row.get(11)?,
+        has_merged: row.get(12)?,
     })
 }
 
@@ -73,7 +78,7 @@ impl Table for StandingTable {
     fn write(db: &Connection, _: Uuid, row: &StandingRow) -> rusqlite::Result<()> {
         let of = &row.standing;
         db.prepare_cached(&format!(
-            "INSERT OR REPLACE INTO customer_standing ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT OR REPLACE INTO customer_standing ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(rusqlite::params![
             row.id,
@@ -87,6 +92,7 @@ impl Table for StandingTable {
             of.last_contact_at.map(column::microseconds),
             row.position,
             row.merged_into,
+            of.points_earned,
         ])
         .map(drop)
     }
@@ -98,6 +104,8 @@ pub struct CustomerStanding {
     rows: Rows<StandingTable>,
     /// Whose the cases are that were opened since the last flush: `case_summary` does not have them yet.
     opened: HashMap<Uuid, Option<Uuid>>,
+    /// Points that customers were given for a case since the last flush: `account_posting` does not have them yet.
+    given: HashSet<(Uuid, PostingId)>,
 }
 
 impl CustomerStanding {
@@ -162,6 +170,50 @@ impl CustomerStanding {
         }
     }
 
+    /// Points count when they are earned, and no longer when that is reversed. That they were redeemed or expired changes nothing, for it
+    /// does not tell what the customer is worth; and what was given for a case made something good again.
+    fn apply_account(
+        &mut self,
+        db: &Connection,
+        id: Uuid,
+        event: &AccountEvent,
+        position: u64,
+    ) -> rusqlite::Result<()> {
+        let points = match event {
+            AccountEvent::PointsEarned(earned) if earned.case_id.is_some() => {
+                self.given.insert((id, earned.posting_id.clone()));
+                return Ok(());
+            }
+            AccountEvent::PointsEarned(earned) => earned.points,
+            // Above zero it gives back what was redeemed.
+            AccountEvent::PostingReversed(reversed)
+                if reversed.points < Points(0)
+                    && !self.was_given(db, id, &reversed.reversed)? =>
+            {
+                reversed.points
+            }
+            AccountEvent::PostingReversed(_)
+            | AccountEvent::PointsRedeemed(_)
+            | AccountEvent::PointsExpired(_)
+            | AccountEvent::CreditGranted(_)
+            | AccountEvent::CreditSpent(_) => return Ok(()),
+        };
+        self.change(db, id, position, |row| {
+            row.standing.points_earned = row.standing.points_earned.saturating_add(points.0);
+        })
+    }
+
+    /// Whether points were given for a case; found by their posting in `account_posting`.
+    fn was_given(&self, db: &Connection, id: Uuid, posting: &PostingId) -> rusqlite::Result<bool> {
+        if self.given.contains(&(id, posting.clone())) {
+            return Ok(true);
+        }
+        db.prepare_cached(
+            "SELECT 1 FROM account_posting WHERE customer_id = ? AND posting_id = ? AND case_id IS NOT NULL",
+        )?
+        .exists((id, posting.as_str()))
+    }
+
     fn apply_customer(
         &mut self,
         db: &Connection,
@@ -179,6 +231,7 @@ impl CustomerStanding {
                     contacts: 0,
                     known_since: meta.occurred_at,
                     last_contact_at: None,
+                    points_earned: 0,
                 };
                 let (tier, position) = (registered.tier.clone(), column::integer(position));
                 let (merged_into, has_merged) = (None, false);
@@ -232,7 +285,7 @@ impl ReadModel for CustomerStanding {
             id BLOB PRIMARY KEY, kind TEXT NOT NULL, tier TEXT, value INTEGER NOT NULL,
             cases INTEGER NOT NULL, complaints INTEGER NOT NULL, contacts INTEGER NOT NULL,
             known_since INTEGER NOT NULL, last_contact_at INTEGER, position INTEGER NOT NULL,
-            merged_into BLOB
+            merged_into BLOB, points_earned INTEGER NOT NULL
         ) WITHOUT ROWID"
     }
 
@@ -247,6 +300,9 @@ impl ReadModel for CustomerStanding {
         match &event.event {
             DomainEvent::Case(id, case_event) => self.apply_case(db, id.0, case_event, at),
             DomainEvent::Customer(id, said) => self.apply_customer(db, id.0, said, at),
+            DomainEvent::Account(id, posted) => {
+                self.apply_account(db, id.0, posted, event.position)
+            }
             DomainEvent::Clock(..)
             | DomainEvent::Policy(..)
             | DomainEvent::Calendar(..)
@@ -254,7 +310,6 @@ impl ReadModel for CustomerStanding {
             | DomainEvent::Unit(..)
             | DomainEvent::Card(..)
             | DomainEvent::SignIn(..)
-            | DomainEvent::Account(..)
             | DomainEvent::Redress(..)
             | DomainEvent::Fee(..)
             | DomainEvent::Payment(..)
@@ -265,6 +320,7 @@ impl ReadModel for CustomerStanding {
 
     fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
         self.opened.clear();
+        self.given.clear();
         self.rows.flush(db)
     }
 }
@@ -346,10 +402,11 @@ fn add(person: &mut Standing, record: &Standing) {
     person.contacts = person.contacts.saturating_add(record.contacts);
     person.known_since = person.known_since.min(record.known_since);
     person.last_contact_at = person.last_contact_at.max(record.last_contact_at);
+    person.points_earned = person.points_earned.saturating_add(record.points_earned);
 }
 
 /// Calls `each` with every person inside the scope, by the record that stands for them: staff of a unit know the customers of the cases that
-/// they can see.
+/// they can see, whichever record of theirs a case stands under.
 pub fn for_each(
     db: &Connection,
     scope: &CaseScope,
@@ -362,8 +419,15 @@ pub fn for_each(
             let mut cases = Conditions::default();
             scope.restrict(&mut cases, "c");
             conditions.add(
+                // UNION leaves out what is there, so that many cases of one customer are one step, and a ring ends.
                 &format!(
-                    "id IN (SELECT c.customer_id FROM case_summary c WHERE c.customer_id IS NOT NULL AND {})",
+                    "s.id IN (
+                         WITH RECURSIVE known(id) AS (
+                             SELECT c.customer_id FROM case_summary c WHERE c.customer_id IS NOT NULL AND {}
+                             UNION
+                             SELECT g.merged_into FROM known CROSS JOIN customer_standing g ON g.id = known.id
+                             WHERE g.merged_into IS NOT NULL
+                         ) SELECT id FROM known)",
                     cases.sql()
                 ),
                 cases.values().iter().cloned(),
@@ -404,6 +468,7 @@ mod tests {
             contacts: 0,
             known_since: Timestamp::UNIX_EPOCH,
             last_contact_at: None,
+            points_earned: 0,
         };
         for n in 0..5u128 {
             let id = Uuid::from_u128(n);

@@ -276,6 +276,111 @@ async fn the_matrix_shows_whom_there_is_most_to_lose_each_within_their_scope() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_knows_a_record_that_was_given_up_counts_the_person_with_all_that_they_are_worth() {
+    let world = World::start().await;
+    world.publish(tiers()).await;
+    let service = world.system.caller(Role::Service);
+    let mut records = Vec::new();
+    for (value, unit) in [(400, "care"), (500, "finance"), (300, "technical")] {
+        let customer = world.register(Value::Null).await;
+        world.value(&customer, value).await;
+        let case = world.open(&customer).await;
+        let refer = json!({ "caseId": case, "unit": unit, "reason": "x" });
+        service.mutate("referCase", "case { id }", refer).await;
+        records.push(customer);
+    }
+    // A chain: the record that survives is the one of a case that finance and care do not see.
+    for (given_up, into) in [(0, 1), (1, 2)] {
+        let input =
+            json!({ "customerId": records[given_up], "into": records[into], "reason": "یک شخص است" });
+        service.mutate("mergeCustomer", "customer { id }", input).await;
+    }
+    let matrix = "{ assetMatrix { cell count value customers { id } } }";
+    for (unit, listed) in
+        [("care", json!([])), ("finance", json!([])), ("technical", json!([{ "id": records[2] }]))]
+    {
+        let lead = world.system.caller_as(Role::Supervisor, None, &[unit]);
+        let seen = lead.ask(matrix, json!({})).await["assetMatrix"].take();
+        let person =
+            json!({ "cell": "VULNERABLE", "count": 1, "value": 1_200, "customers": listed });
+        assert_eq!(seen[2], person, "{unit}");
+        let all: u64 =
+            seen.as_array().unwrap().iter().map(|cell| cell["count"].as_u64().unwrap()).sum();
+        assert_eq!(all, 1, "{unit}: a person is counted once");
+    }
+    let other = world.system.caller_as(Role::Supervisor, None, &["elsewhere"]);
+    let seen = other.ask(matrix, json!({})).await["assetMatrix"].take();
+    assert!(seen.as_array().unwrap().iter().all(|cell| cell["count"] == 0), "{seen}");
+    world.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn points_that_were_earned_make_a_customer_valuable_and_those_given_for_a_case_do_not() {
+    let world = World::start().await;
+    let mut document = tiers();
+    document["value_per_point"] = json!(2);
+    world.publish(document).await;
+    let customer = world.register(Value::Null).await;
+    world.value(&customer, 200).await;
+    let case = world.open(&customer).await;
+    world.await_tier(&customer, "basic").await;
+    let (leader, till) =
+        (world.system.caller(Role::Supervisor), world.system.caller(Role::Service));
+    let leader = &leader;
+    let earn = async |posting: &str, points: i64, case: &Value| {
+        let input = json!({ "customerId": customer, "postingId": posting, "points": points, "caseId": case });
+        leader.mutate("earnPoints", "account { points }", input).await;
+    };
+    let reverse = async |posting: &str, reversed: &str| {
+        let input =
+            json!({ "customerId": customer, "postingId": posting, "reversed": reversed });
+        leader.mutate("reversePosting", "account { points }", input).await;
+    };
+    let matrix = "{ assetMatrix { cell value } }";
+    let auditor = world.system.caller(Role::Auditor);
+    let worth = async || {
+        let cells = auditor.ask(matrix, json!({})).await["assetMatrix"].take();
+        cells.as_array().unwrap().iter().map(|cell| cell["value"].as_i64().unwrap()).sum::<i64>()
+    };
+    earn("redress", 5_000, &case).await;
+    earn("receipt-1", 300, &Value::Null).await;
+    assert_eq!(worth().await, 800, "200 assessed, and 300 points");
+    earn("receipt-2", 100, &Value::Null).await;
+    world.await_tier(&customer, "gold").await;
+
+    // What becomes of them says nothing of what was bought.
+    let redeem =
+        json!({ "customerId": customer, "postingId": "centre-1", "points": 350, "centre": "shop" });
+    till.mutate("redeemPoints", "account { points }", redeem).await;
+    reverse("back-1", "centre-1").await;
+    reverse("back-2", "redress").await;
+    assert_eq!(worth().await, 1_000);
+    // Taken together with what was just written, and looked up where it was written long before.
+    earn("redress-2", 7, &case).await;
+    reverse("back-3", "redress-2").await;
+    assert_eq!(worth().await, 1_000);
+    assert_eq!(world.tier(&customer).await, "gold");
+
+    reverse("back-4", "receipt-2").await;
+    world.await_tier(&customer, "basic").await;
+    assert_eq!(worth().await, 800);
+    world.system.app.read_models.rebuild(|_| {}).await.unwrap();
+    assert_eq!(worth().await, 800, "in one go as one by one");
+    let logged = world.system.app.store.read_all(None, 1_000).await.unwrap();
+    let facts: Vec<Value> = logged
+        .iter()
+        .filter(|logged| &*logged.type_name == "CustomerTierChanged")
+        .map(|logged| {
+            let mut data: Value = serde_json::from_slice(&logged.data).unwrap();
+            json!([data["to"].take(), data["facts"]["value"], data["facts"]["points_earned"]])
+        })
+        .collect();
+    let expected = [json!(["gold", 200, 400]), json!(["basic", 200, 300])];
+    assert_eq!(facts[facts.len() - 2..], expected);
+    world.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_of_one_person_are_looked_at_together_from_their_merge_until_it_is_undone() {
     let world = World::start().await;
     let (one, other, end) = (

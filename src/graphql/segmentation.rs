@@ -280,8 +280,9 @@ pub async fn matrix(ctx: &Context<'_>) -> async_graphql::Result<Vec<AssetMatrixC
     query(ctx, move |db| {
         let in_force = segmentations::in_force(db, now)?;
         let default = in_force.iter().find(|(id, _)| id.as_str() == DEFAULT_SEGMENTATION);
-        let lines = default.and_then(|(_, published)| published.document.asset_matrix.as_ref());
-        let Some(lines) = lines else { return Ok(Vec::new()) };
+        let document = default.map(|(_, published)| &published.document);
+        let lines = document.and_then(|document| Some((document, document.asset_matrix.as_ref()?)));
+        let Some((document, lines)) = lines else { return Ok(Vec::new()) };
         let mut cells = Cell::ALL.iter().map(|cell| AssetMatrixCell {
             cell: (*cell).into(),
             count: 0,
@@ -290,11 +291,12 @@ pub async fn matrix(ctx: &Context<'_>) -> async_graphql::Result<Vec<AssetMatrixC
         });
         let mut cells: Vec<AssetMatrixCell> = cells.by_ref().collect();
         customer_standing::for_each(db, &scope, |row| {
-            let cell = &mut cells[lines.cell(&row.standing, now) as usize];
+            let seen = document.seen(&row.standing);
+            let cell = &mut cells[lines.cell(&seen, now) as usize];
             cell.count += 1;
-            cell.value = cell.value.saturating_add(row.standing.value);
+            cell.value = cell.value.saturating_add(seen.value);
             let listed = &mut cell.most_valuable;
-            listed.push((row.standing.value, row.id));
+            listed.push((seen.value, row.id));
             // Now and then what cannot be listed any more is dropped, so that a cell of a million takes little.
             if listed.len() >= 4 * LISTED_MAX {
                 keep_most_valuable(listed);

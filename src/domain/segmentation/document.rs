@@ -34,6 +34,15 @@ pub struct Standing {
     /// When they last wrote, called or came, or a case of theirs was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_contact_at: Option<Timestamp>,
+    /// How many points they have earned in all, whatever became of them; without what was reversed, and without what they were given for a
+    /// case.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub points_earned: i64,
+}
+
+/// Facts that were recorded before there was this one are written as they were.
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 impl Standing {
@@ -160,7 +169,7 @@ vocabulary!(
 );
 
 impl AssetMatrix {
-    /// The cell of a customer at this moment.
+    /// The cell of a customer at this moment, by the facts as the segmentation looks at them: see [`SegmentationDocument::seen`].
     pub fn cell(&self, of: &Standing, now: Timestamp) -> AssetCell {
         match (of.value >= self.valuable_from, self.strong_when.is_met(of, now)) {
             (true, true) => AssetCell::Secure,
@@ -185,6 +194,10 @@ pub struct SegmentationDocument {
     /// The lines of the customer-asset matrix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset_matrix: Option<AssetMatrix>,
+    /// So much of the value each point that a customer has earned counts for, beside what somebody said that they are worth; nothing, where
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_per_point: Option<u32>,
 }
 
 impl SegmentationDocument {
@@ -215,9 +228,17 @@ impl SegmentationDocument {
         problems.into_result()
     }
 
+    /// The facts as this segmentation looks at them: with what points count for in the value.
+    pub fn seen(&self, of: &Standing) -> Standing {
+        let per_point = i64::from(self.value_per_point.unwrap_or(0));
+        let value = of.value.saturating_add(of.points_earned.saturating_mul(per_point));
+        Standing { value, ..*of }
+    }
+
     /// The tier that the first rule gives; `None` where none is met.
     fn tier(&self, of: &Standing, now: Timestamp) -> Option<&str> {
-        self.rules.iter().find(|rule| rule.when.is_met(of, now)).map(|rule| rule.tier.as_str())
+        let of = self.seen(of);
+        self.rules.iter().find(|rule| rule.when.is_met(&of, now)).map(|rule| rule.tier.as_str())
     }
 }
 
@@ -261,6 +282,7 @@ mod tests {
             contacts,
             known_since: "2026-01-01T00:00:00Z".parse().unwrap(),
             last_contact_at: Some(last_contact.parse().unwrap()),
+            points_earned: 0,
         }
     }
 
@@ -311,6 +333,31 @@ mod tests {
         let recent = "2026-05-30T00:00:00Z";
         assert_eq!(tier_of(Some("gold"), standing(1000, 1, recent)), None);
         assert_eq!(tier_of(Some("friend"), standing(1000, 1, recent)), None);
+    }
+
+    #[test]
+    fn points_that_were_earned_count_for_so_much_of_the_value_as_the_document_says() {
+        let of = Standing { points_earned: 300, ..standing(400, 5, "2026-05-30T00:00:00Z") };
+        let mut versions = in_force();
+        let now = NOW.parse().unwrap();
+        let tier_of = |versions: &[_]| tier(versions, None, &of, now).unwrap().2.to_owned();
+        assert_eq!(tier_of(&versions), "basic", "they count for nothing where it does not say");
+        versions[0].1.document.value_per_point = Some(1);
+        assert_eq!(tier_of(&versions), "basic");
+        versions[0].1.document.value_per_point = Some(2);
+        assert_eq!(tier_of(&versions), "gold");
+        let seen = versions[0].1.document.seen(&of);
+        assert_eq!((seen.value, seen.points_earned), (1_000, 300));
+        assert_eq!(golden().asset_matrix.unwrap().cell(&seen, now), AssetCell::Secure);
+        let most = Standing { points_earned: i64::MAX, ..of };
+        assert_eq!(versions[0].1.document.seen(&most).value, i64::MAX);
+    }
+
+    #[test]
+    fn facts_without_points_are_written_as_they_were_before_there_were_any() {
+        let before = serde_json::to_value(standing(1, 1, "2026-05-30T00:00:00Z")).unwrap();
+        assert_eq!(before.get("points_earned"), None);
+        assert_eq!(serde_json::from_value::<Standing>(before).unwrap().points_earned, 0);
     }
 
     #[test]
