@@ -7,11 +7,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use parvandeh::principal::Role;
 use parvandeh_domain::attachment::PART_SIZE_BYTES_MAX;
+use parvandeh_domain::id::{CustomerId, FeeId, ProviderId, ProviderReference};
+use parvandeh_domain::money::{Currency, Money};
+use parvandeh_domain::payment::command::{ConfirmPayment, RequestPayment};
+use parvandeh_domain::payment::{Payment, PaymentCommand, PaymentFailure, PaymentPurpose};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::authorisation::documents::{global_id, uuid_of};
 use crate::harness::System;
+use crate::harness::work::{metadata, stream};
 
 const NAME: &str = "مهری <خوانساری>";
 const TOLD: &str = "آب سرد است & لوله می‌چکد";
@@ -409,4 +414,102 @@ async fn an_export_holds_what_was_given_and_asked_for_with_an_account_or_without
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
     system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_holds_what_the_customer_wishes_and_what_they_paid() {
+    let system = System::start().await;
+    let (customer, _) = world(&system).await;
+    let id = CustomerId(uuid_of(&customer));
+    let officer = system.caller(Role::PrivacyOfficer);
+    let path = format!("/subjects/{customer}/export");
+    let document = async |token: &str| -> Value {
+        let (status, _, body) = export(&system, token, &path, &[]).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let own = system.customer(id.0);
+    let before = document(&own.token).await;
+    let nothing = json!({ "channels": [], "unwanted_notifications": [] });
+    assert_eq!(before["customer"]["preferences"], nothing);
+    assert_eq!(before["payments"], json!([]));
+
+    let wishes = json!({ "customerId": customer, "channels": ["SMS", "LETTER"],
+        "unwantedNotifications": ["STAGE_ENTERED", "CLOSED"] });
+    own.mutate("changePreferences", "customer { id }", wishes).await;
+    let fee = FeeId(Uuid::from_u128(9));
+    let failed = paid(&system, id, 900, PaymentPurpose::Fee(fee), |_| {
+        PaymentCommand::Fail(PaymentFailure::Abandoned)
+    });
+    failed.await;
+    // More than a page of them.
+    for units in 1..=101 {
+        let came = paid(&system, id, units, PaymentPurpose::TopUp, |money| {
+            let provider_reference = ProviderReference::new(format!("bank/{units}")).unwrap();
+            PaymentCommand::Confirm(ConfirmPayment { money, provider_reference })
+        });
+        came.await;
+    }
+    let head = system.app.store.head().unwrap();
+    system.app.read_models.wait_for(head).await.unwrap();
+
+    for token in [&own.token, &officer.token] {
+        let seen = document(token).await;
+        let preferences =
+            json!({ "channels": ["sms", "letter"], "unwanted_notifications": ["stage_entered", "closed"] });
+        assert_eq!(seen["customer"]["preferences"], preferences);
+        let payments = seen["payments"].as_array().unwrap();
+        assert_eq!(payments.len(), 102);
+        let (last, first) = (&payments[0], &payments[101]);
+        assert_eq!(last["money"], json!({ "minor_units": 101, "currency": "IRR" }));
+        assert_eq!(
+            (&last["provider"], &last["provider_reference"], &last["fee_id"]),
+            (&json!("shaparak"), &json!("bank/101"), &Value::Null)
+        );
+        assert_eq!((&last["status"], &last["failure"]), (&json!("confirmed"), &Value::Null));
+        assert!(last["requested_at"].is_string() && last["confirmed_at"].is_string(), "{last}");
+        assert_eq!((&first["status"], &first["failure"]), (&json!("failed"), &json!("abandoned")));
+        assert_eq!(
+            (&first["fee_id"], &first["provider_reference"]),
+            (&json!(fee.0.to_string()), &Value::Null)
+        );
+    }
+    let (_, _, page) = export(&system, &own.token, &format!("{path}?format=html"), &[]).await;
+    for shown in ["پرداخت‌ها", "bank/101", "مشتری کنار گذاشت", "راه‌های دلخواه تماس", "مرحلهٔ تازه"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+    for tag in ["section", "table", "tbody", "td", "tr", "dl", "dd", "bdi", "small"] {
+        let opened =
+            page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+        assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
+    }
+
+    // An erasure takes the wishes; the books stay.
+    officer.mutate("releaseLegalHold", "customer { id }", json!({ "customerId": customer })).await;
+    let erase = json!({ "customerId": customer, "ground": "SUBJECT_REQUEST" });
+    officer.mutate("eraseCustomer", "customer { id }", erase).await;
+    let left = document(&officer.token).await;
+    assert_eq!(left["customer"]["preferences"], nothing);
+    assert_eq!(left["payments"].as_array().unwrap().len(), 102);
+    system.stop().await;
+}
+
+/// A payment of so many rials, and what came of it.
+async fn paid(
+    system: &System,
+    customer_id: CustomerId,
+    units: i64,
+    purpose: PaymentPurpose,
+    then: impl FnOnce(Money) -> PaymentCommand,
+) {
+    let stream = stream("payment", Uuid::now_v7());
+    let money = Money::new(units, Currency::new("IRR").unwrap());
+    let provider = ProviderId::new("shaparak").unwrap();
+    let request = RequestPayment { customer_id, money, purpose, provider };
+    for command in [PaymentCommand::Request(request), then(money)] {
+        let batch = vec![(metadata(None), command)];
+        let done = system.app.commands.execute::<Payment>(&stream, batch, None, |_| true).await;
+        done.unwrap();
+    }
 }

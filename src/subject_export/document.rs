@@ -25,6 +25,7 @@ impl Rendering for JsonDocument {
                 *text += match section {
                     Section::Consents => ",\n\"consents\":[",
                     Section::Postings => ",\n\"postings\":[",
+                    Section::Payments => ",\n\"payments\":[",
                     Section::Cases => ",\n\"cases\":[",
                     Section::Accesses => ",\n\"access_log\":[",
                 };
@@ -37,6 +38,10 @@ impl Rendering for JsonDocument {
             Part::Posting(posting) => {
                 separate(&mut self.list, text);
                 *text += &json(&**posting);
+            }
+            Part::Payment(payment) => {
+                separate(&mut self.list, text);
+                *text += &json(&**payment);
             }
             Part::Case(case) => {
                 separate(&mut self.list, text);

@@ -27,7 +27,7 @@ pub use page::Page;
 pub use part::{
     AccessPart, AccountPart, AttachmentPart, CardPart, CasePart, ClockPart, ConsentPart,
     ContactPointPart, CustomerPart, EntryPart, ErasurePart, FeePart, Head, LotPart, Part,
-    PostingPart, Recipient, RedressPart, Section,
+    PaymentPart, PostingPart, PreferencesPart, Recipient, RedressPart, Section,
 };
 
 use self::reader::Reader;
@@ -143,7 +143,8 @@ impl SubjectExporter {
             let purpose = request.purpose.to_string();
             let (store, now) = (exporter.store.id(), exporter.clock.now());
             let (cards, account) = (reader.cards().await?, reader.account(now).await?);
-            let head = reader.head(row, (cards, account), purpose, store, now)?;
+            let preferences = reader.preferences().await?;
+            let head = reader.head(row, (cards, account, preferences), purpose, store, now)?;
             exporter.released(&request, &reader.accesses).await?;
             yield Part::Head(Box::new(head));
 
@@ -166,6 +167,19 @@ impl SubjectExporter {
                 after = page.rows.last().map(|(anchor, _)| *anchor);
                 for (_, row) in page.rows {
                     yield Part::Posting(Box::new(PostingPart::from(row)));
+                }
+                if !page.has_more {
+                    break;
+                }
+            }
+
+            yield Part::Section(Section::Payments);
+            let mut after = None;
+            loop {
+                let page = reader.payments(after).await?;
+                after = page.rows.last().map(|(anchor, _)| *anchor);
+                for (_, row) in page.rows {
+                    yield Part::Payment(Box::new(PaymentPart::from(row)));
                 }
                 if !page.has_more {
                     break;

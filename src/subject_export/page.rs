@@ -6,12 +6,14 @@ use parvandeh_domain::customer::Language;
 
 use super::content::Base64Text;
 use super::part::{
-    AccessPart, AttachmentPart, CasePart, ClockPart, ConsentPart, EntryPart, FeePart, Head, Part,
-    PostingPart, Recipient, RedressPart, Section,
+    AccessPart, AttachmentPart, CasePart, ClockPart, ConsentPart, EntryPart, Head, Part, Recipient,
+    Section,
 };
 use super::{Rendering, words};
 use crate::certificate::text;
 use crate::local_time::LocalTimes;
+
+mod money;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -56,6 +58,10 @@ impl Rendering for Page {
             Part::Posting(posting) => {
                 self.member();
                 *html += &self.posting(posting);
+            }
+            Part::Payment(payment) => {
+                self.member();
+                *html += &self.payment(payment);
             }
             Part::Case(case) => {
                 self.member();
@@ -124,6 +130,17 @@ impl Page {
         for point in &customer.contact_points {
             let value = self.personal(point.value.as_deref(), point.erased);
             rows.push((self.word(point.kind.as_str()), value));
+        }
+        let preferences = &customer.preferences;
+        if !preferences.channels.is_empty() {
+            let channels = preferences.channels.iter().map(|channel| self.word(channel.as_str()));
+            let channels = channels.collect::<Vec<_>>().join(" · ");
+            rows.push((self.label("راه‌های دلخواه تماس", "Wishes to be reached by"), channels));
+        }
+        if !preferences.unwanted_notifications.is_empty() {
+            let kinds = preferences.unwanted_notifications.iter();
+            let kinds = kinds.map(|kind| self.word(kind.as_str())).collect::<Vec<_>>().join(" · ");
+            rows.push((self.label("خبرهای ناخواسته", "Does not wish to be told of"), kinds));
         }
         for card in &customer.cards {
             let number = self.personal(card.masked_number.as_deref(), card.erased);
@@ -205,6 +222,16 @@ impl Page {
                     ("رویداد گواه", "Proving event"),
                 ]),
             ),
+            Section::Payments => (
+                self.label("پرداخت‌ها", "Payments"),
+                head(&[
+                    ("زمان", "When"),
+                    ("برای", "For"),
+                    ("چقدر", "How much"),
+                    ("چه شد", "What"),
+                    ("از راه", "By"),
+                ]),
+            ),
             Section::Cases => (self.label("پرونده‌ها", "Cases"), String::new()),
             Section::Accesses => (
                 self.label("چه کسی داده‌های شما را خواند", "Who read your data"),
@@ -249,42 +276,6 @@ impl Page {
             what,
             event(&consent.event_id.to_string()),
         ])
-    }
-
-    fn posting(&self, posting: &PostingPart) -> String {
-        let amount = match &posting.money {
-            Some(money) => bidi(&money.to_string()),
-            None => format!("<bdi dir=\"ltr\">{}</bdi>", posting.points),
-        };
-        let mut what = self.word(posting.kind.as_str());
-        if let Some(reversed) = &posting.reversed {
-            what += &format!("<br><small>{}</small>", bidi(reversed));
-        }
-        row(&[
-            self.moment(posting.occurred_at),
-            format!("{what}<br><small>{}</small>", bidi(&posting.posting_id)),
-            amount,
-            posting.centre.as_deref().map(bidi).unwrap_or_default(),
-            event(&posting.event_id.to_string()),
-        ])
-    }
-
-    fn redress(&self, redress: &RedressPart) -> String {
-        let amount = match (&redress.money, redress.points) {
-            (Some(money), _) => bidi(&money.to_string()),
-            (None, points) => {
-                format!("{} {}", points.unwrap_or(0), self.label("امتیاز", "points"))
-            }
-        };
-        let status = self.word(redress.status.as_str());
-        let ground = self.word(redress.ground.as_str());
-        format!("<li>{amount} · {ground} · {status} · {}</li>\n", self.moment(redress.proposed_at))
-    }
-
-    fn fee(&self, fee: &FeePart) -> String {
-        let (money, tariff) = (bidi(&fee.money.to_string()), bidi(&fee.tariff));
-        let status = self.word(fee.status.as_str());
-        format!("<li>{money} · {tariff} · {status} · {}</li>\n", self.moment(fee.assessed_at))
     }
 
     /// What a file is, and a link that saves it from this page: its content follows. The link says nothing of the file's type, so that

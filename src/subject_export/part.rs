@@ -8,11 +8,12 @@ use parvandeh_domain::case::{
     CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
 };
 use parvandeh_domain::customer::{
-    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
+    ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, NotificationKind,
 };
 use parvandeh_domain::decider::ActorKind;
 use parvandeh_domain::fee::FeeStatus;
 use parvandeh_domain::money::Money;
+use parvandeh_domain::payment::{PaymentFailure, PaymentStatus};
 use parvandeh_domain::redress::{RedressGround, RedressStatus};
 use parvandeh_domain::sla::{ClockState, Metric};
 use parvandeh_projections::access_log::AccessRow;
@@ -31,6 +32,8 @@ pub enum Part {
     Consent(ConsentPart),
     /// A posting in the customer's account.
     Posting(Box<PostingPart>),
+    /// A payment by a provider.
+    Payment(Box<PaymentPart>),
     /// A case begins; its files and its timeline follow.
     Case(Box<CasePart>),
     /// A file of the case begins; its content follows, unless it was erased.
@@ -58,6 +61,8 @@ pub enum Section {
     Consents,
     /// What was posted in their account, the newest first.
     Postings,
+    /// What they paid by a provider, the newest first.
+    Payments,
     /// Their cases, the oldest first.
     Cases,
     /// Who read their data, the newest first.
@@ -100,6 +105,7 @@ pub struct CustomerPart {
     pub registered_at: Timestamp,
     pub updated_at: Timestamp,
     pub contact_points: Vec<ContactPointPart>,
+    pub preferences: PreferencesPart,
     pub cards: Vec<CardPart>,
     /// Null where nothing was ever posted.
     pub account: Option<AccountPart>,
@@ -116,6 +122,33 @@ pub struct ContactPointPart {
     pub value: Option<String>,
     pub verified_at: Option<Timestamp>,
     pub erased: bool,
+}
+
+/// How they wish to be reached and told of things; empty lists where they have not said.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct PreferencesPart {
+    pub channels: Vec<Channel>,
+    pub unwanted_notifications: Vec<NotificationKind>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields are described in docs/privacy.md")]
+pub struct PaymentPart {
+    pub id: Uuid,
+    pub money: Money,
+    /// Null where it is for credit.
+    pub fee_id: Option<Uuid>,
+    pub provider: String,
+    /// Null before it is confirmed.
+    pub provider_reference: Option<String>,
+    pub status: PaymentStatus,
+    /// Null where the money came, or is waited for.
+    pub failure: Option<PaymentFailure>,
+    pub requested_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub confirmed_at: Option<Timestamp>,
+    pub refunded_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -18,7 +18,9 @@ use parvandeh_projections::case_summary::{self, CaseFilter, CaseRow, CaseSort};
 use parvandeh_projections::case_timeline::{self, TimelineEntry, TimelineFilter};
 use parvandeh_projections::customer_profile::{self, CustomerRow};
 use parvandeh_projections::fee::{self, FeeRow};
+use parvandeh_projections::notifications;
 use parvandeh_projections::page::{Anchor, PAGE_SIZE_MAX, Page, PageRequest};
+use parvandeh_projections::payment::{self, PaymentRow};
 use parvandeh_projections::redress::{self, RedressRow};
 use parvandeh_projections::scope::{CaseScope, Visibility};
 use parvandeh_projections::sla_clocks;
@@ -26,8 +28,8 @@ use uuid::Uuid;
 
 use super::part::{
     AccountPart, AttachmentPart, CardPart, CasePart, ChangePart, ClockPart, ContactPointPart,
-    CustomerPart, EntryPart, ErasurePart, FeePart, Head, LotPart, PostingPart, Recipient,
-    RedressPart,
+    CustomerPart, EntryPart, ErasurePart, FeePart, Head, LotPart, PaymentPart, PostingPart,
+    PreferencesPart, Recipient, RedressPart,
 };
 use super::{ExportError, ExportRequest, SubjectExporter};
 use crate::access::Accesses;
@@ -137,10 +139,23 @@ impl Reader {
         self.read_models.query(move |db| account::postings(db, &scope, id, page)).await
     }
 
+    pub async fn payments(&self, after: Option<Anchor>) -> Result<Page<PaymentRow>, QueryError> {
+        let (scope, CustomerId(id)) = (self.scope.clone(), self.customer_id);
+        let page = page_after(after);
+        self.read_models.query(move |db| payment::payments(db, &scope, id, page)).await
+    }
+
+    pub async fn preferences(&self) -> Result<PreferencesPart, QueryError> {
+        let (scope, CustomerId(id)) = (self.scope.clone(), self.customer_id);
+        let row =
+            self.read_models.query(move |db| notifications::preferences(db, &scope, id)).await?;
+        Ok(PreferencesPart { channels: row.channels, unwanted_notifications: row.unwanted })
+    }
+
     pub fn head(
         &self,
         row: CustomerRow,
-        (cards, account): (Vec<CardRow>, Option<AccountPart>),
+        (cards, account, preferences): (Vec<CardRow>, Option<AccountPart>, PreferencesPart),
         purpose: String,
         store: Uuid,
         exported_at: Timestamp,
@@ -164,6 +179,7 @@ impl Reader {
             registered_at: row.registered_at,
             updated_at: row.updated_at,
             contact_points: points.collect::<Result<_, VaultError>>()?,
+            preferences,
             cards: cards
                 .into_iter()
                 .map(|card| self.card(card))
@@ -350,6 +366,24 @@ impl From<PostingRow> for PostingPart {
             occurred_at: row.occurred_at,
             recorded_at: row.recorded_at,
             event_id: row.event_id,
+        }
+    }
+}
+
+impl From<PaymentRow> for PaymentPart {
+    fn from(row: PaymentRow) -> Self {
+        Self {
+            id: row.id.0,
+            money: row.money,
+            fee_id: row.fee_id.map(|id| id.0),
+            provider: row.provider,
+            provider_reference: row.provider_reference.map(|reference| reference.to_string()),
+            status: row.status,
+            failure: row.failure,
+            requested_at: row.requested_at,
+            expires_at: row.expires_at,
+            confirmed_at: row.confirmed_at,
+            refunded_at: row.refunded_at,
         }
     }
 }

@@ -269,6 +269,21 @@ const WORDS: &[(&str, &str)] = &[
     ("PaymentRefundRequested", "بازگرداندن پول درخواست شد"),
     ("PaymentRefundDeclined", "پول بازگردانده نشد"),
     ("PaymentRefunded", "پول بازگردانده شد"),
+    ("requested", "در انتظار پرداخت"),
+    ("confirmed", "پول رسید"),
+    ("failed", "انجام نشد"),
+    ("refund_requested", "در حال پس دادن"),
+    // What customers are told of
+    ("acknowledged", "دریافت شکایت"),
+    ("decided", "تصمیم"),
+    ("stage_entered", "مرحلهٔ تازه"),
+    ("promise_made", "قول تازه"),
+    ("promise_missed", "قولی که گذشت"),
+    ("redress_offered", "پیشنهاد جبران"),
+    ("redress_paid", "پرداخت جبران"),
+    ("fee_assessed", "تعیین هزینه"),
+    ("attachment_sent", "فایل تازه"),
+    ("survey_asked", "پرسش از رضایت"),
     // Cards
     ("issued", "صادر شده"),
     ("active", "فعال"),
@@ -286,12 +301,12 @@ mod tests {
         Status,
     };
     use parvandeh_domain::customer::{
-        ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language,
+        ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language, NotificationKind,
     };
     use parvandeh_domain::event::StoredEvent as _;
     use parvandeh_domain::fee::event::WaiverGround;
     use parvandeh_domain::fee::{FeeEvent, FeeStatus};
-    use parvandeh_domain::payment::{PaymentEvent, PaymentFailure};
+    use parvandeh_domain::payment::{PaymentEvent, PaymentFailure, PaymentStatus};
     use parvandeh_domain::redress::{RedressEvent, RedressGround, RedressStatus};
     use parvandeh_domain::sla::{ClockState, Metric};
 
@@ -309,7 +324,7 @@ mod tests {
         add!(ConsentPurpose, ContactPointKind, CustomerKind, ErasureGround, Language);
         add!(ClockState, Metric, CardStatus);
         add!(PostingKind, RedressGround, RedressStatus, FeeStatus);
-        add!(WaiverGround, PaymentFailure);
+        add!(WaiverGround, PaymentFailure, PaymentStatus, NotificationKind);
         for events in [CaseEvent::TYPES, RedressEvent::TYPES, FeeEvent::TYPES, PaymentEvent::TYPES]
         {
             all.extend(events.iter().map(|event_type| event_type.name));
