@@ -3,7 +3,7 @@
 use parvandeh::principal::Role;
 use serde_json::{Value, json};
 
-use crate::authorisation::documents::global_id;
+use crate::authorisation::documents::{global_id, uuid_of};
 use crate::harness::System;
 use crate::harness::feed::WebSocketFeed;
 
@@ -144,5 +144,89 @@ async fn a_refusal_of_a_mutation_over_a_web_socket_is_told_in_its_language() {
     assert_eq!(error["code"], "CUSTOMER_NOT_FOUND");
     let message = error["message"].as_str().unwrap();
     assert!(!message.contains(|sign: char| sign.is_ascii_alphabetic()), "{message}");
+    system.stop().await;
+}
+
+/// A customer who is written to in this language, by their own token.
+async fn customer(system: &System, language: &str) -> (String, String) {
+    let input = json!({ "kind": "INDIVIDUAL", "name": "نسترن", "language": language });
+    let agent = system.caller(Role::Agent);
+    let done = agent.mutate("registerCustomer", "customer { id }", input).await;
+    let id = done["customer"]["id"].as_str().unwrap().to_owned();
+    let token = system.customer(uuid_of(&id)).token;
+    (id, token)
+}
+
+const WISH: &str = "mutation($input: ChangePreferencesInput!) { changePreferences(input: $input) { \
+                    userErrors { code message } } }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_who_names_no_language_is_answered_in_their_own() {
+    let system = System::start().await;
+    let (id, token) = customer(&system, "PERSIAN").await;
+    let nothing = json!({ "input": { "customerId": id } });
+    let answered = async |header: Option<&str>| {
+        let mut request = reqwest::Client::new()
+            .post(system.url("/graphql"))
+            .bearer_auth(&token)
+            .header("content-type", "application/json")
+            .body(json!({ "query": WISH, "variables": nothing }).to_string());
+        if let Some(header) = header {
+            request = request.header("accept-language", header);
+        }
+        let response = request.send().await.unwrap();
+        let told = response.headers()["content-language"].to_str().unwrap().to_owned();
+        let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        let error = &answer["data"]["changePreferences"]["userErrors"][0];
+        assert_eq!(error["code"], "PREFERENCES_MISSING", "{answer}");
+        let is_english = error["message"].as_str().unwrap().is_ascii();
+        assert_eq!(is_english, told == "en", "{header:?}: {answer}");
+        told
+    };
+    for (header, language) in [
+        (None, "fa"),
+        (Some("*"), "fa"),
+        (Some("de"), "fa"),
+        (Some("en-GB,fa;q=0.9"), "en"),
+        (Some("fa"), "fa"),
+    ] {
+        assert_eq!(answered(header).await, language, "{header:?}");
+    }
+    let english = json!({ "customerId": id, "language": "ENGLISH" });
+    let own = system.customer(uuid_of(&id));
+    own.mutate("changePreferences", "customer { id }", english).await;
+    assert_eq!(answered(None).await, "en", "as they wish it by now");
+    assert_eq!(answered(Some("fa")).await, "fa");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_of_a_customer_who_names_no_language_are_in_their_own() {
+    let system = System::start().await;
+    let (id, token) = customer(&system, "PERSIAN").await;
+    let nothing = json!({ "input": { "customerId": id } });
+    for (named, is_persian) in
+        [(json!({}), true), (json!({ "acceptLanguage": "de" }), true), (json!({ "acceptLanguage": "en" }), false)]
+    {
+        let url = system.url("/graphql");
+        let mut feed =
+            WebSocketFeed::open_with(&url, &token, named, WISH, nothing.clone()).await;
+        let error = feed.next().await["changePreferences"]["userErrors"][0].take();
+        assert_eq!(error["message"].as_str().unwrap().is_ascii(), !is_persian, "{error}");
+    }
+    let response = reqwest::Client::new()
+        .post(system.url("/graphql"))
+        .bearer_auth(&token)
+        .header("accept", "text/event-stream")
+        .header("content-type", "application/json")
+        .body(json!({ "query": "{ accessLog { totalCount } }" }).to_string())
+        .send()
+        .await
+        .unwrap();
+    let text = response.text().await.unwrap();
+    let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let answer: Value = serde_json::from_str(data).unwrap();
+    let message = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("نقش شما اجازهٔ این کار را نمی‌دهد."), "{message}");
     system.stop().await;
 }

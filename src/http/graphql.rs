@@ -77,22 +77,18 @@ async fn run<E: Executor>(
     let trace_id = trace_id(request);
     let accepts = Accepts::from_headers(headers);
     let media_type = accepts.json_or_default();
-    let language = Language::of_headers(headers);
-    let respond = |answer: Answer| {
-        let mut response = respond(&answer.in_language(language), media_type);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-        headers.append(VARY, HeaderValue::from_static("accept-language"));
-        response
-    };
+    let asked = Language::of_headers(headers);
+    let stranger = |answer: Answer| told(answer, asked.unwrap_or_default(), media_type);
     if accepts.json.is_none() && !accepts.events {
-        return respond(not_acceptable());
+        return stranger(not_acceptable());
     }
     let address = transport.rate_limits.address(request);
     let principal = match transport.authenticate(headers, address).await {
         Ok(principal) => principal,
-        Err(error) => return respond(unauthenticated(&error, &trace_id).into()),
+        Err(error) => return stranger(unauthenticated(&error, &trace_id).into()),
     };
+    let language = transport.language(asked, &principal);
+    let respond = |answer: Answer| told(answer, language, media_type);
     let purpose = match purpose::of_headers(headers) {
         Ok(purpose) => purpose,
         Err(error) => return respond(error.into()),
@@ -133,6 +129,14 @@ async fn run<E: Executor>(
             leave_small_answers_uncompressed(headers, respond(answer))
         }
     }
+}
+
+fn told(answer: Answer, language: Language, media_type: MediaType) -> HttpResponse {
+    let mut response = respond(&answer.in_language(language), media_type);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    headers.append(VARY, HeaderValue::from_static("accept-language"));
+    response
 }
 
 /// Whoever asks for too much learns it by the status, whatever they accept.

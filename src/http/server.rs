@@ -106,7 +106,8 @@ pub fn server(
             rate_limits: config.rate_limits,
         },
         phase.clone(),
-    );
+    )
+    .with_customers(app.read_models.clone());
     let metrics = Arc::new(Metrics::of(app));
     let readiness = readiness(app, phase.clone(), config.disk_free_bytes_min);
     let phase = web::Data::new(phase);

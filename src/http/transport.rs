@@ -10,6 +10,8 @@ use actix_web::{HttpRequest, web};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request};
 use jiff::Timestamp;
+use parvandeh_projections::customer_profile;
+use parvandeh_projections::scope::CaseScope;
 use tokio::sync::{Semaphore, watch};
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
@@ -26,6 +28,8 @@ use crate::http::rate_limit::{REQUEST_COST, RateLimitConfig, RateLimits};
 use crate::http::{graphiql, graphql, reports};
 use crate::metrics::AUTHENTICATION_FAILURES;
 use crate::principal::Principal;
+use crate::subscription::read_models::ReadModels;
+use crate::words::Language;
 
 /// The numbers that bound the transports.
 #[derive(Debug, Clone)]
@@ -93,6 +97,8 @@ pub struct Transport<E> {
     pub(super) connections: Arc<Semaphore>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) rate_limits: Arc<RateLimits>,
+    /// Know which language customers are written to in.
+    customers: Option<Arc<ReadModels>>,
 }
 
 impl<E: Executor> Transport<E> {
@@ -115,7 +121,25 @@ impl<E: Executor> Transport<E> {
             rate_limits: Arc::new(RateLimits::new(config.rate_limits.clone())),
             config: Arc::new(config),
             phase,
+            customers: None,
         }
+    }
+
+    /// Customers who ask for no language are answered in their own, which these read models know.
+    pub fn with_customers(self, read_models: Arc<ReadModels>) -> Self {
+        Self { customers: Some(read_models), ..self }
+    }
+
+    /// The language that a caller reads: the one that they ask for; a customer's own, where they ask for none; else English.
+    pub(super) fn language(&self, asked: Option<Language>, principal: &Principal) -> Language {
+        let own = || {
+            let (customers, id) = (self.customers.as_ref()?, principal.customer_id?);
+            let scope = CaseScope::Customer(id);
+            let found = customers.query_now(|db| customer_profile::customer(db, &scope, id));
+            // Without read models the request itself fails, and says why.
+            Some(found.ok()??.language.into())
+        };
+        asked.or_else(own).unwrap_or_default()
     }
 
     pub(super) fn limits(&self) -> &Limits {

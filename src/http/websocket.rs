@@ -7,7 +7,7 @@
 //!
 //! The token comes with `connection_init`, as `{"authorization": "Bearer ..."}` in its payload, or with the
 //! upgrade request's own `Authorization` header, which browsers cannot set. The language that the caller reads comes by the same two ways:
-//! `{"acceptLanguage": "fa"}` in the payload, or the upgrade request's `Accept-Language`.
+//! `{"acceptLanguage": "fa"}` in the payload, or the upgrade request's `Accept-Language`. A customer who says nothing of it reads their own.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -82,11 +82,13 @@ pub(super) fn open<E: Executor>(
     let size_max = transport.limits().body_bytes_max;
     let messages =
         messages.max_frame_size(size_max).aggregate_continuations().max_continuation_size(size_max);
+    let asked = Language::of_headers(request.headers());
     let connection = Connection {
         transport: transport.clone(),
         session,
         headers: request.headers().clone(),
-        language: Language::of_headers(request.headers()),
+        asked,
+        language: asked.unwrap_or_default(),
         address: transport.rate_limits.address(request),
         trace_id: trace_id(request),
         initialised: false,
@@ -121,7 +123,9 @@ struct Connection<E> {
     /// Where the upgrade request came from.
     address: Option<IpAddr>,
     trace_id: TraceId,
-    /// That the caller reads.
+    /// That the caller asks for.
+    asked: Option<Language>,
+    /// That the caller reads: known for certain once the caller is.
     language: Language,
     initialised: bool,
     principal: Option<Arc<Principal>>,
@@ -216,7 +220,7 @@ impl<E: Executor> Connection<E> {
             Err(reason) => Flow::Break(close(4400, &reason)),
             Ok(Inbound::ConnectionInit { token, accept_language }) => {
                 if let Some(ranges) = accept_language.filter(|_| !self.initialised) {
-                    self.language = Language::of_text(&ranges);
+                    self.asked = Language::of_text(&ranges).or(self.asked);
                 }
                 self.initialise(token).await
             }
@@ -251,6 +255,7 @@ impl<E: Executor> Connection<E> {
         };
         match verified {
             Ok(principal) => {
+                self.language = self.transport.language(self.asked, &principal);
                 self.principal = Some(principal);
                 self.send(&Outbound { kind: "connection_ack", id: None, payload: None }).await
             }

@@ -2,7 +2,8 @@
 //! says.
 //!
 //! Every refusal has a stable code, a message in English that names the particulars, and one sentence in Persian by its code. Which language
-//! a caller reads follows from their `Accept-Language` (RFC 9110, 12.5.4). A caller that names none is answered in English.
+//! a caller reads follows from their `Accept-Language` (RFC 9110, 12.5.4). A customer who names none is answered in the language in which
+//! they are written to, everybody else in English.
 
 pub mod bidi;
 pub mod date;
@@ -10,6 +11,7 @@ pub mod panel;
 mod persian;
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
+use parvandeh_domain::customer;
 
 /// A language that people are answered in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,26 +35,27 @@ impl Language {
         }
     }
 
-    /// The language that the headers prefer. What cannot be read prefers nothing.
-    pub fn of_headers(headers: &HeaderMap) -> Self {
+    /// The language that the headers prefer; `None` where they name none of these, or any is as good. What cannot be read prefers nothing.
+    pub fn of_headers(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(ACCEPT_LANGUAGE).filter_map(|value| value.to_str().ok());
         Self::preferred(values.flat_map(|value| value.split(',')))
     }
 
-    /// The language that this text of an `Accept-Language` prefers.
-    pub fn of_text(ranges: &str) -> Self {
+    /// The same of the text of an `Accept-Language`.
+    pub fn of_text(ranges: &str) -> Option<Self> {
         Self::preferred(ranges.split(','))
     }
 
     /// The best of these language ranges, each with or without a quality: `fa-IR`, `en;q=0.8`, `*`. Of two that are as good the first.
-    fn preferred<'a>(ranges: impl Iterator<Item = &'a str>) -> Self {
-        let mut best = (Self::default(), 0);
+    fn preferred<'a>(ranges: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let mut best = (None, 0);
         for range in ranges.take(RANGES_MAX) {
             let mut parts = range.split(';').map(str::trim);
             let tag = parts.next().unwrap_or_default();
             let language = match tag.split('-').next().map(str::to_ascii_lowercase).as_deref() {
-                Some("fa" | "per" | "pes") => Self::Persian,
-                Some("en" | "*") => Self::English,
+                Some("fa" | "per" | "pes") => Some(Self::Persian),
+                Some("en") => Some(Self::English),
+                Some("*") => None,
                 _ => continue,
             };
             let quality = parts.find_map(|part| part.strip_prefix("q="));
@@ -62,6 +65,15 @@ impl Language {
             }
         }
         best.0
+    }
+}
+
+impl From<customer::Language> for Language {
+    fn from(language: customer::Language) -> Self {
+        match language {
+            customer::Language::English => Self::English,
+            customer::Language::Persian => Self::Persian,
+        }
     }
 }
 
@@ -97,28 +109,27 @@ pub fn is_known(code: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn preferred(header: &str) -> Language {
-        Language::of_text(header)
-    }
-
     #[test]
     fn the_language_of_the_highest_quality_is_preferred() {
+        let (english, persian) = (Some(Language::English), Some(Language::Persian));
         for (header, language) in [
-            ("", Language::English),
-            ("fa", Language::Persian),
-            ("FA-ir", Language::Persian),
-            ("fa-IR,fa;q=0.9,en;q=0.8", Language::Persian),
-            ("en,fa;q=0.9", Language::English),
-            ("en;q=0.5, fa;q=0.6", Language::Persian),
-            ("de, fa;q=0.1", Language::Persian),
-            ("de", Language::English),
-            ("fa;q=0", Language::English),
-            ("*", Language::English),
-            ("fa;q=two", Language::English),
-            ("fa;q=7", Language::English),
-            (",;,;q=", Language::English),
+            ("", None),
+            ("fa", persian),
+            ("FA-ir", persian),
+            ("fa-IR,fa;q=0.9,en;q=0.8", persian),
+            ("en,fa;q=0.9", english),
+            ("en;q=0.5, fa;q=0.6", persian),
+            ("de, fa;q=0.1", persian),
+            ("de", None),
+            ("fa;q=0", None),
+            ("*", None),
+            ("fa;q=0.5, *", None),
+            ("fa, *;q=0.5", persian),
+            ("fa;q=two", None),
+            ("fa;q=7", None),
+            (",;,;q=", None),
         ] {
-            assert_eq!(preferred(header), language, "{header:?}");
+            assert_eq!(Language::of_text(header), language, "{header:?}");
         }
     }
 
