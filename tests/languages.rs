@@ -205,12 +205,13 @@ async fn streams_of_a_customer_who_names_no_language_are_in_their_own() {
     let system = System::start().await;
     let (id, token) = customer(&system, "PERSIAN").await;
     let nothing = json!({ "input": { "customerId": id } });
-    for (named, is_persian) in
-        [(json!({}), true), (json!({ "acceptLanguage": "de" }), true), (json!({ "acceptLanguage": "en" }), false)]
-    {
+    for (named, is_persian) in [
+        (json!({}), true),
+        (json!({ "acceptLanguage": "de" }), true),
+        (json!({ "acceptLanguage": "en" }), false),
+    ] {
         let url = system.url("/graphql");
-        let mut feed =
-            WebSocketFeed::open_with(&url, &token, named, WISH, nothing.clone()).await;
+        let mut feed = WebSocketFeed::open_with(&url, &token, named, WISH, nothing.clone()).await;
         let error = feed.next().await["changePreferences"]["userErrors"][0].take();
         assert_eq!(error["message"].as_str().unwrap().is_ascii(), !is_persian, "{error}");
     }

@@ -291,8 +291,7 @@ async fn whoever_knows_a_record_that_was_given_up_counts_the_person_with_all_tha
     }
     // A chain: the record that survives is the one of a case that finance and care do not see.
     for (given_up, into) in [(0, 1), (1, 2)] {
-        let input =
-            json!({ "customerId": records[given_up], "into": records[into], "reason": "یک شخص است" });
+        let input = json!({ "customerId": records[given_up], "into": records[into], "reason": "یک شخص است" });
         service.mutate("mergeCustomer", "customer { id }", input).await;
     }
     let matrix = "{ assetMatrix { cell count value customers { id } } }";
@@ -332,8 +331,7 @@ async fn points_that_were_earned_make_a_customer_valuable_and_those_given_for_a_
         leader.mutate("earnPoints", "account { points }", input).await;
     };
     let reverse = async |posting: &str, reversed: &str| {
-        let input =
-            json!({ "customerId": customer, "postingId": posting, "reversed": reversed });
+        let input = json!({ "customerId": customer, "postingId": posting, "reversed": reversed });
         leader.mutate("reversePosting", "account { points }", input).await;
     };
     let matrix = "{ assetMatrix { cell value } }";

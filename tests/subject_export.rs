@@ -455,8 +455,7 @@ async fn an_export_holds_what_the_customer_wishes_and_what_they_paid() {
 
     for token in [&own.token, &officer.token] {
         let seen = document(token).await;
-        let preferences =
-            json!({ "channels": ["sms", "letter"], "unwanted_notifications": ["stage_entered", "closed"] });
+        let preferences = json!({ "channels": ["sms", "letter"], "unwanted_notifications": ["stage_entered", "closed"] });
         assert_eq!(seen["customer"]["preferences"], preferences);
         let payments = seen["payments"].as_array().unwrap();
         assert_eq!(payments.len(), 102);

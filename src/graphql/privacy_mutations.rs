@@ -2,9 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 use parvandeh_domain::customer::command as domain;
-use parvandeh_domain::customer::{
-    Customer as CustomerAggregate, CustomerCommand, CustomerRefusal,
-};
+use parvandeh_domain::customer::{Customer as CustomerAggregate, CustomerCommand, CustomerRefusal};
 use parvandeh_domain::id::CustomerId;
 
 use super::context::{failure, services};
