@@ -34,8 +34,7 @@ pub struct Standing {
     /// When they last wrote, called or came, or a case of theirs was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_contact_at: Option<Timestamp>,
-    /// How many points they have earned in all, whatever became of them; without what was reversed, and without what they were given for a
-    /// case.
+    /// How many points they ever earned, without what was reversed and what was given for a case.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub points_earned: i64,
 }
@@ -194,8 +193,7 @@ pub struct SegmentationDocument {
     /// The lines of the customer-asset matrix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset_matrix: Option<AssetMatrix>,
-    /// So much of the value each point that a customer has earned counts for, beside what somebody said that they are worth; nothing, where
-    /// absent.
+    /// What each point that a customer has earned adds to their value; nothing, where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_per_point: Option<u32>,
 }
