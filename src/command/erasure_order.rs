@@ -16,7 +16,7 @@ use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, Cus
 use parvandeh_domain::id::{CommandId, CustomerId, derived};
 use tokio::sync::OwnedMutexGuard;
 
-use super::erasure::Eraser;
+use super::erasure::{Eraser, ErasureError};
 use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use super::merge::Merges;
 use crate::error::chain;
@@ -36,7 +36,7 @@ impl Merges {
     /// Orders that a customer's data are erased, and those of the other records of the same person. What `order` says of these holds is not
     /// believed but looked up. Where the customer's own record had its order before, what that one does not name is ordered beside it.
     ///
-    /// Answers what became of the command on the customer's record, and in which other records an order of their own stands, which is to be
+    /// Answers what became of the command on the customer's record, and in which other records orders of their own stand, which are to be
     /// carried out with the customer's.
     ///
     /// # Errors
@@ -61,28 +61,34 @@ impl Merges {
             let batch = vec![(metadata.clone(), CustomerCommand::OrderErasure(asked))];
             let executed =
                 commands.execute::<Customer>(&stream(id), batch, expected, permit).await?;
-            if let Err(error) = eraser.order_with(id).await {
-                tracing::error!(error = %chain(&error), "an erasure is ordered, but not yet in all records of the person");
-                return Ok((executed, Vec::new()));
-            }
-            let left = Others::of(&commands, &order.with).await?;
-            if let Some(HeldRecord { customer_id, matter }) = left.held {
+            let named = match eraser.order_with(id).await {
+                Ok(named) => named,
+                Err(error) => {
+                    incomplete(&error);
+                    return Ok((executed, Vec::new()));
+                }
+            };
+            let Others { with: mut beside, unordered, held } =
+                Others::of(&commands, &order.with).await?;
+            if let Some(HeldRecord { customer_id, matter }) = held {
                 let refusal = CustomerRefusal::RecordUnderLegalHold { customer_id, matter };
                 return Err(CommandError::Refused(refusal));
             }
-            if let [first, rest @ ..] = &left.unordered[..] {
+            beside.retain(|other| !named.contains(other));
+            if let [first, rest @ ..] = &unordered[..] {
                 // A command of its own: sent again, it finds itself in this record, whichever of them is the first by then.
                 let asked = metadata.command_id.to_string();
                 let command_id = CommandId(derived(&["erasure", &asked, &first.to_string()]));
                 let metadata = CommandMetadata { command_id, digest: None, ..metadata };
-                let beside = OrderErasure { ground, with: rest.to_vec(), held: None };
-                let batch = vec![(metadata, CustomerCommand::OrderErasure(beside))];
+                let order = OrderErasure { ground, with: rest.to_vec(), held: None };
+                let batch = vec![(metadata, CustomerCommand::OrderErasure(order))];
                 commands.execute::<Customer>(&stream(*first), batch, None, permit).await?;
                 if let Err(error) = eraser.order_with(*first).await {
-                    tracing::error!(error = %chain(&error), "an erasure is ordered, but not yet in all records of the person");
+                    incomplete(&error);
                 }
+                beside.retain(|other| !rest.contains(other));
             }
-            Ok((executed, left.with))
+            Ok((executed, beside))
         });
         // Nobody aborts the task, so it ends without a value only by a panic, which goes on here.
         ordered.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -108,6 +114,11 @@ impl Merges {
         });
         executed.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
+}
+
+/// Whoever carries the erasure out orders the rest.
+fn incomplete(error: &ErasureError) {
+    tracing::error!(error = %chain(error), "an erasure is ordered, but not yet in all records of the person");
 }
 
 /// How the other records of a person stand who is to be erased.
