@@ -69,13 +69,13 @@ fn main() {
         "{events} events of {others} other cases; pages of {PAGE_SIZE}, medians of {ROUNDS} rounds of {PAGES_PER_ROUND}"
     );
 
-    let (scope, filter) = (CaseScope::All, TimelineFilter::default());
+    let filter = TimelineFilter::default();
     let request = PageRequest::first(PAGE_SIZE);
-    let of_customer = |id: CustomerId| {
+    let of_customer = |id: CustomerId, scope: &CaseScope| {
         let records = customer_merges::records(&db, id.0).expect("the records");
         let page = customer_timeline::timeline(
             &db,
-            &scope,
+            scope,
             Visibility::Internal,
             &records,
             &filter,
@@ -83,23 +83,32 @@ fn main() {
         );
         page.expect("a page").rows.len()
     };
-    let of_case = |id: Uuid| {
-        let page = case_timeline::timeline(&db, &scope, Visibility::Internal, id, &filter, request);
+    let of_case = |id: Uuid, scope: &CaseScope| {
+        let page = case_timeline::timeline(&db, scope, Visibility::Internal, id, &filter, request);
         page.expect("a page").rows.len()
     };
-    let (mut across, mut merged, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    let (all, unit) = (CaseScope::All, CaseScope::Units(vec!["care".to_owned()]));
+    let own = CaseScope::Customer(many.id.0);
+    let rows: [(&str, &dyn Fn() -> usize); 6] = [
+        ("yardstick: one case", &|| of_case(single.case, &all)),
+        ("200 cases", &|| of_customer(many.id, &all)),
+        ("200 cases, the customer's scope", &|| of_customer(many.id, &own)),
+        ("200 cases of 10 records", &|| of_customer(survivor.id, &all)),
+        ("yardstick: one case, a unit's scope", &|| of_case(single.case, &unit)),
+        ("200 cases, a unit's scope", &|| of_customer(many.id, &unit)),
+    ];
+    let mut times = rows.map(|_| Vec::new());
     for _ in 0..ROUNDS {
-        across.push(microseconds(&|| of_customer(many.id)));
-        merged.push(microseconds(&|| of_customer(survivor.id)));
-        alone.push(microseconds(&|| of_case(single.case)));
+        for ((_, page), times) in rows.iter().zip(&mut times) {
+            times.push(microseconds(page));
+        }
     }
-    let (across, merged, alone) = (median(across), median(merged), median(alone));
-    println!("across {CASES} cases               {across:>7.1} us a page");
-    println!(
-        "across {CASES} cases of 10 records {merged:>7.1} us a page, ratio {:.2}",
-        merged / alone
-    );
-    println!("yardstick: one case             {alone:>7.1} us a page, ratio {:.2}", across / alone);
+    let times = times.map(median);
+    for (place, ((name, _), time)) in rows.iter().zip(times).enumerate() {
+        // Each stands beside the yardstick of its scope.
+        let yardstick = times[if place < 4 { 0 } else { 4 }];
+        println!("{name:<36} {time:>7.1} us a page, ratio {:.2}", time / yardstick);
+    }
 }
 
 /// How long a page takes, on average over a round.

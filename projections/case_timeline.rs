@@ -508,7 +508,7 @@ pub fn timeline_count(
 fn list(scope: &CaseScope, visibility: Visibility, case_id: Uuid, filter: &TimelineFilter) -> List {
     let mut conditions = Conditions::default();
     conditions.add("t.case_id = ?", [Value::Blob(case_id.as_bytes().to_vec())]);
-    restrict(&mut conditions, scope, visibility, filter);
+    restrict(&mut conditions, scope, "c", visibility, filter);
     List {
         columns: COLUMNS,
         from: "case_timeline t JOIN case_summary c ON c.id = t.case_id",
@@ -523,14 +523,15 @@ fn list(scope: &CaseScope, visibility: Visibility, case_id: Uuid, filter: &Timel
 pub(crate) const COLUMNS: &str = "t.case_id, t.event_id, t.revision, t.event_type, t.recorded_at, \
      t.actor_kind, t.actor_id, t.internal, t.channel, t.direction, t.text_field, t.changes, t.envelope";
 
-/// Which entries `t` of which cases `c` are wanted and may be seen.
+/// Which entries `t` are wanted and may be seen; `owner` is the table that tells whose their case is.
 pub(crate) fn restrict(
     conditions: &mut Conditions,
     scope: &CaseScope,
+    owner: &str,
     visibility: Visibility,
     filter: &TimelineFilter,
 ) {
-    scope.restrict(conditions, "c");
+    scope.restrict(conditions, owner);
     if visibility == Visibility::Public {
         conditions.add("t.internal = 0", []);
     }

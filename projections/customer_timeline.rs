@@ -1,8 +1,8 @@
 //! One timeline of a customer across all their cases.
 //!
 //! The entries are those of [`case_timeline`]; here stands only in which order they come for one customer, so that a page is read from
-//! an index row by row, however many cases it is drawn from. Records that were merged keep a timeline each, and a page of a person who
-//! has several is put together from a page of each.
+//! an index row by row, however many cases it is drawn from. Records that were merged keep a timeline each, and those of one person are
+//! merged while they are read.
 
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
@@ -15,7 +15,7 @@ use crate::ReadModel;
 use crate::case_money::MoneyOf;
 use crate::case_timeline::{self, TimelineEntry, TimelineFilter};
 use crate::column;
-use crate::page::{Anchor, Conditions, List, PAGE_SIZE_MAX, Page, PageRequest, Tie};
+use crate::page::{Conditions, List, Page, PageRequest, merged_page};
 use crate::scope::{CaseScope, Visibility};
 
 /// The read model.
@@ -84,30 +84,8 @@ pub fn timeline(
     filter: &TimelineFilter,
     page: PageRequest,
 ) -> rusqlite::Result<Page<TimelineEntry>> {
-    let size = page.size.min(PAGE_SIZE_MAX);
-    let (mut rows, mut has_more) = (Vec::new(), false);
-    for record in records {
-        let of_record =
-            list(scope, visibility, *record, filter).page(db, page, case_timeline::read)?;
-        has_more |= of_record.has_more;
-        rows.extend(of_record.rows);
-    }
-    if records.len() > 1 {
-        rows.sort_by_key(|(anchor, _)| std::cmp::Reverse(place(anchor)));
-        has_more |= rows.len() > size;
-        if page.backwards {
-            rows.drain(..rows.len().saturating_sub(size));
-        }
-        rows.truncate(size);
-    }
-    Ok(Page { rows, has_more })
-}
-
-fn place(anchor: &Anchor) -> (i64, i64) {
-    match anchor.tie {
-        Tie::Position(position) => (anchor.key, position),
-        Tie::Id(_) => (anchor.key, 0),
-    }
+    let lists = records.iter().map(|record| list(scope, visibility, *record, filter)).collect();
+    merged_page(lists, db, page, case_timeline::COLUMNS, case_timeline::read)
 }
 
 /// How many entries the filter finds.
@@ -125,16 +103,23 @@ pub fn timeline_count(
 fn list(scope: &CaseScope, visibility: Visibility, record: Uuid, filter: &TimelineFilter) -> List {
     let mut conditions = Conditions::default();
     conditions.add("x.customer_id = ?", [Value::Blob(record.as_bytes().to_vec())]);
-    case_timeline::restrict(&mut conditions, scope, visibility, filter);
+    // A look at the case of each entry costs a quarter of the page, so only those scopes take it that must.
+    let by_customer = scope.knows_by_customer();
+    let (from, owner) = if by_customer { (ENTRIES, "x") } else { (ENTRIES_AND_CASES, "c") };
+    case_timeline::restrict(&mut conditions, scope, owner, visibility, filter);
     List {
         columns: case_timeline::COLUMNS,
-        // In this order, whatever the planner thinks: the page is then read along the index.
-        from: "customer_timeline x CROSS JOIN case_timeline t ON t.case_id = x.case_id \
-               AND t.occurred_at = x.occurred_at AND t.position = x.position \
-               CROSS JOIN case_summary c ON c.id = x.case_id",
+        from,
         key: "x.occurred_at",
         tie: "x.position",
         descending: true,
         conditions,
     }
 }
+
+/// In this order, whatever the planner thinks: the page is then read along the index.
+const ENTRIES: &str = "customer_timeline x CROSS JOIN case_timeline t ON t.case_id = x.case_id \
+     AND t.occurred_at = x.occurred_at AND t.position = x.position";
+const ENTRIES_AND_CASES: &str = "customer_timeline x CROSS JOIN case_timeline t \
+     ON t.case_id = x.case_id AND t.occurred_at = x.occurred_at AND t.position = x.position \
+     CROSS JOIN case_summary c ON c.id = x.case_id";

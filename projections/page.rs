@@ -103,12 +103,17 @@ impl List {
 
     /// Reads other columns of a page.
     pub fn page_of<T>(
-        mut self,
+        self,
         db: &Connection,
         request: PageRequest,
         columns: &str,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Page<T>> {
+        merged_page(vec![self], db, request, columns, read)
+    }
+
+    /// Its rows between the places that the request names, as SQL with the values of the conditions.
+    fn select(&mut self, request: PageRequest, columns: &str) -> String {
         let (later, earlier) = if self.descending { ("<", ">") } else { (">", "<") };
         for (anchor, comparison) in [(request.after, later), (request.before, earlier)] {
             if let Some(Anchor { key, tie }) = anchor {
@@ -118,34 +123,13 @@ impl List {
                 );
             }
         }
-        let order = if self.descending == request.backwards { "ASC" } else { "DESC" };
-        let size = request.size.min(PAGE_SIZE_MAX);
-        let sql = format!(
-            "SELECT {key}, {tie}, {columns} FROM {from} WHERE {conditions} \
-             ORDER BY {key} {order}, {tie} {order} LIMIT {limit}",
+        format!(
+            "SELECT {key}, {tie}, {columns} FROM {from} WHERE {conditions}",
             key = self.key,
             tie = self.tie,
             from = self.from,
             conditions = self.conditions.sql(),
-            // One row more than wanted tells whether more follow.
-            limit = size + 1,
-        );
-        let mut statement = db.prepare_cached(&sql)?;
-        let mut rows = statement
-            .query_map(params_from_iter(self.conditions.values.iter()), |row| {
-                let tie = match row.get_ref(1)? {
-                    rusqlite::types::ValueRef::Integer(position) => Tie::Position(position),
-                    _ => Tie::Id(row.get(1)?),
-                };
-                Ok((Anchor { key: row.get(0)?, tie }, read(row)?))
-            })?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        let has_more = rows.len() > size;
-        rows.truncate(size);
-        if request.backwards {
-            rows.reverse();
-        }
-        Ok(Page { rows, has_more })
+        )
     }
 
     /// How many rows the whole list has.
@@ -154,6 +138,46 @@ impl List {
         db.prepare_cached(&sql)?
             .query_row(params_from_iter(self.conditions.values.iter()), |row| row.get(0))
     }
+}
+
+/// Reads a page of several lists with the same kind of key and the same direction, as if they were one. SQLite merges them row by row, so that each is
+/// read along its own index, and no further than the page goes. An empty list of lists has no rows.
+pub fn merged_page<T>(
+    mut lists: Vec<List>,
+    db: &Connection,
+    request: PageRequest,
+    columns: &str,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Page<T>> {
+    let Some(descending) = lists.first().map(|list| list.descending) else {
+        return Ok(Page { rows: Vec::new(), has_more: false });
+    };
+    let order = if descending == request.backwards { "ASC" } else { "DESC" };
+    let size = request.size.min(PAGE_SIZE_MAX);
+    let selects: Vec<_> = lists.iter_mut().map(|list| list.select(request, columns)).collect();
+    let sql = format!(
+        "{selects} ORDER BY 1 {order}, 2 {order} LIMIT {limit}",
+        selects = selects.join(" UNION ALL "),
+        // One row more than wanted tells whether more follow.
+        limit = size + 1,
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let values = lists.iter().flat_map(|list| list.conditions.values());
+    let mut rows = statement
+        .query_map(params_from_iter(values), |row| {
+            let tie = match row.get_ref(1)? {
+                rusqlite::types::ValueRef::Integer(position) => Tie::Position(position),
+                _ => Tie::Id(row.get(1)?),
+            };
+            Ok((Anchor { key: row.get(0)?, tie }, read(row)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let has_more = rows.len() > size;
+    rows.truncate(size);
+    if request.backwards {
+        rows.reverse();
+    }
+    Ok(Page { rows, has_more })
 }
 
 /// A conjunction of SQL conditions with their values.

@@ -64,6 +64,17 @@ impl CaseScope {
         }
     }
 
+    /// Whether a case's customer alone says if it is inside: [`restrict`](Self::restrict) then asks for no other column.
+    pub fn knows_by_customer(&self) -> bool {
+        match self {
+            Self::All | Self::Customer(_) | Self::Nothing => true,
+            Self::Units(_) => false,
+            Self::Representative { represented, .. } => {
+                represented.iter().all(|customer| customer.case_kinds.is_empty())
+            }
+        }
+    }
+
     /// Whether a case with this owner, this customer and of this kind is inside.
     pub fn includes(&self, unit: Option<&str>, customer_id: Option<Uuid>, kind: CaseKind) -> bool {
         match self {
@@ -168,6 +179,30 @@ mod tests {
                 let included = scope.includes(unit, customer_id, kind);
                 assert_eq!(found, included, "{scope:?} {unit:?} {customer_id:?} {kind:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_scope_that_knows_cases_by_their_customer_asks_for_nothing_else() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE c (customer_id BLOB)").unwrap();
+        let representative = |case_kinds: &[CaseKind]| CaseScope::Representative {
+            own: OWN,
+            represented: vec![Represented { customer_id: OTHER, case_kinds: case_kinds.to_vec() }],
+        };
+        for (scope, by_customer) in [
+            (CaseScope::All, true),
+            (CaseScope::Units(vec!["care".to_owned()]), false),
+            (CaseScope::Customer(OWN), true),
+            (representative(&[]), true),
+            (representative(&[CaseKind::Request]), false),
+            (CaseScope::Nothing, true),
+        ] {
+            let mut conditions = Conditions::default();
+            scope.restrict(&mut conditions, "c");
+            let sql = format!("SELECT count(*) FROM c WHERE {}", conditions.sql());
+            assert_eq!(db.prepare(&sql).is_ok(), by_customer, "{scope:?}");
+            assert_eq!(scope.knows_by_customer(), by_customer, "{scope:?}");
         }
     }
 

@@ -86,11 +86,11 @@ impl ReadModel for Surveys {
     fn apply(&mut self, db: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         if let Some(customer_id) = event.event.erased_customer() {
             self.flush(db)?;
-            // The cases are found by their rows in `case_summary`, which is written before.
+            // Nobody is to ask about these any more. The cases are found by their rows in `case_summary`, which is written before.
             return db
                 .prepare_cached(
-                    "UPDATE survey SET closed_at = NULL WHERE case_id IN
-                     (SELECT id FROM case_summary WHERE customer_id = ?)",
+                    "UPDATE survey SET closed_at = NULL WHERE asked_at IS NULL
+                     AND case_id IN (SELECT id FROM case_summary WHERE customer_id = ?)",
                 )?
                 .execute([customer_id.0])
                 .map(drop);
