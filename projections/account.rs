@@ -93,7 +93,10 @@ impl ReadModel for Accounts {
             posting_id TEXT NOT NULL, kind TEXT NOT NULL, points INTEGER NOT NULL,
             minor_units INTEGER, currency TEXT, centre TEXT, reversed TEXT, case_id BLOB,
             occurred_at INTEGER NOT NULL, recorded_at INTEGER NOT NULL
-        )"
+        );
+        -- Not with the other indexes, because `customer_standing` looks along it also while the tables are rebuilt.
+        CREATE INDEX account_posting_given ON account_posting (customer_id, posting_id)
+            WHERE case_id IS NOT NULL"
     }
 
     fn indexes(&self) -> &'static str {

@@ -203,15 +203,9 @@ impl CustomerStanding {
         })
     }
 
-    /// Whether points were given for a case; found by their posting in `account_posting`.
+    /// Whether points were given for a case.
     fn was_given(&self, db: &Connection, id: Uuid, posting: &PostingId) -> rusqlite::Result<bool> {
-        if self.given.contains(&(id, posting.clone())) {
-            return Ok(true);
-        }
-        db.prepare_cached(
-            "SELECT 1 FROM account_posting WHERE customer_id = ? AND posting_id = ? AND case_id IS NOT NULL",
-        )?
-        .exists((id, posting.as_str()))
+        Ok(self.given.contains(&(id, posting.clone())) || is_given(db, id, posting)?)
     }
 
     fn apply_customer(
@@ -277,6 +271,18 @@ impl CustomerStanding {
             | CustomerEvent::Erased(_) => Ok(()),
         }
     }
+}
+
+/// Whether a posting that was flushed gave points for a case.
+pub(crate) fn is_given(
+    db: &Connection,
+    customer_id: Uuid,
+    posting: &PostingId,
+) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "SELECT 1 FROM account_posting WHERE customer_id = ? AND posting_id = ? AND case_id IS NOT NULL",
+    )?
+    .exists((customer_id, posting.as_str()))
 }
 
 impl ReadModel for CustomerStanding {

@@ -6,7 +6,8 @@
 //! missed promises and redress belong to the period in which they happened.
 //!
 //! What happened in the period is found along an index of when it happened, and the case of each is looked up. CROSS JOIN holds SQLite to
-//! that order.
+//! that order. Complaints themselves are found by what was last done to them, so a review of a period long ago also looks at those that were
+//! there then and were worked on since.
 
 use std::collections::{BTreeMap, BTreeSet};
 

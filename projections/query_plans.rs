@@ -5,27 +5,41 @@
 use std::sync::mpsc;
 
 use jiff::{SignedDuration, Timestamp};
+use parvandeh_domain::id::PostingId;
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
+use uuid::Uuid;
 
+use crate::case_timeline::TimelineFilter;
+use crate::customer_standing::is_given;
 use crate::management_review::{self, ReviewPeriod};
 use crate::page::{Anchor, PageRequest, Tie};
-use crate::scope::CaseScope;
-use crate::{all, follow_ups, surveys};
+use crate::scope::{CaseScope, Visibility};
+use crate::{all, customer_timeline, follow_ups, surveys};
 
 /// All tables and indexes, and nothing in them. So SQLite has no statistics, and what it chooses is what the query itself leads it to.
 fn tables() -> Connection {
-    let db = Connection::open_in_memory().unwrap();
+    let db = tables_of_a_rebuild();
     for model in all() {
-        db.execute_batch(model.tables()).unwrap();
         db.execute_batch(model.indexes()).unwrap();
     }
     db
 }
 
+/// All tables, as they are while the log is read from its beginning: the indexes come at its end.
+fn tables_of_a_rebuild() -> Connection {
+    let db = Connection::open_in_memory().unwrap();
+    for model in all() {
+        db.execute_batch(model.tables()).unwrap();
+    }
+    db
+}
+
 /// The steps of each statement that a query runs, in the order in which they are run.
-fn plans<T>(query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Vec<Vec<String>> {
-    let mut db = tables();
+fn plans<T>(
+    mut db: Connection,
+    query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Vec<Vec<String>> {
     let (sender, statements) = mpsc::channel();
     let note = move |event: TraceEvent<'_>| {
         if let TraceEvent::Stmt(_, sql) = event {
@@ -51,7 +65,7 @@ fn plans<T>(query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Vec<Vec<S
 /// The plan of a query that is one statement.
 #[track_caller]
 fn plan<T>(query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Vec<String> {
-    let mut plans = plans(query);
+    let mut plans = plans(tables(), query);
     assert_eq!(plans.len(), 1, "{plans:?}");
     plans.remove(0)
 }
@@ -123,7 +137,7 @@ fn the_figures_of_a_management_review_are_found_by_when_things_happened() {
     let acknowledged_within = SignedDuration::from_hours(24);
     let period = ReviewPeriod { from: moment(10), to: moment(20), acknowledged_within };
     for scope in scopes() {
-        let plans = plans(|db| management_review::review(db, &scope, period));
+        let plans = plans(tables(), |db| management_review::review(db, &scope, period));
         let [complaints, rest @ ..] = &*plans else { panic!("no statement") };
         // Complaints are found by unit or by when they changed, as SQLite thinks best.
         assert!(complaints.iter().all(|step| !step.starts_with("SCAN")), "{complaints:#?}");
@@ -132,6 +146,30 @@ fn the_figures_of_a_management_review_are_found_by_when_things_happened() {
         assert_eq!(rest.len(), indexes.len(), "{rest:#?}");
         for (plan, index) in rest.iter().zip(indexes) {
             assert_along(plan, index);
+        }
+    }
+}
+
+#[test]
+fn what_a_rebuild_asks_of_its_own_tables_is_found_without_a_scan() {
+    let posting = PostingId::new("posting").unwrap();
+    let plans = plans(tables_of_a_rebuild(), |db| is_given(db, Uuid::nil(), &posting));
+    let [plan] = &*plans else { panic!("{plans:?}") };
+    assert_along(plan, "account_posting_given");
+}
+
+#[test]
+fn a_customers_timeline_is_read_along_its_index_however_many_records_they_have() {
+    let filter = TimelineFilter::default();
+    let records = [1, 2, 3].map(Uuid::from_u128);
+    for scope in scopes() {
+        for records in [&records[..1], &records] {
+            let page = PageRequest::first(100);
+            let plan = plan(|db| {
+                customer_timeline::timeline(db, &scope, Visibility::Public, records, &filter, page)
+            });
+            assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:#?}");
+            assert_unsorted(&plan);
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct RequestIdentity {
     pub command_id: CommandId,
     /// The digest of the request, where the client gave a key.
     pub digest: Option<String>,
+    /// Whether it was answered with events before. `false` says nothing: the read models may not have them yet.
+    pub is_repeated: bool,
 }
 
 /// Keeps a key from standing for two requests.
@@ -62,7 +64,7 @@ impl Idempotency {
     ) -> Result<RequestIdentity, ClaimError> {
         let Some(key) = key else {
             let command_id = CommandId(Uuid::now_v7());
-            return Ok(RequestIdentity { command_id, digest: None });
+            return Ok(RequestIdentity { command_id, digest: None, is_repeated: false });
         };
         let command_id = CommandId(derived(&["idempotency key", &principal.subject, key]));
         let digest = self.digest(key, request);
@@ -75,6 +77,7 @@ impl Idempotency {
             .query(move |db| command_receipts::receipt(db, command_id.0))
             .await
             .map_err(ClaimError::Query)?;
+        let is_repeated = receipt.is_some();
         if let Some(receipt) = receipt
             && receipt.digest != digest
         {
@@ -82,7 +85,7 @@ impl Idempotency {
             self.recent.insert(command_id.0, receipt.digest);
             return Err(ClaimError::Reused);
         }
-        Ok(RequestIdentity { command_id, digest: Some(digest) })
+        Ok(RequestIdentity { command_id, digest: Some(digest), is_repeated })
     }
 
     /// A keyed digest, which nobody who reads the log can try texts against: requests say personal things, and the digest stays when

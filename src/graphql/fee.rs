@@ -192,17 +192,18 @@ enum Wish {
 /// between.
 async fn pay(ctx: &Context<'_>, input: PayFeeInput) -> Result<Option<Fee>, Failed> {
     let fee = known(ctx, &input.fee_id).await?;
-    match fee.status {
-        domain::FeeStatus::Assessed => {}
-        domain::FeeStatus::Paid => return Ok(Some(fee.into())),
-        status @ (domain::FeeStatus::Waived | domain::FeeStatus::Refunded) => {
-            let refusal = domain::FeeRefusal::NotNow { status };
-            return Err(UserError::of(&refusal).into());
-        }
+    if fee.status == domain::FeeStatus::Paid {
+        return Ok(Some(fee.into()));
     }
     let common = Common { idempotency_key: input.idempotency_key, ..Common::default() };
     let identity = claim(ctx, Some(fee.id.0), &Wish::PayFee, &common).await?;
     let posting_id = PostingId::of_system(POSTING_KIND, fee.id.0);
+    // Who paid it with this key is answered as the first time, also where it was given back meanwhile.
+    if fee.status != domain::FeeStatus::Assessed && !identity.is_repeated {
+        services(ctx).idempotency.release(&identity);
+        let refusal = domain::FeeRefusal::NotNow { status: fee.status };
+        return Err(UserError::of(&refusal).into());
+    }
     let spend = AccountCommand::SpendCredit(SpendCredit { posting_id, money: fee.money });
     let stream = points_expiry::stream(fee.customer_id);
     let executed = execute::<Account>(ctx, &stream, identity, &common, spend, |_| true).await?;

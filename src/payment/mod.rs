@@ -24,6 +24,8 @@ use callback::CallbackSecrets;
 
 /// How long a provider is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it is waited for while a customer waits: well within the time that a request is given, so that they are told what is amiss.
+const PATIENCE_AT_BEGINNING: Duration = Duration::from_secs(5);
 /// The most settlements of one day.
 pub const SETTLEMENTS_MAX: usize = 100_000;
 
@@ -131,12 +133,12 @@ impl Payments {
         self.provider.id()
     }
 
-    /// See [`PaymentProvider::begin`]; nobody waits for longer than ten seconds.
+    /// See [`PaymentProvider::begin`]; nobody waits for longer than five seconds.
     ///
     /// # Errors
     /// When the provider cannot be asked, does not want to, or takes too long.
     pub async fn begin(&self, id: PaymentId, money: Money) -> Result<PaymentPage, ProviderError> {
-        in_time(self.provider.begin(id, money)).await
+        in_time(PATIENCE_AT_BEGINNING, self.provider.begin(id, money)).await
     }
 
     /// See [`PaymentProvider::refund`]; nobody waits for longer than ten seconds.
@@ -149,7 +151,7 @@ impl Payments {
         money: Money,
         reference: &ProviderReference,
     ) -> Result<MadeRefund, ProviderError> {
-        in_time(self.provider.refund(id, money, reference)).await
+        in_time(PATIENCE, self.provider.refund(id, money, reference)).await
     }
 
     /// See [`PaymentProvider::settlements`]; nobody waits for longer than ten seconds.
@@ -157,7 +159,7 @@ impl Payments {
     /// # Errors
     /// When the provider cannot be asked, takes too long, or has too many.
     pub async fn settlements(&self, day: Date) -> Result<Vec<Settlement>, ProviderError> {
-        let found = in_time(self.provider.settlements(day)).await?;
+        let found = in_time(PATIENCE, self.provider.settlements(day)).await?;
         if found.len() > SETTLEMENTS_MAX {
             let message = format!("has more than {SETTLEMENTS_MAX} settlements on {day}");
             return Err(ProviderError(message));
@@ -167,8 +169,9 @@ impl Payments {
 }
 
 async fn in_time<T>(
+    patience: Duration,
     asked: impl Future<Output = Result<T, ProviderError>>,
 ) -> Result<T, ProviderError> {
-    let late = |_| ProviderError(format!("gave no answer in {} seconds", PATIENCE.as_secs()));
-    tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
+    let late = |_| ProviderError(format!("gave no answer in {} seconds", patience.as_secs()));
+    tokio::time::timeout(patience, asked).await.map_err(late)?
 }

@@ -155,8 +155,10 @@ async fn a_fee_is_paid_out_of_credit_once_and_refunded_once_and_never_asked_for_
     assert_eq!(answer["payFee"]["userErrors"][0]["code"], "CREDIT_TOO_LOW");
     let grant = json!({ "customerId": customer, "postingId": "note-1", "money": { "minorUnits": 1_500, "currency": "IRR" } });
     system.caller(Role::Supervisor).mutate("grantCredit", "account { points }", grant).await;
-    for _ in 0..2 {
-        let done = own.mutate("payFee", "fee { status }", step.clone()).await;
+    let mut keyed = step.clone();
+    keyed["idempotencyKey"] = json!("the payment");
+    for payment in [&keyed, &step] {
+        let done = own.mutate("payFee", "fee { status }", payment.clone()).await;
         assert_eq!(done["fee"]["status"], "PAID");
     }
     let credit = |seen: &Value| seen["customer"]["account"]["credit"][0]["minorUnits"].clone();
@@ -186,5 +188,8 @@ async fn a_fee_is_paid_out_of_credit_once_and_refunded_once_and_never_asked_for_
     assert_eq!(found["case"]["fees"][0]["status"], "REFUNDED");
     let refused = refusal(&system, Role::Service, "payFee", step).await;
     assert_eq!(refused.as_deref(), Some("FEE_NOT_NOW"));
+    // Whoever did not hear the answer hears now that it was paid with this key, and what became of the fee.
+    let done = own.mutate("payFee", "fee { status }", keyed).await;
+    assert_eq!(done["fee"]["status"], "REFUNDED");
     system.stop().await;
 }

@@ -147,10 +147,13 @@ fn reversed(
         })
     };
     match &posting.said {
-        // The points of that lot where they are there still, else those that are used first.
+        // The points of that lot where they are there still, else those that are used first; what has expired is gone already.
         Said::Earned { points, .. } => {
-            let lots = taken_back(balances, &reversed, *points, now)?;
-            Ok(change(Points(-points.0), lots, None))
+            let own = state.balances.lots.iter().filter(|lot| lot.posting_id == reversed);
+            let expires_now = own.filter(|lot| lot.is_expired(now)).map(|lot| lot.points.0);
+            let left = Points(points.0 - posting.expired.0 - expires_now.sum::<i64>());
+            let lots = taken_back(balances, &reversed, left, now)?;
+            Ok(change(Points(-left.0), lots, None))
         }
         // They come back as they were: with the expiry that they had.
         Said::Redeemed { points, .. } => {

@@ -27,6 +27,8 @@ pub struct Posting {
     pub said: Said,
     /// The lots that its points came out of.
     pub lots: Vec<LotUse>,
+    /// How many of the points that it gave have expired.
+    pub expired: Points,
     /// By which posting it was reversed.
     pub reversed_by: Option<PostingId>,
 }
@@ -57,6 +59,11 @@ impl AccountState {
                 (Said::Redeemed { points, centre }, redeemed.lots.clone())
             }
             AccountEvent::PointsExpired(expired) => {
+                if let Some(posting) = self.postings.get_mut(&expired.lot) {
+                    let sum = posting.expired.0.saturating_add(expired.points.0);
+                    *posting =
+                        Arc::new(Posting { expired: Points(sum), ..Posting::clone(posting) });
+                }
                 (Said::Expired { lot: expired.lot.clone() }, Vec::new())
             }
             AccountEvent::CreditGranted(granted) => {
@@ -72,7 +79,7 @@ impl AccountState {
                 (Said::Reversed { posting: reversed.reversed.clone() }, Vec::new())
             }
         };
-        let posting = Posting { said, lots, reversed_by: None };
+        let posting = Posting { said, lots, expired: Points(0), reversed_by: None };
         self.postings.insert(event.posting_id().clone(), Arc::new(posting));
         self
     }

@@ -241,6 +241,36 @@ fn what_was_given_by_mistake_is_taken_back_unless_it_is_spent() {
 }
 
 #[test]
+fn what_has_expired_of_a_gift_is_not_taken_back_once_more() {
+    // Once with the expiry on record, once at the moment of the reversal.
+    for recorded in [true, false] {
+        let mut ledger = Ledger::new();
+        let tomorrow = Some(ledger.now + SignedDuration::from_hours(24));
+        ledger.send(earn("a", 100, tomorrow)).unwrap();
+        ledger.send(earn("b", 100, None)).unwrap();
+        ledger.send(redeem("c", 40)).unwrap();
+        ledger.pass(2);
+        if recorded {
+            ledger.send(AccountCommand::ExpirePoints).unwrap();
+        }
+        // 60 have expired; the 40 that were used are taken from what is left.
+        ledger.send(reverse("d", "a")).unwrap();
+        assert_eq!(ledger.points(), 60);
+    }
+}
+
+#[test]
+fn a_gift_that_has_expired_as_a_whole_is_reversed_and_takes_nothing() {
+    let mut ledger = Ledger::new();
+    let tomorrow = Some(ledger.now + SignedDuration::from_hours(24));
+    ledger.send(earn("a", 100, tomorrow)).unwrap();
+    ledger.pass(2);
+    ledger.send(reverse("b", "a")).unwrap();
+    assert_eq!(ledger.points(), 0);
+    assert_eq!(ledger.send(reverse("c", "a")), Err(AccountRefusal::PostingReversed));
+}
+
+#[test]
 fn an_account_has_a_bounded_number_of_lots() {
     let mut ledger = Ledger::new();
     for number in 0..LOTS_MAX {
