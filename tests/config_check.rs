@@ -78,6 +78,10 @@ fn a_configuration_that_can_be_used_is_shown_and_leaves_nothing_behind() {
         said.contains("note: data_directory: data is not there yet and will be created\n"),
         "{said}"
     );
+    assert!(
+        said.contains("note: time_zone: the days that customers are shown are those of UTC"),
+        "{said}"
+    );
     assert!(said.ends_with("The configuration can be used.\n"), "{said}");
     assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 2, "the check has left something");
 }

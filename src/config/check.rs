@@ -448,14 +448,20 @@ impl Examination {
             self.problem("limits.cost_burst", message);
         }
         if limits.trusted_proxies.is_empty() && !config.listen.ip().is_loopback() {
-            let message = "nobody is believed about whom they ask for: behind a proxy all callers share its address, and its count of                            tokens that were not valid; name the proxy";
+            let message = "nobody is believed about whom they ask for: behind a proxy all callers share its address, and its count of tokens that were not valid; name the proxy";
             self.note("limits.trusted_proxies", message);
         }
     }
 
     fn time_zone(&mut self, config: &Config) {
         match config.time_zone() {
-            Ok(_) => self.used("time_zone", config.time_zone.as_deref().unwrap_or("UTC")),
+            Ok(_) => {
+                self.used("time_zone", config.time_zone.as_deref().unwrap_or("UTC"));
+                if config.time_zone.is_none() {
+                    let message = "the days that customers are shown are those of UTC: name the organisation's zone, such as \"Asia/Tehran\"";
+                    self.note("time_zone", message);
+                }
+            }
             Err(error) => self.problem("time_zone", error.to_string()),
         }
     }
