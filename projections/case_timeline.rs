@@ -22,11 +22,10 @@ use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ReadModel;
 use crate::case_money::MoneyOf;
-use crate::column;
 use crate::page::{Conditions, List, Page, PageRequest};
 use crate::scope::{CaseScope, Visibility};
+use crate::{ReadModel, case_feed, column};
 
 /// One thing that happened to a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -399,7 +398,7 @@ impl ReadModel for CaseTimeline {
     }
 
     fn indexes(&self) -> &'static str {
-        ""
+        case_feed::INDEX
     }
 
     fn personal_columns(&self) -> &'static [(&'static str, &'static str)] {

@@ -13,6 +13,7 @@ pub mod attachments;
 pub mod cards;
 pub mod case_answers;
 pub mod case_clocks;
+pub mod case_feed;
 pub mod case_merges;
 pub mod case_money;
 pub mod case_summary;

@@ -15,7 +15,7 @@ use crate::customer_standing::is_given;
 use crate::management_review::{self, ReviewPeriod};
 use crate::page::{Anchor, PageRequest, Tie};
 use crate::scope::{CaseScope, Visibility};
-use crate::{all, customer_timeline, follow_ups, surveys};
+use crate::{all, case_feed, customer_timeline, follow_ups, surveys};
 
 /// All tables and indexes, and nothing in them. So SQLite has no statistics, and what it chooses is what the query itself leads it to.
 fn tables() -> Connection {
@@ -114,6 +114,24 @@ fn reminders_are_read_in_their_order_from_where_a_subscriber_stands() {
     let newest = plan(follow_ups::last_reminded);
     assert_along(&newest, "follow_up_reminded");
     assert_unsorted(&newest);
+}
+
+#[test]
+fn whoever_follows_a_case_reads_what_is_beside_it_from_where_they_stand() {
+    for scope in scopes() {
+        for visibility in [Visibility::Public, Visibility::Internal] {
+            let range = (5, 9);
+            let plan = plan(|db| case_feed::beside(db, &scope, visibility, Uuid::nil(), range, 10));
+            let [first, second] = &*plan else { panic!("{plan:#?}") };
+            // The one row of the case comes first or last, as SQLite thinks best.
+            assert!(
+                [first, second].iter().any(|step| step
+                    .contains("case_timeline_beside (case_id=? AND position>? AND position<?)")),
+                "{plan:#?}"
+            );
+            assert!(plan.iter().all(|step| step.starts_with("SEARCH")), "{plan:#?}");
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
     tests/monitoring.py [BINARY]
 
 Everything parses, every expression is PromQL, every metric in it exists: in docs/metrics.md, or at /metrics of a demo that BINARY serves
-while this runs. Every alert says how bad it is and has a section of its own in docs/operations.md; and one that fires in alerts_test.yaml,
+while this runs. Every metric of docs/metrics.md has a panel. Every alert says how bad it is and has a section of its own in docs/operations.md; and one that fires in alerts_test.yaml,
 which promtool runs where it is installed.
 
 Needs PyYAML and promql-parser (PyPI).
@@ -158,6 +158,8 @@ class Check:
         self.must(sources == {"${datasource}"}, f"dashboard: names data sources of one Grafana: {sorted(sources)}")
         variables = {variable["name"] for variable in dashboard["templating"]["list"]}
         self.must(variables == {"datasource", "job", "instance"}, f"dashboard: variables {sorted(variables)}")
+        for name in sorted(metrics_in_the_documents() - {part.removesuffix(end) for part in self.used for end in ("", "_bucket", "_sum", "_count")}):
+            self.problems.append(f"docs/metrics.md: no panel shows {name}")
         print(f"dashboard.json: {len(ids)} panels")
 
     def promtool(self):
@@ -177,8 +179,9 @@ def main():
         print(f"/metrics of a demo names {len(demo)} metrics")
         known |= demo
     check = Check(known)
-    check.alerts()
+    # Before the alerts: what a panel shows is what was used by then.
     check.dashboard()
+    check.alerts()
     check.promtool()
     print(f"{check.expressions} expressions name {len(check.used)} metrics")
     for text in check.problems:

@@ -1,16 +1,14 @@
 //! The subscription to what happens to one case.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Context, ID, SimpleObject};
 use async_stream::try_stream;
 use futures_util::Stream;
-use parvandeh_domain::attachment::AttachmentEvent;
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
-use parvandeh_projections::attachments::{self, AttachmentRow};
+use parvandeh_projections::case_feed;
 use parvandeh_projections::case_timeline::TimelineEntry as Row;
 use parvandeh_projections::page::{Anchor, Tie};
 use parvandeh_projections::scope::{CaseScope, Visibility};
@@ -21,7 +19,6 @@ use super::context::{Services, failure, refused, visibility};
 use super::cursor::{self, ListKey};
 use super::global_id::{self, NodeType};
 use super::timeline::TimelineEntry;
-use crate::attachments::added_event;
 use crate::command::representation;
 use crate::error::{ErrorCode, RequestError};
 use crate::principal::Principal;
@@ -69,9 +66,9 @@ impl From<Anchor> for Reached {
 
 /// Everything that happens to a case, in the order in which it is recorded: first what is there after the cursor, then what comes.
 ///
-/// What happens stands in the case's own stream, and each file that comes with it in a stream of the file's. Both are read up to where the
-/// log ended before the reading began, and again whenever one of them has moved since, so nothing can fall between and all is told in the
-/// order of the log.
+/// What happens stands in the case's own stream; each file that comes with it, its redress, its fees and their payments have streams of
+/// their own, and are read as entries of its timeline. Both are read up to where the log ended before the reading began, and again whenever
+/// one of these streams has moved since, so nothing can fall between and all is told in the order of the log.
 pub async fn follow<'a>(
     ctx: &Context<'a>,
     case_id: ID,
@@ -99,9 +96,8 @@ pub async fn follow<'a>(
                 let known = follower.services.read_models.wait_for(end).await;
                 known.map_err(|error| failure(&error))?;
                 check_scope(&follower.services, &follower.caller, id).await?;
-                let mut files = follower.files(end).await?;
                 loop {
-                    let (told, is_last) = follower.page(&mut files, end).await?;
+                    let (told, is_last) = follower.page(end).await?;
                     for event in told {
                         yield event;
                     }
@@ -140,82 +136,71 @@ struct Follower {
 }
 
 impl Follower {
-    /// The files that they have not been told of and may see, up to a place in the log and in its order.
-    async fn files(&self, end: Position) -> async_graphql::Result<VecDeque<AttachmentRow>> {
-        let (visibility, id) = (self.visibility, self.id);
-        let scope = scope(&self.services, &self.caller);
-        let rows = self
-            .services
-            .read_models
-            .query(move |db| attachments::attachments_of_case(db, &scope, visibility, id))
-            .await
-            .map_err(|error| failure(&error))?;
-        let told = self.reached.map_or(0, |reached| reached.position);
-        let rows = rows.into_iter();
-        Ok(rows.filter(|row| (told + 1..=end.0).contains(&position(row))).collect())
-    }
-
-    /// The next page of events up to a place in the log, and whether it is the last.
-    async fn page(
-        &mut self,
-        files: &mut VecDeque<AttachmentRow>,
-        end: Position,
-    ) -> async_graphql::Result<(Vec<CaseEvent>, bool)> {
+    /// The next page of what they have not been told of, up to a place in the log, and whether it is the last.
+    async fn page(&mut self, end: Position) -> async_graphql::Result<(Vec<CaseEvent>, bool)> {
         let revision = self.reached.map(|reached| reached.revision);
-        let page = self.services.store.read_stream(&self.stream, revision, PAGE_SIZE).await;
-        let page = page.map_err(|error| failure(&error))?;
-        let is_last = page.len() < PAGE_SIZE || page.last().is_some_and(|last| last.position > end);
+        let own = self.services.store.read_stream(&self.stream, revision, PAGE_SIZE).await;
+        let own = own.map_err(|error| failure(&error))?;
+        let beside = self.beside(end).await?;
+
+        // What comes after the last of a full page may still be before what the other one holds.
+        let own_until = own.last().filter(|_| own.len() == PAGE_SIZE).map(|last| last.position.0);
+        let beside_until = beside.last().filter(|_| beside.len() == PAGE_SIZE).map(position);
+        let until = own_until.into_iter().chain(beside_until).fold(end.0, u64::min);
+
         let mut told = Vec::new();
-        for logged in page.iter().take_while(|logged| logged.position <= end) {
-            self.tell_files(files, logged.position.0, &mut told).await?;
+        let mut beside = beside.into_iter().filter(|row| position(row) <= until).peekable();
+        for logged in own.iter().take_while(|logged| logged.position.0 <= until) {
+            while let Some(row) = beside.next_if(|row| position(row) < logged.position.0) {
+                told.extend(self.tell_beside(row));
+            }
             self.reached = Some(Reached { revision: logged.revision, position: logged.position.0 });
             if let Entry::Event(event) = entry(logged) {
-                told.extend(self.shown(&event));
+                told.extend(self.tell_own(&event));
             }
         }
-        if is_last {
-            self.tell_files(files, u64::MAX, &mut told).await?;
+        for row in beside {
+            told.extend(self.tell_beside(row));
         }
-        Ok((told, is_last))
+        Ok((told, until == end.0))
     }
 
-    /// Tells of the files before a place in the log.
-    async fn tell_files(
-        &mut self,
-        files: &mut VecDeque<AttachmentRow>,
-        before: u64,
-        told: &mut Vec<CaseEvent>,
-    ) -> async_graphql::Result<()> {
-        while let Some(reached) = &mut self.reached
-            && let Some(file) = files.pop_front_if(|file| position(file) < before)
-        {
-            reached.position = position(&file);
-            let event = added_event(&self.services.store, &file).await;
-            let event = event.map_err(|error| failure(&error))?;
-            told.extend(event.and_then(|event| self.shown(&event)));
-        }
-        Ok(())
+    /// The first entries that do not stand in the case's own stream, that they have not been told of and may see, up to a place in the log.
+    async fn beside(&self, end: Position) -> async_graphql::Result<Vec<Row>> {
+        let (visibility, id) = (self.visibility, self.id);
+        let scope = scope(&self.services, &self.caller);
+        let range = (self.reached.map_or(0, |reached| reached.position), end.0);
+        self.services
+            .read_models
+            .query(move |db| case_feed::beside(db, &scope, visibility, id, range, PAGE_SIZE))
+            .await
+            .map_err(|error| failure(&error))
     }
 
-    /// The event that they have got to, as they see it; `None` when it is not for them.
-    fn shown(&self, recorded: &Recorded<DomainEvent>) -> Option<CaseEvent> {
-        let row = match &recorded.event {
-            DomainEvent::Case(id, event) => Row::of(*id, event, recorded),
-            DomainEvent::Attachment(id, AttachmentEvent::Added(added)) => {
-                Row::of_attachment(*id, added, recorded)
-            }
-            _ => return None,
-        };
+    /// The event of the case's own stream that they have got to, as they see it; `None` when it is not for them.
+    fn tell_own(&self, recorded: &Recorded<DomainEvent>) -> Option<CaseEvent> {
+        let DomainEvent::Case(id, event) = &recorded.event else { return None };
+        let row = Row::of(*id, event, recorded);
         if row.internal && self.visibility == Visibility::Public {
             return None;
         }
+        self.told(row)
+    }
+
+    /// Goes on to an entry that does not stand in the case's own stream. None comes before the opening of the case.
+    fn tell_beside(&mut self, row: Row) -> Option<CaseEvent> {
+        self.reached.as_mut()?.position = position(&row);
+        self.told(row)
+    }
+
+    fn told(&self, row: Row) -> Option<CaseEvent> {
         let cursor = self.reached?.cursor(self.list);
         Some(CaseEvent { cursor, entry: row.into() })
     }
 }
 
-fn position(file: &AttachmentRow) -> u64 {
-    file.position.unsigned_abs()
+fn position(row: &Row) -> u64 {
+    row.position.unsigned_abs()
 }
 
 /// The cases that the caller may know of now.

@@ -493,7 +493,8 @@ pub struct Subscription;
 
 #[Subscription]
 impl Subscription {
-    /// What happens to a case: first what has happened after the cursor, then what comes. Facts about its clocks come by `slaFacts`.
+    /// What happens to a case, its files, its redress, its fees and their payments, as its timeline shows it to you: first what has happened
+    /// after the cursor, then what comes. Resumed with its last cursor, the feed has no gap. Facts about its clocks come by `slaFacts`.
     async fn case_events<'a>(
         &self,
         ctx: &Context<'a>,

@@ -1,6 +1,7 @@
 //! Money: what customers are given, owe and pay, as callers see it.
 
 mod accounts;
+mod case_feed;
 mod case_view;
 mod ledger;
 mod ledger_payments;
