@@ -273,11 +273,11 @@ fn the_real_log_gives_its_published_figures() {
 
 #[test]
 fn the_document_lists_every_value_that_a_mapping_may_give() {
-    fn assert_listed<T: ToString>(field: &str, values: &[T]) {
+    fn assert_listed<T: std::fmt::Display>(field: &str, values: &[T]) {
         let document = include_str!("../../docs/import.md");
         let begin = format!("| `{field}` |");
         let row = document.lines().find(|line| line.starts_with(&begin)).unwrap();
-        let names: Vec<_> = values.iter().map(|value| format!("`{}`", value.to_string())).collect();
+        let names: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
         assert!(row.contains(&names.join(", ")), "docs/import.md, {field}: {names:?}");
     }
     assert_listed("kind", CaseKind::ALL);
