@@ -134,6 +134,7 @@ impl Schema {
                 "ID" => format!("\"{}\"", ids.case),
                 "DateTime" if argument.name == "to" => "\"2026-02-01T00:00:00Z\"".to_owned(),
                 "Int" => "1".to_owned(),
+                "String" if argument.name == "day" => "\"2026-01-01\"".to_owned(),
                 "String" => "\"x\"".to_owned(),
                 "JSON" => "{}".to_owned(),
                 "DateTime" => "\"2026-01-01T00:00:00Z\"".to_owned(),

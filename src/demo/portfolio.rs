@@ -186,16 +186,8 @@ pub(super) struct Matter {
 impl Matter {
     /// Something that could come next.
     pub(super) fn drawn(random: &mut Random, senders: &[Sender]) -> Self {
-        let kind = random.weighted(&[
-            (30, CaseKind::Complaint),
-            (22, CaseKind::Request),
-            (17, CaseKind::Question),
-            (7, CaseKind::Suggestion),
-            (6, CaseKind::Criticism),
-            (5, CaseKind::Praise),
-            (5, CaseKind::MediaInquiry),
-            (8, CaseKind::Incident),
-        ]);
+        let kinds: Vec<_> = CaseKind::ALL.iter().map(|kind| (share_of(*kind), *kind)).collect();
+        let kind = random.weighted(&kinds);
         let topic = random.pick(&topics::of_kind(kind));
         let sender = sender_of(kind, random, senders);
         let channel = channel_of(kind, random);
@@ -218,6 +210,19 @@ impl Matter {
     ) -> Brief<'a> {
         let Self { topic, sender, channel, priority } = self;
         Brief { key, topic, sender, channel, priority, opened_at, due_at, hours, promise }
+    }
+}
+
+/// How many cases of this kind there are, beside the shares of the others.
+fn share_of(kind: CaseKind) -> usize {
+    match kind {
+        CaseKind::Complaint => 30,
+        CaseKind::Request => 22,
+        CaseKind::Question => 17,
+        CaseKind::Suggestion => 7,
+        CaseKind::Criticism => 6,
+        CaseKind::Praise | CaseKind::MediaInquiry => 5,
+        CaseKind::Incident => 8,
     }
 }
 

@@ -156,6 +156,13 @@ fn every_step_is_accepted_and_lies_in_order_before_now() {
 }
 
 #[test]
+fn every_kind_has_a_topic() {
+    let without = CaseKind::ALL.iter().filter(|kind| super::topics::of_kind(**kind).is_empty());
+    let without: Vec<_> = without.map(|kind| kind.as_str()).collect();
+    assert!(without.is_empty(), "src/demo/topics says nothing of {without:?}");
+}
+
+#[test]
 fn every_kind_channel_priority_and_status_is_present() {
     for now in moments() {
         let (mut kinds, mut channels) = (BTreeSet::new(), BTreeSet::new());
@@ -170,7 +177,7 @@ fn every_kind_channel_priority_and_status_is_present() {
             statuses.extend(state.status);
             units.extend(state.unit);
         }
-        assert_eq!(kinds.len(), CaseKind::ALL.len());
+        assert_eq!(kinds, CaseKind::ALL.iter().copied().collect());
         assert_eq!(channels.len(), Channel::ALL.len());
         assert_eq!(priorities.len(), Priority::ALL.len());
         // The demo tells each case by itself, and a merge takes two.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
+use parvandeh_domain::case::{CaseKind, Channel, Priority};
 use tempfile::TempDir;
 
 use super::*;
@@ -268,4 +269,18 @@ fn the_real_log_gives_its_published_figures() {
     assert_eq!(first.opened_at, at("2011-10-11T11:42:22.688Z"));
     assert_eq!(first.activities[0].identity, "task-42933");
     assert_eq!(first.activities[0].resource.as_deref(), Some("Resource21"));
+}
+
+#[test]
+fn the_document_lists_every_value_that_a_mapping_may_give() {
+    fn assert_listed<T: std::fmt::Display>(field: &str, values: &[T]) {
+        let document = include_str!("../../docs/import.md");
+        let begin = format!("| `{field}` |");
+        let row = document.lines().find(|line| line.starts_with(&begin)).unwrap();
+        let names: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+        assert!(row.contains(&names.join(", ")), "docs/import.md, {field}: {names:?}");
+    }
+    assert_listed("kind", CaseKind::ALL);
+    assert_listed("channel", Channel::ALL);
+    assert_listed("priority", Priority::ALL);
 }
