@@ -9,7 +9,7 @@ use super::command::*;
 use super::event::{CaseEvent, FollowUpMissed, ReferralEscalated};
 use super::tests::{says, text};
 use super::{Case, CaseCommand, CaseRefusal, CaseState};
-use crate::decider::{Actor, ActorKind, Context, Decider, Metadata};
+use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
 use crate::event::StoredEvent;
 use crate::id::{CaseId, CommandId, RootCauseId, StaffId, UnitId};
 
@@ -417,4 +417,42 @@ fn a_case_has_no_more_promises_to_keep_than_anybody_can_oversee() {
     let full = (0..50).fold(opened(CaseKind::Request), |case, _| case.on(0, promise(day(5))));
     assert_eq!(full.refused(0, promise(day(5))), CaseRefusal::TooManyFollowUps);
     assert_eq!(names(&full.on(1, keep(7)).when(1, promise(day(5)))), ["FollowUpPromised"]);
+}
+
+#[test]
+fn every_text_of_the_process_is_checked() {
+    use ComplaintCommand::{
+        Appeal, Assess, Decide, OfferAlternatives as Offer, RecordFinding as Find,
+        RecordRootCause as Root,
+    };
+    let empty = || text(" ");
+    let assessment = |immediate_action| AssessCase {
+        severity: Severity::Major,
+        safety: false,
+        complexity: Complexity::Simple,
+        impact: Impact::Single,
+        immediate_action,
+    };
+    let deciding = |reasons, appeal_to: &str| {
+        let (outcome, appeal_until) = (Outcome::Upheld, Some(day(8)));
+        let appeal_to = Some(appeal_to.to_owned());
+        Decide(DecideCase { outcome, reasons, appeal_until, appeal_to, channel: None })
+    };
+    let cause = RootCauseId::new("valve").unwrap();
+    let found = |finding, evidence| Find(RecordFinding { finding, evidence });
+    let complaint = opened(CaseKind::Complaint).on(0, assess(false));
+    let decided = decided();
+    for (told, command, field) in [
+        (&complaint, Assess(assessment(Some(empty()))), "immediate_action"),
+        (&complaint, found(empty(), None), "finding"),
+        (&complaint, found(text("x"), Some(empty())), "evidence"),
+        (&complaint, deciding(empty(), "x"), "reasons"),
+        (&complaint, deciding(text("x"), " "), "appeal_to"),
+        (&decided, Appeal(AppealCase { grounds: empty() }), "grounds"),
+        (&decided, Offer(OfferAlternatives { alternatives: empty() }), "alternatives"),
+        (&decided, Root(RecordRootCause { cause, explanation: Some(empty()) }), "explanation"),
+    ] {
+        let refusal = told.refused(2, CaseCommand::Complaint(command));
+        assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some(field)));
+    }
 }

@@ -164,6 +164,40 @@ mod tests {
     }
 
     #[test]
+    fn what_holds_already_of_a_unit_is_nothing_new() {
+        let staff = |name: &str| StaffId::new(name).unwrap();
+        let parent = Some(UnitId::new("care").unwrap());
+        let mut state = UnitState::default();
+        for command in [
+            define("شکایات", None),
+            UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine }),
+            UnitCommand::AppointOwner { owner: staff("maryam") },
+            UnitCommand::AddStaff { staff: staff("agent-1") },
+            UnitCommand::RemoveStaff { staff: staff("agent-1") },
+        ] {
+            let events = Unit::decide(&state, command.clone(), &context()).unwrap();
+            assert_eq!(events.len(), 1, "{command:?}");
+            state.evolve(&events[0]);
+            assert_eq!(
+                Unit::decide(&state, command.clone(), &context()),
+                Ok(vec![]),
+                "{command:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_unit_has_a_bounded_staff() {
+        let join = |number: usize| UnitCommand::AddStaff {
+            staff: StaffId::new(format!("agent-{number}")).unwrap(),
+        };
+        let full = given([define("care", None)].into_iter().chain((0..STAFF_MAX).map(join)));
+        let refused = Unit::decide(&full, join(STAFF_MAX), &context());
+        assert_eq!(refused, Err(UnitRefusal::TooManyStaff));
+        assert_eq!(Unit::decide(&full, join(0), &context()), Ok(vec![]), "they are there");
+    }
+
+    #[test]
     fn a_unit_whose_code_has_spaces_has_a_stream_that_leads_back_to_it() {
         let id = UnitId::new("Customer contact").unwrap();
         let name = super::super::stream_name(&id);
