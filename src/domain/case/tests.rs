@@ -10,7 +10,7 @@ use super::event::{CaseEvent, CaseResumed};
 use super::{Case, CaseCommand, CaseRefusal, CaseState};
 use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
 use crate::event::StoredEvent;
-use crate::id::{CaseId, CategoryId, CommandId, StaffId, UnitId};
+use crate::id::{CaseId, CategoryId, CommandId, CustomerId, DataSubject, StaffId, UnitId};
 use crate::pii::Pii;
 
 fn context() -> Context {
@@ -145,6 +145,18 @@ fn a_case_is_opened_once() {
 }
 
 #[test]
+fn a_case_is_its_customers_data_and_without_a_customer_its_own() {
+    let id = uuid::Uuid::from_u128(1);
+    let customer = CustomerId(uuid::Uuid::from_u128(2));
+    let CaseCommand::Open(mut opening) = open() else { panic!("it opens") };
+    assert_eq!(Case::data_subject(&given([open()]), id), Some(DataSubject::Case(CaseId(id))));
+    opening.customer_id = Some(customer);
+    let state = given([CaseCommand::Open(opening)]);
+    assert_eq!(Case::data_subject(&state, id), Some(DataSubject::Customer(customer)));
+    assert_eq!(state.kind, Some(CaseKind::Complaint));
+}
+
+#[test]
 fn waiting_for_the_customer_is_pending_and_for_anybody_else_on_hold() {
     let status = |reason| given([open(), hold(reason)]).status;
     assert_eq!(status(HoldReason::AwaitingCustomer), Some(Status::Pending));
@@ -178,6 +190,7 @@ fn a_hold_begins_once_and_ends_once() {
     assert_eq!(refused(&held, hold(HoldReason::Other)), CaseRefusal::AlreadyHeld);
     let resumed = given([open(), hold(HoldReason::Other), CaseCommand::Resume]);
     assert_eq!(refused(&resumed, CaseCommand::Resume), CaseRefusal::NotHeld);
+    assert_eq!((resumed.status, resumed.hold), (Some(Status::Open), None));
 }
 
 #[test]

@@ -157,10 +157,17 @@ mod tests {
             [(ParentIs::Below, "UNIT_UNDER_ITSELF"), (ParentIs::Unknown, "UNIT_NOT_FOUND")]
         {
             let parent = Some(UnitId::new("desk").unwrap());
-            let refused =
-                Unit::decide(&state, UnitCommand::Move(MoveUnit { parent, parent_is }), &context());
-            assert_eq!(refused.unwrap_err().code(), code);
+            let (name, owner) = ("care".to_owned(), None);
+            let define = DefineUnit { name, parent: parent.clone(), owner, parent_is };
+            for command in
+                [UnitCommand::Move(MoveUnit { parent, parent_is }), UnitCommand::Define(define)]
+            {
+                let refused = Unit::decide(&state, command, &context());
+                assert_eq!(refused.unwrap_err().code(), code);
+            }
         }
+        let nameless = Unit::decide(&state, define(" ", None), &context());
+        assert!(matches!(nameless, Err(UnitRefusal::Name(_))));
     }
 
     #[test]
@@ -170,6 +177,12 @@ mod tests {
         let mut state = UnitState::default();
         for command in [
             define("شکایات", None),
+            UnitCommand::Define(DefineUnit {
+                name: "شکایات".to_owned(),
+                parent: None,
+                owner: Some(staff("zahra")),
+                parent_is: ParentIs::Fine,
+            }),
             UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine }),
             UnitCommand::AppointOwner { owner: staff("maryam") },
             UnitCommand::AddStaff { staff: staff("agent-1") },

@@ -239,6 +239,8 @@ fn too_many_wrong_codes_lock_a_contact_point_and_the_right_one_in_time_verifies_
 
     let verified = after(sent.clone(), wrong(FAILURES_MAX - 1).chain([say("a")]));
     assert_eq!(verified.sign_in_contact_point(), Some(1));
+    let again = CustomerCommand::RequestVerification(code(1, "c"));
+    assert_eq!(decide(&verified, again), Ok(vec![]), "there is nothing left to verify");
     // A code is good once.
     assert_eq!(decide(&verified, say("a")), Err(CustomerRefusal::VerificationCodeWrong));
 
