@@ -47,7 +47,7 @@ pub fn beside(
         "t.position > ? AND t.position <= ?",
         [after, until].map(|position| Value::Integer(column::integer(position))),
     );
-    restrict(&mut conditions, scope, visibility, &TimelineFilter::default());
+    restrict(&mut conditions, scope, "c", visibility, &TimelineFilter::default());
     let sql = format!(
         "SELECT t.occurred_at, t.position, {COLUMNS} FROM case_timeline t JOIN case_summary c ON c.id = t.case_id \
          WHERE {} ORDER BY t.position LIMIT {limit}",

@@ -228,6 +228,19 @@ pub fn codes(answer: &Value) -> Vec<&str> {
     errors.into_iter().flatten().filter_map(|error| error["extensions"]["code"].as_str()).collect()
 }
 
+/// Whether a request was refused because of this very field; nothing is executed then. A refusal of something below it is not enough: what
+/// a mutation gives back has rows of its own, so a mutation that is open to the wrong role would seem to be refused.
+pub fn is_refused(answer: &Value, type_name: &str, field: &str) -> bool {
+    let named = format!("may not select `{type_name}.{field}`.");
+    let errors = answer["errors"].as_array().into_iter().flatten();
+    let refused = errors.into_iter().any(|error| {
+        error["extensions"]["code"] == "FORBIDDEN"
+            && error["message"].as_str().unwrap().contains(&named)
+    });
+    assert!(!refused || answer.get("data").is_none(), "{answer}");
+    refused
+}
+
 /// The first answer to a document, a subscription or not.
 pub async fn first_answer(
     system: &System,

@@ -10,7 +10,7 @@ use parvandeh::principal::Role;
 use serde_json::{Value, json};
 
 use super::documents::{
-    QUERIES, SUBSCRIPTIONS, codes, first_answer, mutations, open, register, uuid_of,
+    QUERIES, SUBSCRIPTIONS, codes, first_answer, is_refused, mutations, open, register, uuid_of,
 };
 use crate::harness::System;
 
@@ -39,12 +39,9 @@ impl Trials {
     fn count(&mut self, role: Role, type_name: &str, field: &str, answer: &Value) {
         let expected = allowed(role, type_name, field);
         *if expected { &mut self.allowed } else { &mut self.forbidden } += 1;
-        let codes = codes(answer);
-        let fine = if expected {
-            codes.is_empty()
-        } else {
-            // Nothing is executed, so there is no data at all.
-            codes.contains(&"FORBIDDEN") && answer.get("data").is_none()
+        let fine = match expected {
+            true => codes(answer).is_empty(),
+            false => is_refused(answer, type_name, field),
         };
         if !fine {
             self.wrong

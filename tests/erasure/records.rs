@@ -1,5 +1,7 @@
 //! A person who has several records, because they were merged: one order erases them all, whatever comes between.
 
+use std::collections::BTreeSet;
+
 use parvandeh::app::App;
 use parvandeh::command::handler::CommandError;
 use parvandeh::principal::Role;
@@ -10,9 +12,10 @@ use parvandeh_domain::customer::{CustomerCommand, ErasureGround};
 use parvandeh_domain::id::{CustomerId, DataSubject};
 use parvandeh_domain::pii::Pii;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{CANARY, customer_with_cases, erase, log_of, on_customer, said};
-use crate::authorisation::documents::global_id;
+use crate::authorisation::documents::{global_id, uuid_of};
 use crate::harness::System;
 
 /// Merges one record into another as a program does that does not know of what this one is about.
@@ -65,7 +68,7 @@ async fn one_order_erases_all_records_of_a_person_and_a_hold_on_one_of_them_refu
     officer.mutate("placeLegalHold", "customer { id }", hold).await;
     let document = "mutation($id: ID!) { eraseCustomer(input: { customerId: $id, ground: SUBJECT_REQUEST }) \
                     { customer { id } userErrors { code message } } }";
-    let held = crate::authorisation::documents::uuid_of(id(2).as_str().unwrap()).to_string();
+    let held = uuid_of(id(2).as_str().unwrap()).to_string();
     for named in [0, 1] {
         let refused = officer.send(document, json!({ "id": id(named) })).await;
         let error = &refused["data"]["eraseCustomer"]["userErrors"][0];
@@ -80,6 +83,14 @@ async fn one_order_erases_all_records_of_a_person_and_a_hold_on_one_of_them_refu
 
     // Whichever record is named: here the one in the middle.
     assert_eq!(erase(&system, id(1).as_str().unwrap()).await["erased"], true);
+    // Already the order itself names the others: so it is gone on with, even where nothing else was written after it.
+    let uuids = [0, 1, 2].map(|record| uuid_of(id(record).as_str().unwrap()));
+    let log = log_of(&system.app.log).await;
+    let ordered = log.iter().find(|logged| &*logged.type_name == "CustomerErasureOrdered").unwrap();
+    assert_eq!(ordered.stream.to_string(), format!("customer-{}", uuids[1]));
+    let order: Value = serde_json::from_slice(&ordered.data).unwrap();
+    let named: BTreeSet<Uuid> = serde_json::from_value(order["with"].clone()).unwrap();
+    assert_eq!(named, BTreeSet::from([uuids[0], uuids[2]]));
     let query = "query($id: ID!) { customer(id: $id) { erased erasure { receipt { eventId } } } }";
     for record in &records[..3] {
         let seen = officer.ask(query, json!({ "id": record.0 })).await;

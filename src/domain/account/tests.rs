@@ -271,6 +271,20 @@ fn a_gift_that_has_expired_as_a_whole_is_reversed_and_takes_nothing() {
 }
 
 #[test]
+fn what_was_spent_or_redeemed_comes_back_only_where_there_is_room_for_it() {
+    let mut ledger = Ledger::new();
+    ledger.send(grant("a", 10)).unwrap();
+    ledger.send(spend("b", 10)).unwrap();
+    ledger.send(grant("c", MINOR_UNITS_MAX)).unwrap();
+    let refused = |field| Err(AccountRefusal::BalanceTooHigh { field });
+    assert_eq!(ledger.send(reverse("d", "b")), refused("money"));
+    ledger.send(earn("e", 10, None)).unwrap();
+    ledger.send(redeem("f", 10)).unwrap();
+    ledger.send(earn("g", POINTS_MAX, None)).unwrap();
+    assert_eq!(ledger.send(reverse("h", "f")), refused("points"));
+}
+
+#[test]
 fn an_account_has_a_bounded_number_of_lots() {
     let mut ledger = Ledger::new();
     for number in 0..LOTS_MAX {

@@ -175,6 +175,9 @@ mod tests {
         for text in ["application/pdf", "image/svg+xml", "application/vnd.ms-excel"] {
             assert!(is_media_type(text), "{text}");
         }
+        let of_length = |length: usize| format!("a/{}", "b".repeat(length - 2));
+        assert!(is_media_type(&of_length(MEDIA_TYPE_LENGTH_MAX)));
+        assert!(!is_media_type(&of_length(MEDIA_TYPE_LENGTH_MAX + 1)));
         for text in ["", "pdf", "a/b/c", "text/html; charset=utf-8", "/x", "text/", "a b/c", "x/é"]
         {
             assert!(!is_media_type(text), "{text}");

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::attribute::{BlockReason, CardStatus};
 use super::command::{BlockCard, CardCommand, IssueCard, ReplaceCard};
+use super::event::CardEvent;
 use super::{Card, CardRefusal, CardState};
 use crate::decider::{Actor, ActorKind, Context, Decider};
 use crate::event::StoredEvent;
@@ -13,12 +14,17 @@ use crate::pii::Pii;
 const HOLDER: CustomerId = CustomerId(uuid::Uuid::from_u128(1));
 const OTHER: CardId = CardId(uuid::Uuid::from_u128(2));
 
-fn decide(state: &CardState, command: CardCommand) -> Result<Option<&'static str>, CardRefusal> {
+fn events(state: &CardState, command: CardCommand) -> Result<Vec<CardEvent>, CardRefusal> {
     let now: Timestamp = "2026-03-21T08:00:00Z".parse().unwrap();
     let actor = Actor { kind: ActorKind::Staff, id: "agent-1".to_owned() };
     let command_id = CommandId(derived(&["test"]));
     let context = Context { command_id, occurred_at: now, recorded_at: now, actor };
-    let events = Card::decide(state, command, &context)?;
+    Card::decide(state, command, &context)
+}
+
+/// The stored name of the event that follows from a command.
+fn decide(state: &CardState, command: CardCommand) -> Result<Option<&'static str>, CardRefusal> {
+    let events = events(state, command)?;
     assert!(events.len() < 2);
     Ok(events.first().map(|event| event.event_type().name))
 }
@@ -76,4 +82,25 @@ fn the_holder_of_an_active_card_alone_may_sign_in() {
         assert_eq!(holder.is_some(), *status == CardStatus::Active, "{status}");
     }
     assert_eq!(CardState::default().active_holder(), None);
+}
+
+#[test]
+fn what_happened_to_a_card_is_known_from_then_on() {
+    let [issue, activate, block, replace, expire] = commands();
+    let after = |said: &[&CardCommand]| {
+        said.iter().fold(CardState::default(), |state, command| {
+            let events = events(&state, (*command).clone()).unwrap();
+            events.iter().fold(state, CardState::evolve)
+        })
+    };
+    let active = after(&[&issue, &activate]);
+    assert_eq!(active.active_holder(), Some(HOLDER));
+    assert_eq!(decide(&active, activate.clone()), Ok(None));
+    let blocked = after(&[&issue, &activate, &block]);
+    assert_eq!(blocked.status, Some(CardStatus::Blocked));
+    let replaced = after(&[&issue, &block, &replace]);
+    assert_eq!(replaced.replaced_by, Some(OTHER));
+    assert_eq!(decide(&replaced, replace), Ok(None), "said again");
+    assert_eq!(decide(&replaced, activate), Err(CardRefusal::Replaced));
+    assert_eq!(after(&[&issue, &expire]).status, Some(CardStatus::Expired));
 }

@@ -9,7 +9,7 @@ use super::command::*;
 use super::event::{CaseEvent, FollowUpMissed, ReferralEscalated};
 use super::tests::{says, text};
 use super::{Case, CaseCommand, CaseRefusal, CaseState};
-use crate::decider::{Actor, ActorKind, Context, Decider, Metadata};
+use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
 use crate::event::StoredEvent;
 use crate::id::{CaseId, CommandId, RootCauseId, StaffId, UnitId};
 
@@ -206,6 +206,26 @@ fn a_complaint_is_assessed_before_it_is_decided_and_nothing_else_is_decided() {
 }
 
 #[test]
+fn the_steps_of_the_process_end_with_the_case() {
+    let cause =
+        ComplaintCommand::RecordFinding(RecordFinding { finding: text("x"), evidence: None });
+    let finding = CaseCommand::Complaint(cause);
+    let resolved = opened(CaseKind::Complaint).on(0, acknowledge());
+    assert_eq!(names(&resolved.when(0, acknowledge())), Vec::<&str>::new(), "once is enough");
+    let resolved = resolved.on(0, assess(false)).on(1, decision(Some(day(8)), Some(Channel::Sms)));
+    for step in [acknowledge(), assess(true), decision(None, None), take_on(), send_back()] {
+        assert_eq!(resolved.refused(1, step), CaseRefusal::Resolved);
+    }
+    assert_eq!(names(&resolved.when(1, finding.clone())), ["FindingRecorded"]);
+    let closed = resolved.on(2, accept()).on(2, CaseCommand::Close);
+    let of_the_process =
+        [acknowledge(), assess(true), finding, decision(None, None), appeal(), accept(), offer()];
+    for step in of_the_process.into_iter().chain([take_on(), send_back()]) {
+        assert_eq!(closed.refused(2, step), CaseRefusal::Closed);
+    }
+}
+
+#[test]
 fn a_decision_says_whether_the_complaint_was_right_and_how_to_appeal_or_not_at_all() {
     let case = opened(CaseKind::Complaint).on(0, assess(false));
     let with = |outcome, appeal_until, appeal_to: Option<&str>| {
@@ -365,8 +385,13 @@ fn a_unit_takes_a_case_on_or_sends_it_back_to_where_it_came_from() {
     let case = opened(CaseKind::Request);
     assert_eq!(case.refused(0, take_on()), CaseRefusal::NotReferred);
     let case = case.on(0, refer("care", None)).on(0, refer("technical", None));
-    let back = case.clone().on(0, send_back());
+    let assignee = StaffId::new("agent-7").unwrap();
+    let assigned =
+        case.clone().on(0, CaseCommand::Assign(AssignCase { assignee: assignee.clone() }));
+    assert_eq!(assigned.0.assignee, Some(assignee));
+    let back = assigned.on(0, send_back());
     assert_eq!(back.0.unit, Some(UnitId::new("care").unwrap()));
+    assert_eq!(back.0.assignee, None, "they worked for the other unit");
     assert_eq!(back.refused(0, send_back()), CaseRefusal::NotReferred, "once is enough");
     let taken = case.on(0, take_on());
     assert_eq!(names(&taken.when(0, take_on())), Vec::<&str>::new());
@@ -417,4 +442,46 @@ fn a_case_has_no_more_promises_to_keep_than_anybody_can_oversee() {
     let full = (0..50).fold(opened(CaseKind::Request), |case, _| case.on(0, promise(day(5))));
     assert_eq!(full.refused(0, promise(day(5))), CaseRefusal::TooManyFollowUps);
     assert_eq!(names(&full.on(1, keep(7)).when(1, promise(day(5)))), ["FollowUpPromised"]);
+}
+
+#[test]
+fn every_text_of_the_process_is_checked() {
+    use ComplaintCommand::{
+        Appeal, Assess, Decide, OfferAlternatives as Offer, RecordFinding as Find,
+        RecordRootCause as Root,
+    };
+    let empty = || text(" ");
+    let assessment = |immediate_action| AssessCase {
+        severity: Severity::Major,
+        safety: false,
+        complexity: Complexity::Simple,
+        impact: Impact::Single,
+        immediate_action,
+    };
+    let deciding = |reasons, appeal_to: &str| {
+        let (outcome, appeal_until) = (Outcome::Upheld, Some(day(8)));
+        let appeal_to = Some(appeal_to.to_owned());
+        Decide(DecideCase { outcome, reasons, appeal_until, appeal_to, channel: None })
+    };
+    let cause = RootCauseId::new("valve").unwrap();
+    let found = |finding, evidence| Find(RecordFinding { finding, evidence });
+    let complaint = opened(CaseKind::Complaint).on(0, assess(false));
+    let decided = decided();
+    for (told, command, field) in [
+        (&complaint, Assess(assessment(Some(empty()))), "immediate_action"),
+        (&complaint, found(empty(), None), "finding"),
+        (&complaint, found(text("x"), Some(empty())), "evidence"),
+        (&complaint, deciding(empty(), "x"), "reasons"),
+        (&complaint, deciding(text("x"), " "), "appeal_to"),
+        (&decided, Appeal(AppealCase { grounds: empty() }), "grounds"),
+        (&decided, Offer(OfferAlternatives { alternatives: empty() }), "alternatives"),
+        (&decided, Root(RecordRootCause { cause, explanation: Some(empty()) }), "explanation"),
+    ] {
+        let refusal = told.refused(2, CaseCommand::Complaint(command));
+        assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some(field)));
+    }
+    let referred = opened(CaseKind::Request).on(0, refer("care", None));
+    let back = ReferralCommand::Return(ReturnReferral { reason: empty() });
+    let refusal = referred.refused(0, CaseCommand::Referral(back));
+    assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some("reason")));
 }

@@ -1,14 +1,16 @@
 //! What may follow on what, told as given, when, then.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::attribute::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Status};
+use super::attribute::{
+    CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity, Status,
+};
 use super::command::*;
-use super::event::CaseEvent;
+use super::event::{CaseEvent, CaseResumed};
 use super::{Case, CaseCommand, CaseRefusal, CaseState};
 use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
 use crate::event::StoredEvent;
-use crate::id::{CaseId, CommandId, StaffId, UnitId};
+use crate::id::{CaseId, CategoryId, CommandId, CustomerId, DataSubject, StaffId, UnitId};
 use crate::pii::Pii;
 
 fn context() -> Context {
@@ -97,6 +99,18 @@ fn refer(unit: &str) -> CaseCommand {
     CaseCommand::Refer(ReferCase { unit, reason: text("theirs"), answer_due_at: None })
 }
 
+fn assign() -> CaseCommand {
+    CaseCommand::Assign(AssignCase { assignee: StaffId::new("agent-7").unwrap() })
+}
+
+fn classify(priority: Option<Priority>) -> CaseCommand {
+    CaseCommand::Classify(ClassifyCase { category: None, priority, severity: None })
+}
+
+fn enter(stage: &str) -> CaseCommand {
+    CaseCommand::EnterStage(EnterStage { stage: stage.to_owned() })
+}
+
 fn survivor() -> CaseId {
     CaseId(crate::id::derived(&["case", "survivor"]))
 }
@@ -131,6 +145,18 @@ fn a_case_is_opened_once() {
 }
 
 #[test]
+fn a_case_is_its_customers_data_and_without_a_customer_its_own() {
+    let id = uuid::Uuid::from_u128(1);
+    let customer = CustomerId(uuid::Uuid::from_u128(2));
+    let CaseCommand::Open(mut opening) = open() else { panic!("it opens") };
+    assert_eq!(Case::data_subject(&given([open()]), id), Some(DataSubject::Case(CaseId(id))));
+    opening.customer_id = Some(customer);
+    let state = given([CaseCommand::Open(opening)]);
+    assert_eq!(Case::data_subject(&state, id), Some(DataSubject::Customer(customer)));
+    assert_eq!(state.kind, Some(CaseKind::Complaint));
+}
+
+#[test]
 fn waiting_for_the_customer_is_pending_and_for_anybody_else_on_hold() {
     let status = |reason| given([open(), hold(reason)]).status;
     assert_eq!(status(HoldReason::AwaitingCustomer), Some(Status::Pending));
@@ -146,6 +172,16 @@ fn a_customers_message_ends_the_wait_for_the_customer_and_no_other() {
     assert_eq!(when(&pending, says(Direction::Internal)), ["InteractionRecorded"]);
     let on_hold = given([open(), hold(HoldReason::AwaitingThirdParty)]);
     assert_eq!(when(&on_hold, says(Direction::Inbound)), ["InteractionRecorded"]);
+
+    // Who ended it is told apart from staff who did, and no machine's message ends it.
+    let events = Case::decide(&pending, says(Direction::Inbound), &context()).unwrap();
+    assert_eq!(events[1], CaseResumed { by_customer_message: true }.into());
+    let events = Case::decide(&pending, CaseCommand::Resume, &context()).unwrap();
+    assert_eq!(events, [CaseResumed { by_customer_message: false }.into()]);
+    let CaseCommand::RecordInteraction(mut said) = says(Direction::Inbound) else { panic!() };
+    said.automatic = true;
+    let automatic = CaseCommand::RecordInteraction(said);
+    assert_eq!(when(&pending, automatic), ["InteractionRecorded"]);
 }
 
 #[test]
@@ -154,6 +190,7 @@ fn a_hold_begins_once_and_ends_once() {
     assert_eq!(refused(&held, hold(HoldReason::Other)), CaseRefusal::AlreadyHeld);
     let resumed = given([open(), hold(HoldReason::Other), CaseCommand::Resume]);
     assert_eq!(refused(&resumed, CaseCommand::Resume), CaseRefusal::NotHeld);
+    assert_eq!((resumed.status, resumed.hold), (Some(Status::Open), None));
 }
 
 #[test]
@@ -179,8 +216,21 @@ fn only_a_resolved_case_is_closed_and_only_a_finished_one_reopened() {
 fn work_on_a_finished_case_is_refused_but_what_people_say_is_kept() {
     let resolved = given([open(), resolve()]);
     let closed = given([open(), resolve(), CaseCommand::Close]);
-    for command in [resolve(), refer("care"), hold(HoldReason::Other), CaseCommand::Resume] {
+    let due_at = context().occurred_at + SignedDuration::from_hours(1);
+    for command in [
+        resolve(),
+        refer("care"),
+        hold(HoldReason::Other),
+        CaseCommand::Resume,
+        assign(),
+        CaseCommand::SetDueDate(SetDueDate { due_at }),
+    ] {
         assert_eq!(refused(&resolved, command.clone()), CaseRefusal::Resolved);
+        assert_eq!(refused(&closed, command), CaseRefusal::Closed);
+    }
+    // Until it is closed it can still be described.
+    for command in [classify(Some(Priority::Urgent)), enter("بررسی")] {
+        assert_eq!(when(&resolved, command.clone()).len(), 1);
         assert_eq!(refused(&closed, command), CaseRefusal::Closed);
     }
     assert_eq!(when(&closed, says(Direction::Inbound)), ["InteractionRecorded"]);
@@ -303,16 +353,13 @@ fn a_case_that_is_split_off_says_from_which() {
 
 #[test]
 fn a_referral_frees_the_assignee_and_to_the_same_unit_it_is_nothing() {
-    let assign = CaseCommand::Assign(AssignCase { assignee: StaffId::new("agent-7").unwrap() });
-    let state = given([open(), assign, refer("care")]);
+    let state = given([open(), assign(), refer("care")]);
     assert_eq!((state.unit, state.assignee), (Some(UnitId::new("care").unwrap()), None));
     assert_eq!(when(&given([open()]), refer("finance")), <[&str; 0]>::default());
 }
 
 #[test]
 fn a_classification_tells_only_what_changed() {
-    let classify =
-        |priority| CaseCommand::Classify(ClassifyCase { category: None, priority, severity: None });
     let state = given([open()]);
     assert_eq!(refused(&state, classify(None)), CaseRefusal::NothingToClassify);
     assert_eq!(when(&state, classify(Some(Priority::Normal))), <[&str; 0]>::default());
@@ -325,8 +372,47 @@ fn a_classification_tells_only_what_changed() {
 #[test]
 fn a_date_that_has_passed_cannot_be_promised() {
     let due_at = context().occurred_at;
-    let refusal = refused(&given([open()]), CaseCommand::SetDueDate(SetDueDate { due_at }));
-    assert_eq!((refusal.code(), refusal.field()), ("DUE_DATE_PASSED", Some("due_at")));
+    let CaseCommand::Open(mut late) = open() else { panic!("it opens") };
+    late.due_at = Some(due_at);
+    let CaseCommand::Refer(mut handed) = refer("care") else { panic!("it refers") };
+    handed.answer_due_at = Some(due_at);
+    for (state, command, field) in [
+        (given([open()]), CaseCommand::SetDueDate(SetDueDate { due_at }), "due_at"),
+        (CaseState::default(), CaseCommand::Open(late), "due_at"),
+        (given([open()]), CaseCommand::Refer(handed), "answer_due_at"),
+    ] {
+        let refusal = refused(&state, command);
+        assert_eq!((refusal.code(), refusal.field()), ("DUE_DATE_PASSED", Some(field)));
+    }
+}
+
+#[test]
+fn what_holds_already_is_nothing_new() {
+    let due_at = context().occurred_at + SignedDuration::from_hours(1);
+    let CaseCommand::Open(mut opening) = open() else { panic!("it opens") };
+    opening.category = Some(CategoryId::new("billing").unwrap());
+    opening.severity = Some(Severity::Major);
+    opening.due_at = Some(due_at);
+    let state = given([CaseCommand::Open(opening.clone())]);
+    let as_it_is = ClassifyCase {
+        category: opening.category,
+        priority: Some(opening.priority),
+        severity: opening.severity,
+    };
+    let set = |due_at| CaseCommand::SetDueDate(SetDueDate { due_at });
+    for command in [CaseCommand::Classify(as_it_is), set(due_at)] {
+        assert_eq!(when(&state, command), <[&str; 0]>::default());
+    }
+    let later = due_at + SignedDuration::from_hours(1);
+    let classified = CaseCommand::Classify(ClassifyCase {
+        category: Some(CategoryId::new("water").unwrap()),
+        priority: Some(Priority::Low),
+        severity: Some(Severity::Minor),
+    });
+    for command in [set(later), assign(), enter("بررسی"), classified] {
+        let once = [open(), command.clone()];
+        assert_eq!(when(&given(once), command), <[&str; 0]>::default());
+    }
 }
 
 #[test]
@@ -340,5 +426,47 @@ fn texts_are_checked_and_the_refusal_names_the_field() {
     ] {
         let refusal = refused(&state, note(body));
         assert_eq!((refusal.code(), refusal.field()), (code, Some("body")));
+    }
+}
+
+#[test]
+fn every_text_of_every_command_is_checked() {
+    let empty = || Some(text(" "));
+    let opening = |change: fn(&mut OpenCase)| {
+        let CaseCommand::Open(mut opening) = open() else { panic!("it opens") };
+        change(&mut opening);
+        (CaseState::default(), CaseCommand::Open(opening))
+    };
+    let activity = |change: fn(&mut RecordActivity)| {
+        let name = "called".to_owned();
+        let mut activity = RecordActivity { name, resource: None, group: None, transition: None };
+        change(&mut activity);
+        (given([open()]), CaseCommand::RecordActivity(activity))
+    };
+    let CaseCommand::Refer(mut refer) = refer("care") else { panic!("it refers") };
+    refer.reason = text(" ");
+    let CaseCommand::RecordInteraction(mut said) = says(Direction::Inbound) else { panic!() };
+    said.body = text(" ");
+    let resolved = ResolveCase { outcome: Outcome::Upheld, summary: empty() };
+    let held = HoldCase { reason: HoldReason::Other, note: empty() };
+    let reopened = ReopenCase { reason: text(" ") };
+    for ((state, command), field) in [
+        (opening(|it| it.subject = text(" ")), "subject"),
+        (opening(|it| it.description = Some(text(" "))), "description"),
+        (opening(|it| it.remedy_sought = Some(text(" "))), "remedy_sought"),
+        (opening(|it| it.external_reference = Some(" ".to_owned())), "external_reference"),
+        (activity(|it| it.name = " ".to_owned()), "name"),
+        (activity(|it| it.resource = Some(" ".to_owned())), "resource"),
+        (activity(|it| it.group = Some(" ".to_owned())), "group"),
+        (activity(|it| it.transition = Some(" ".to_owned())), "transition"),
+        ((given([open()]), CaseCommand::Refer(refer)), "reason"),
+        ((given([open()]), enter(" ")), "stage"),
+        ((given([open()]), CaseCommand::RecordInteraction(said)), "body"),
+        ((given([open()]), CaseCommand::Resolve(resolved)), "summary"),
+        ((given([open()]), CaseCommand::Hold(held)), "note"),
+        ((given([open(), resolve()]), CaseCommand::Reopen(reopened)), "reason"),
+    ] {
+        let refusal = refused(&state, command);
+        assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some(field)));
     }
 }

@@ -183,9 +183,9 @@ pub(super) fn author_told(voice: &Voice, tell: TellAuthor) -> Result<Vec<CaseEve
 #[cfg(test)]
 mod tests {
     use super::super::command::ResolveCase;
-    use super::super::{Case, CaseCommand, CaseState, Outcome};
+    use super::super::{Case, CaseCommand, CaseState, Outcome, Status};
     use super::*;
-    use crate::decider::{Actor, ActorKind, Context, Decider, Metadata};
+    use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal as _};
     use crate::id::CommandId;
 
     fn context() -> Context {
@@ -275,9 +275,44 @@ mod tests {
         assert_eq!(events[0], CaseAuthorTold { became: Became::Adopted }.into());
         assert!(matches!(
             &events[1],
-            CaseEvent::InteractionRecorded(message) if message.direction == Direction::Outbound
+            CaseEvent::InteractionRecorded(message)
+                if message.direction == Direction::Outbound && !message.automatic
         ));
         assert!(after(state, CaseCommand::Close).is_ok());
+    }
+
+    #[test]
+    fn only_of_an_opinion_does_something_become_and_it_is_said_in_words() {
+        let mut state = CaseState { status: Some(Status::Open), ..CaseState::default() };
+        for kind in CaseKind::ALL {
+            state.voice = Voice::of(*kind);
+            let told = after(state.clone(), tell(Became::Adopted)).map(|_| ());
+            let expected = match is_opinion(*kind) {
+                true => Ok(()),
+                false => Err(CaseRefusal::NotAnOpinion { field: None }),
+            };
+            assert_eq!(told, expected, "{kind}");
+        }
+        state.voice = Voice::of(CaseKind::Praise);
+        let wordless = TellAuthor {
+            became: Became::Adopted,
+            what_was_done: Pii::new(" ".to_owned()),
+            channel: Channel::Portal,
+        };
+        let refusal = after(state, CaseCommand::TellAuthor(wordless)).unwrap_err();
+        assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some("what_was_done")));
+        for (subject, description, field) in
+            [(" ", None, "subject"), ("x", Some(" "), "description")]
+        {
+            let CaseCommand::RaiseByStaff(mut raised) = raise(CaseKind::Praise, None) else {
+                panic!()
+            };
+            raised.subject = Pii::new(subject.to_owned());
+            raised.description = description.map(|text: &str| Pii::new(text.to_owned()));
+            let raised = CaseCommand::RaiseByStaff(raised);
+            let refusal = after(CaseState::default(), raised).unwrap_err();
+            assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some(field)));
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::decider::{Actor, ActorKind, Context, Decider};
 use crate::id::{CommandId, CustomerId, derived};
 use crate::pii::Pii;
 
+mod course;
+
 fn decide(
     state: &CustomerState,
     command: CustomerCommand,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::command::AssessFee;
 use super::{Fee, FeeCommand, FeeEvent, FeeRefusal, FeeState, FeeStatus, WaiverGround};
 use crate::case::CaseKind;
-use crate::decider::{Actor, ActorKind, Context, Decider};
+use crate::decider::{Actor, ActorKind, Context, Decider, Metadata};
 use crate::id::{CaseId, CommandId, CustomerId, PostingId, TariffId, derived};
 use crate::money::{Currency, Money};
 
@@ -66,4 +66,30 @@ fn each_step_of_a_fee_has_its_moment_and_happens_once() {
     }
     let again = decide(Some(Assessed), assess(CaseKind::Request, 500));
     assert_eq!(again, Err(FeeRefusal::AlreadyAssessed));
+}
+
+#[test]
+fn how_a_fee_stands_follows_from_what_happened_to_it() {
+    let now: Timestamp = "2026-03-21T08:00:00Z".parse().unwrap();
+    let meta = Metadata {
+        occurred_at: now,
+        recorded_at: now,
+        actor: Actor { kind: ActorKind::Staff, id: "agent-1".to_owned() },
+        causation_id: CommandId(derived(&["test"])),
+        correlation_id: derived(&["test"]),
+        command_digest: None,
+        personal: None,
+    };
+    let paid = FeeCommand::ConfirmPaid(PostingId::of_system("fee", derived(&["fee"])));
+    let mut state = FeeState::default();
+    for (command, status) in [
+        (assess(CaseKind::Request, 500), FeeStatus::Assessed),
+        (paid, FeeStatus::Paid),
+        (FeeCommand::Refund, FeeStatus::Refunded),
+    ] {
+        for event in decide(state.status, command).unwrap() {
+            state = Fee::evolve(state, &event, &meta);
+        }
+        assert_eq!(state.status, Some(status));
+    }
 }

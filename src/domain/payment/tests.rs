@@ -109,6 +109,11 @@ fn another_amount_or_another_reference_is_refused() {
 }
 
 #[test]
+fn a_payment_is_requested_once() {
+    assert_eq!(send(&mut after(&[]), request(700)), Err(PaymentRefusal::AlreadyRequested));
+}
+
+#[test]
 fn a_payment_expires_when_its_time_is_over_and_money_that_comes_later_counts() {
     let mut state = after(&[]);
     let end = begin().saturating_add(LIFE).unwrap();

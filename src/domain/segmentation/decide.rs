@@ -94,3 +94,73 @@ impl Decider for Segmentation {
         SegmentationState { latest: Some(published.clone()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decider::{Actor, ActorKind};
+    use crate::id::{CommandId, derived};
+
+    const NOW: &str = "2026-06-01T00:00:00Z";
+
+    fn publish(
+        state: &SegmentationState,
+        name: &str,
+        effective_from: Option<&str>,
+    ) -> Result<Vec<SegmentationEvent>, SegmentationRefusal> {
+        let now = NOW.parse().unwrap();
+        let context = Context {
+            command_id: CommandId(derived(&["test"])),
+            occurred_at: now,
+            recorded_at: now,
+            actor: Actor { kind: ActorKind::Staff, id: "admin".to_owned() },
+        };
+        let json = serde_json::json!({ "name": name, "rules": [{ "tier": "basic" }] });
+        let document = serde_json::from_value(json).unwrap();
+        let effective_from = effective_from.map(|moment| moment.parse().unwrap());
+        let publish = PublishSegmentation { document, effective_from };
+        Segmentation::decide(state, SegmentationCommand::Publish(publish), &context)
+    }
+
+    /// The state with this version as the latest.
+    fn published(version: u32, name: &str, effective_from: &str) -> SegmentationState {
+        let events = publish(&SegmentationState::default(), name, Some(effective_from)).unwrap();
+        let [SegmentationEvent::Published(first)] = &events[..] else { panic!("{events:?}") };
+        SegmentationState { latest: Some(SegmentationPublished { version, ..first.clone() }) }
+    }
+
+    /// The number of the version that follows, and from when it holds.
+    fn next(events: Result<Vec<SegmentationEvent>, SegmentationRefusal>) -> (u32, String) {
+        let events = events.unwrap();
+        let [SegmentationEvent::Published(next)] = &events[..] else { panic!("{events:?}") };
+        (next.version, next.effective_from.to_string())
+    }
+
+    #[test]
+    fn each_publication_is_the_next_version_and_holds_from_now_where_nothing_else_is_said() {
+        let later = "2026-07-01T00:00:00Z";
+        let first = publish(&SegmentationState::default(), "tiers", None);
+        assert_eq!(next(first), (1, NOW.to_owned()));
+        let state = published(4, "tiers", NOW);
+        assert_eq!(next(publish(&state, "other tiers", None)), (5, NOW.to_owned()));
+        assert_eq!(next(publish(&state, "tiers", Some(later))), (5, later.to_owned()));
+    }
+
+    #[test]
+    fn what_holds_already_is_not_published_again() {
+        let state = published(4, "tiers", NOW);
+        assert_eq!(publish(&state, "tiers", None), Ok(vec![]));
+        assert_eq!(publish(&state, "tiers", Some(NOW)), Ok(vec![]));
+        // The same document that is to hold only later does not hold yet.
+        let later = "2026-07-01T00:00:00Z";
+        let state = published(4, "tiers", later);
+        assert_eq!(next(publish(&state, "tiers", None)), (5, NOW.to_owned()));
+        assert_eq!(publish(&state, "tiers", Some(later)), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_document_that_is_not_well_formed_is_not_published() {
+        let refused = publish(&SegmentationState::default(), "", None);
+        assert!(matches!(refused, Err(SegmentationRefusal::InvalidDocument(_))), "{refused:?}");
+    }
+}

@@ -352,6 +352,36 @@ mod tests {
     }
 
     #[test]
+    fn from_a_bound_on_it_is_at_least_and_before_it_below() {
+        // The customer is known for 151 days, and it has been quiet for two.
+        let of = Standing { complaints: 3, cases: 4, ..standing(1_000, 5, "2026-05-30T00:00:00Z") };
+        for (fact, value) in [
+            ("value", 1_000),
+            ("cases", 4),
+            ("complaints", 3),
+            ("contacts", 5),
+            ("known_days", 151),
+            ("quiet_days", 2),
+        ] {
+            let is_met = |name: &str, bound: i64| {
+                let test: Result<FactTest, _> =
+                    serde_json::from_value(serde_json::json!({ format!("{fact}_{name}"): bound }));
+                test.ok().map(|test| test.is_met(&of, NOW.parse().unwrap()))
+            };
+            assert_eq!(is_met("at_least", value), Some(true), "{fact}");
+            assert_eq!(is_met("at_least", value + 1), Some(false), "{fact}");
+            if ["value", "complaints", "quiet_days"].contains(&fact) {
+                assert_eq!(is_met("below", value), Some(false), "{fact}");
+                assert_eq!(is_met("below", value + 1), Some(true), "{fact}");
+            }
+        }
+        let of_kind = |kind| FactTest { kind: Some(vec![kind]), ..FactTest::default() };
+        let now = NOW.parse().unwrap();
+        assert!(of_kind(CustomerKind::Individual).is_met(&of, now));
+        assert!(!of_kind(CustomerKind::Media).is_met(&of, now));
+    }
+
+    #[test]
     fn facts_without_points_are_written_as_they_were_before_there_were_any() {
         let before = serde_json::to_value(standing(1, 1, "2026-05-30T00:00:00Z")).unwrap();
         assert_eq!(before.get("points_earned"), None);

@@ -157,10 +157,57 @@ mod tests {
             [(ParentIs::Below, "UNIT_UNDER_ITSELF"), (ParentIs::Unknown, "UNIT_NOT_FOUND")]
         {
             let parent = Some(UnitId::new("desk").unwrap());
-            let refused =
-                Unit::decide(&state, UnitCommand::Move(MoveUnit { parent, parent_is }), &context());
-            assert_eq!(refused.unwrap_err().code(), code);
+            let (name, owner) = ("care".to_owned(), None);
+            let define = DefineUnit { name, parent: parent.clone(), owner, parent_is };
+            for command in
+                [UnitCommand::Move(MoveUnit { parent, parent_is }), UnitCommand::Define(define)]
+            {
+                let refused = Unit::decide(&state, command, &context());
+                assert_eq!(refused.unwrap_err().code(), code);
+            }
         }
+        let nameless = Unit::decide(&state, define(" ", None), &context());
+        assert!(matches!(nameless, Err(UnitRefusal::Name(_))));
+    }
+
+    #[test]
+    fn what_holds_already_of_a_unit_is_nothing_new() {
+        let staff = |name: &str| StaffId::new(name).unwrap();
+        let parent = Some(UnitId::new("care").unwrap());
+        let mut state = UnitState::default();
+        for command in [
+            define("شکایات", None),
+            UnitCommand::Define(DefineUnit {
+                name: "شکایات".to_owned(),
+                parent: None,
+                owner: Some(staff("zahra")),
+                parent_is: ParentIs::Fine,
+            }),
+            UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine }),
+            UnitCommand::AppointOwner { owner: staff("maryam") },
+            UnitCommand::AddStaff { staff: staff("agent-1") },
+            UnitCommand::RemoveStaff { staff: staff("agent-1") },
+        ] {
+            let events = Unit::decide(&state, command.clone(), &context()).unwrap();
+            assert_eq!(events.len(), 1, "{command:?}");
+            state.evolve(&events[0]);
+            assert_eq!(
+                Unit::decide(&state, command.clone(), &context()),
+                Ok(vec![]),
+                "{command:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_unit_has_a_bounded_staff() {
+        let join = |number: usize| UnitCommand::AddStaff {
+            staff: StaffId::new(format!("agent-{number}")).unwrap(),
+        };
+        let full = given([define("care", None)].into_iter().chain((0..STAFF_MAX).map(join)));
+        let refused = Unit::decide(&full, join(STAFF_MAX), &context());
+        assert_eq!(refused, Err(UnitRefusal::TooManyStaff));
+        assert_eq!(Unit::decide(&full, join(0), &context()), Ok(vec![]), "they are there");
     }
 
     #[test]
