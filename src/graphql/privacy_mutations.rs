@@ -187,11 +187,11 @@ async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Cu
     shown(ctx, id, executed.position).await
 }
 
-/// A hold that came between is an answer, as it is where it stood before.
+/// A hold that came between the look and the order is an answer too, and tells that the order stands.
 fn not_carried_out(error: ErasureError) -> Failed {
     match error {
         ErasureError::Held { id: customer_id, matter, .. } => {
-            UserError::of(&CustomerRefusal::RecordUnderLegalHold { customer_id, matter }).into()
+            UserError::of(&CustomerRefusal::ErasureWaitsForHold { customer_id, matter }).into()
         }
         error => Failed::Failure(failure(&error)),
     }
