@@ -175,10 +175,13 @@ async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Cu
     .await?;
     // In a task of its own, so that a caller who goes away does not stop it half-way.
     let carried_out = tokio::spawn(async move {
+        // One that fails keeps neither the others nor the customer's own.
+        let mut failed = None;
         for record in beside {
-            eraser.carry_out(record).await?;
+            failed = eraser.carry_out(record).await.err().or(failed);
         }
-        eraser.carry_out(CustomerId(id)).await
+        let executed = eraser.carry_out(CustomerId(id)).await?;
+        failed.map_or(Ok(executed), Err)
     });
     let executed = carried_out
         .await
