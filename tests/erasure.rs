@@ -40,6 +40,7 @@ use crate::harness::service::Service;
 use crate::harness::tables::{Tables, assert_same, rebuilt, tables, tables_without};
 use crate::harness::work::{metadata, on_case, stream};
 
+mod between;
 mod records;
 
 /// Stands in every personal text, in two scripts.

@@ -38,6 +38,8 @@ use crate::subscription::read_models::{QueryError, ReadModels};
 use crate::vault::{Vault, VaultError};
 
 const PAGE_SIZE: usize = 1_000;
+/// How often a record is looked at again whose merges others change at the same moment.
+const LOOKS_MAX: usize = 8;
 
 /// Why an erasure could not be carried out. It stays ordered, and is tried again at the next start.
 #[derive(Debug, thiserror::Error)]
@@ -113,22 +115,18 @@ impl Eraser {
         let Some(order) = self.state(id).await?.erasure_order else {
             return Ok(Vec::new());
         };
-        let chain = self.chain(id).await?;
         let (mut others, mut held) = (Vec::new(), None);
         for other in order.with {
-            let is_theirs = self.chain(other).await?.iter().any(|link| chain.contains(link));
-            if !is_theirs && self.state(other).await?.erasure == Erasure::None {
-                tracing::info!(customer_id = %other, ordered_for = %id, "a record that was taken out of a merge is not erased with it");
-                continue;
-            }
             let alone = OrderErasure { ground: order.ground, with: Vec::new(), held: None };
-            let step = format!("with {id}");
-            match self.execute(other, &step, CustomerCommand::OrderErasure(alone)).await {
-                Ok(_) => others.push(other),
-                Err(ErasureError::Receipt(CommandError::Refused(CustomerRefusal::LegalHold {
-                    matter,
-                }))) => held = Some((other, matter)),
-                Err(error) => return Err(error),
+            match self.order_in(id, other, metadata(other, &format!("with {id}")), alone).await {
+                Ok(true) => others.push(other),
+                Ok(false) => {
+                    tracing::info!(customer_id = %other, ordered_for = %id, "a record that was taken out of a merge is not erased with it");
+                }
+                Err(CommandError::Refused(CustomerRefusal::LegalHold { matter })) => {
+                    held = Some((other, matter));
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         match held {
@@ -137,13 +135,64 @@ impl Eraser {
         }
     }
 
-    async fn state(&self, id: CustomerId) -> Result<CustomerState, ErasureError> {
-        Ok(self.commands.state::<Customer>(&stream("customer", id)).await?)
+    /// Orders the erasure in another record of the person in whose record `id` it is ordered; answers whether it is ordered there. It is not
+    /// where the record is not theirs.
+    ///
+    /// Another program may merge and undo merges meanwhile. An order and the merge that it rests on stand in one stream, so a merge that is
+    /// undone between the look and the order is seen; and what leads from here to there stays, once it is ordered in the records between:
+    /// these come first (see [`Self::distance`]).
+    pub(super) async fn order_in(
+        &self,
+        id: CustomerId,
+        other: CustomerId,
+        metadata: CommandMetadata,
+        order: OrderErasure,
+    ) -> Result<bool, CommandError<CustomerRefusal>> {
+        for _ in 0..LOOKS_MAX {
+            let seen = self.state(other).await?;
+            if seen.erasure == Erasure::None && self.distance(id, other).await?.is_none() {
+                return Ok(false);
+            }
+            let permit = |now: &CustomerState| {
+                now.erasure != Erasure::None || now.merged_into == seen.merged_into
+            };
+            let batch = vec![(metadata.clone(), CustomerCommand::OrderErasure(order.clone()))];
+            let stream = stream("customer", other);
+            match self.commands.execute::<Customer>(&stream, batch, None, permit).await {
+                Ok(_) => return Ok(true),
+                // It was merged, or its merge undone, since the look.
+                Err(CommandError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CommandError::Contended)
+    }
+
+    /// A customer's record as the log has it now.
+    pub(super) async fn state(
+        &self,
+        id: CustomerId,
+    ) -> Result<CustomerState, CommandError<CustomerRefusal>> {
+        self.commands.state::<Customer>(&stream("customer", id)).await
+    }
+
+    /// How many merges lie between two records; `None` where they are not one person's. Whatever lies between the two is nearer to either.
+    pub(super) async fn distance(
+        &self,
+        from: CustomerId,
+        to: CustomerId,
+    ) -> Result<Option<usize>, CommandError<CustomerRefusal>> {
+        let (from, to) = (self.chain(from).await?, self.chain(to).await?);
+        let meet = |(up, link)| Some(up + from.iter().position(|other| other == link)?);
+        Ok(to.iter().enumerate().find_map(meet))
     }
 
     /// A record and those in favour of which it was given up, one after the other: those of one person meet in the one that survives. (In a
     /// ring, which two programs on one log could make, they meet too.)
-    async fn chain(&self, id: CustomerId) -> Result<Vec<CustomerId>, ErasureError> {
+    async fn chain(
+        &self,
+        id: CustomerId,
+    ) -> Result<Vec<CustomerId>, CommandError<CustomerRefusal>> {
         let mut chain = vec![id];
         let mut last = id;
         while chain.len() < MERGED_RECORDS_MAX
@@ -327,19 +376,23 @@ impl Eraser {
         step: &str,
         command: CustomerCommand,
     ) -> Result<Executed, ErasureError> {
-        let command_id = CommandId(derived(&["erasure", &id.to_string(), step]));
-        let metadata = CommandMetadata {
-            command_id,
-            digest: None,
-            actor: Actor { kind: ActorKind::System, id: "eraser".to_owned() },
-            occurred_at: None,
-            correlation_id: command_id.0,
-            subject: None,
-        };
-        let batch = vec![(metadata, command)];
+        let batch = vec![(metadata(id, step), command)];
         let executed =
             self.commands.execute::<Customer>(&stream("customer", id), batch, None, |_| true).await;
         Ok(executed?)
+    }
+}
+
+/// The program's own command on a record: the same step is the same command.
+fn metadata(id: CustomerId, step: &str) -> CommandMetadata {
+    let command_id = CommandId(derived(&["erasure", &id.to_string(), step]));
+    CommandMetadata {
+        command_id,
+        digest: None,
+        actor: Actor { kind: ActorKind::System, id: "eraser".to_owned() },
+        occurred_at: None,
+        correlation_id: command_id.0,
+        subject: None,
     }
 }
 

@@ -10,6 +10,8 @@
 //! until it is released. Likewise one could merge a record into one that is just being erased, whose order does not name it: asked for
 //! once more, the erasure is ordered in what the first order left out.
 
+use std::collections::BTreeSet;
+
 use parvandeh_domain::customer::command::{HeldRecord, OrderErasure};
 use parvandeh_domain::customer::state::Erasure;
 use parvandeh_domain::customer::{Customer, CustomerCommand, CustomerRefusal, CustomerState};
@@ -17,7 +19,7 @@ use parvandeh_domain::id::{CommandId, CustomerId, derived};
 use tokio::sync::OwnedMutexGuard;
 
 use super::erasure::{Eraser, ErasureError};
-use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
+use super::handler::{CommandError, CommandMetadata, Executed};
 use super::merge::Merges;
 use crate::error::chain;
 use crate::store::StreamId;
@@ -55,40 +57,48 @@ impl Merges {
         let ordered = tokio::spawn(async move {
             let _turn = turn;
             let ground = order.ground;
-            let Others { with, held, .. } = Others::of(&commands, &order.with).await?;
+            let Others { with, held, .. } = Others::of(&eraser, id, &order.with).await?;
             let asked = OrderErasure { ground, with, held };
             let permit = |state: &CustomerState| state.name.is_some();
             let batch = vec![(metadata.clone(), CustomerCommand::OrderErasure(asked))];
             let executed =
                 commands.execute::<Customer>(&stream(id), batch, expected, permit).await?;
-            let named = match eraser.order_with(id).await {
-                Ok(named) => named,
-                Err(error) => {
+            // The customer's order, and those that are found or made beside it, each for what those before it do not name.
+            let (mut orders, mut named) = (vec![id], BTreeSet::new());
+            for _ in 0..=order.with.len() {
+                let last = orders[orders.len() - 1];
+                // It may be an earlier order, or another program's a moment ago: what counts is what it says. What it names is from here on the
+                // matter of whoever carries it out, also where that fails now.
+                let standing = eraser.state(last).await?.erasure_order;
+                named.extend(standing.into_iter().flat_map(|order| order.with));
+                if let Err(error) = eraser.order_with(last).await {
                     incomplete(&error);
-                    return Ok((executed, Vec::new()));
                 }
-            };
-            let Others { with: mut beside, unordered, held } =
-                Others::of(&commands, &order.with).await?;
-            if let Some(HeldRecord { customer_id, matter }) = held {
-                let refusal = CustomerRefusal::RecordUnderLegalHold { customer_id, matter };
-                return Err(CommandError::Refused(refusal));
-            }
-            beside.retain(|other| !named.contains(other));
-            if let [first, rest @ ..] = &unordered[..] {
+                let Others { with, unordered, held } = Others::of(&eraser, id, &order.with).await?;
+                let left: Vec<_> =
+                    unordered.into_iter().filter(|other| !named.contains(other)).collect();
+                let [first, rest @ ..] = &left[..] else {
+                    let beside =
+                        |other: &CustomerId| orders.contains(other) || !named.contains(other);
+                    return Ok((executed, with.into_iter().filter(beside).collect()));
+                };
+                if let Some(HeldRecord { customer_id, matter }) = held {
+                    let refusal = CustomerRefusal::RecordUnderLegalHold { customer_id, matter };
+                    return Err(CommandError::Refused(refusal));
+                }
                 // A command of its own: sent again, it finds itself in this record, whichever of them is the first by then.
                 let asked = metadata.command_id.to_string();
                 let command_id = CommandId(derived(&["erasure", &asked, &first.to_string()]));
-                let metadata = CommandMetadata { command_id, digest: None, ..metadata };
+                let metadata = CommandMetadata { command_id, digest: None, ..metadata.clone() };
                 let order = OrderErasure { ground, with: rest.to_vec(), held: None };
-                let batch = vec![(metadata, CustomerCommand::OrderErasure(order))];
-                commands.execute::<Customer>(&stream(*first), batch, None, permit).await?;
-                if let Err(error) = eraser.order_with(*first).await {
-                    incomplete(&error);
+                match eraser.order_in(id, *first, metadata, order).await {
+                    Ok(true) => orders.push(*first),
+                    // Another program took it out, or placed a hold on it: the next look tells.
+                    Ok(false) | Err(CommandError::Refused(CustomerRefusal::LegalHold { .. })) => {}
+                    Err(error) => return Err(error),
                 }
-                beside.retain(|other| !rest.contains(other));
             }
-            Ok((executed, beside))
+            Err(CommandError::Contended)
         });
         // Nobody aborts the task, so it ends without a value only by a panic, which goes on here.
         ordered.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -121,7 +131,7 @@ fn incomplete(error: &ErasureError) {
     tracing::error!(error = %chain(error), "an erasure is ordered, but not yet in all records of the person");
 }
 
-/// How the other records of a person stand who is to be erased.
+/// How the other records of a person stand who is to be erased, each list beginning with what is nearest to the record that was named.
 #[derive(Default)]
 struct Others {
     /// Those in which the erasure is not done.
@@ -133,22 +143,34 @@ struct Others {
 }
 
 impl Others {
+    /// Looks at these records. One that is not the person's is passed over: its merge was undone since they were listed.
     async fn of(
-        commands: &CommandHandler,
+        eraser: &Eraser,
+        id: CustomerId,
         records: &[CustomerId],
     ) -> Result<Self, CommandError<CustomerRefusal>> {
-        let mut others = Self::default();
+        let mut found = Vec::new();
         for other in records {
-            let state = commands.state::<Customer>(&stream(*other)).await?;
-            if state.name.is_none() || state.erasure == Erasure::Done {
+            let distance = eraser.distance(id, *other).await?;
+            let state = eraser.state(*other).await?;
+            let is_unordered = state.erasure == Erasure::None;
+            if state.name.is_none()
+                || state.erasure == Erasure::Done
+                || (is_unordered && distance.is_none())
+            {
                 continue;
             }
-            others.with.push(*other);
-            if state.erasure == Erasure::None {
-                others.unordered.push(*other);
+            found.push((distance, *other, is_unordered, state.legal_hold));
+        }
+        found.sort_unstable();
+        let mut others = Self::default();
+        for (_, other, is_unordered, hold) in found {
+            others.with.push(other);
+            if is_unordered {
+                others.unordered.push(other);
             }
-            if let Some(matter) = state.legal_hold {
-                others.held = others.held.or(Some(HeldRecord { customer_id: *other, matter }));
+            if let Some(matter) = hold {
+                others.held = others.held.or(Some(HeldRecord { customer_id: other, matter }));
             }
         }
         Ok(others)

@@ -175,10 +175,13 @@ async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Cu
     .await?;
     // In a task of its own, so that a caller who goes away does not stop it half-way.
     let carried_out = tokio::spawn(async move {
+        // One that fails keeps neither the others nor the customer's own.
+        let mut failed = None;
         for record in beside {
-            eraser.carry_out(record).await?;
+            failed = eraser.carry_out(record).await.err().or(failed);
         }
-        eraser.carry_out(CustomerId(id)).await
+        let executed = eraser.carry_out(CustomerId(id)).await?;
+        failed.map_or(Ok(executed), Err)
     });
     let executed = carried_out
         .await
@@ -187,11 +190,11 @@ async fn erase(ctx: &Context<'_>, input: EraseCustomerInput) -> Result<Option<Cu
     shown(ctx, id, executed.position).await
 }
 
-/// A hold that came between is an answer, as it is where it stood before.
+/// A hold that came between the look and the order is an answer too, and tells that the order stands.
 fn not_carried_out(error: ErasureError) -> Failed {
     match error {
         ErasureError::Held { id: customer_id, matter, .. } => {
-            UserError::of(&CustomerRefusal::RecordUnderLegalHold { customer_id, matter }).into()
+            UserError::of(&CustomerRefusal::ErasureWaitsForHold { customer_id, matter }).into()
         }
         error => Failed::Failure(failure(&error)),
     }

@@ -10,10 +10,12 @@ use parvandeh_domain::unit::{
 use parvandeh_projections::unit_tree::{self, UnitTree};
 
 use super::context::{failure, query, services};
-use super::payload::{Common, Failed, UserError, claim, code, code_option, execute, payload};
+use super::payload::{
+    Common, Failed, UserError, claim, code, code_option, execute, executed_with, payload,
+};
 use super::scalar::DateTime;
-use crate::command::handler::{CommandError, CommandMetadata};
-use crate::store::StreamId;
+use crate::command::handler::{CommandError, CommandMetadata, Executed};
+use crate::store::{Position, StreamId};
 
 /// A unit of the organisation.
 #[derive(SimpleObject)]
@@ -221,16 +223,14 @@ async fn change(
 ) -> Result<Option<Unit>, Failed> {
     let id: UnitId = code("unit", unit)?;
     let command = command()?;
+    let stream = StreamId::new(&unit::stream_name(&id)).expect("a code has no spaces by then");
+    take_back_earlier(ctx, &id, &stream).await?;
     let common = Common { idempotency_key, ..Common::default() };
     let identity = claim(ctx, None, &(&id, &command), &common).await?;
     let command_id = identity.command_id;
-    let stream = StreamId::new(&unit::stream_name(&id)).expect("a code has no spaces by then");
     let executed =
         execute::<UnitAggregate>(ctx, &stream, identity, &common, command, |_| true).await?;
-    if let Some(position) = executed.position {
-        let caught_up = services(ctx).read_models.wait_for(position).await;
-        caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
-    }
+    caught_up(ctx, executed.position).await?;
     let tree = tree(ctx, Timestamp::MAX).await.map_err(Failed::Failure)?;
     // Asked of the command and not of the unit: a request that is sent again is answered as it was, whatever has become of the unit since.
     if tree.void_commands.contains(&command_id) {
@@ -240,6 +240,36 @@ async fn change(
         return Err(UserError::of(&UnitRefusal::UnderItself).into());
     }
     Ok(Unit::of(&tree, &id))
+}
+
+/// Takes back a void placement that a program wrote which ended before it could take it back itself. Else the unit would count as placed there
+/// already for whoever decides on it, and asked for the same placement when it is fine by now, nothing would be done.
+async fn take_back_earlier(
+    ctx: &Context<'_>,
+    id: &UnitId,
+    stream: &StreamId,
+) -> Result<(), Failed> {
+    let (store, commands) = (&services(ctx).store, &services(ctx).commands);
+    caught_up(ctx, store.sync().await.map_err(|error| Failed::Failure(failure(&error)))?).await?;
+    if !tree(ctx, Timestamp::MAX).await.map_err(Failed::Failure)?.void.contains(id) {
+        return Ok(());
+    }
+    // No command at all: it asks for a revision that the tree, looked at again, is certain to know.
+    let asked = commands.execute::<UnitAggregate>(stream, vec![], None, |_| true).await;
+    let Executed { revision, position, .. } = executed_with::<UnitAggregate>(asked)?;
+    caught_up(ctx, position).await?;
+    let tree = tree(ctx, Timestamp::MAX).await.map_err(Failed::Failure)?;
+    if tree.void.contains(id) {
+        take_back(ctx, &tree, id, stream, revision).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the tree shows what is written up to a position.
+async fn caught_up(ctx: &Context<'_>, position: Option<Position>) -> Result<(), Failed> {
+    let Some(position) = position else { return Ok(()) };
+    let caught_up = services(ctx).read_models.wait_for(position).await;
+    caught_up.map_err(|error| Failed::Failure(failure(&error)))
 }
 
 /// Says in the log of a unit that it stays where it was, because the log had a placement before its own that would make a ring with it. The
@@ -252,7 +282,7 @@ async fn take_back(
     revision: Option<u64>,
 ) -> Result<(), Failed> {
     let parent = tree.units.get(id).and_then(|unit| unit.parent.clone());
-    let (Some(revision), services) = (revision, services(ctx)) else { return Ok(()) };
+    let Some(revision) = revision else { return Ok(()) };
     let parts = ["unit placement taken back", id.as_str(), &revision.to_string()];
     let command_id = CommandId(derived(&parts));
     let metadata = CommandMetadata {
@@ -265,15 +295,9 @@ async fn take_back(
     };
     let command = UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine });
     let batch = vec![(metadata, command)];
-    let commands = &services.commands;
+    let commands = &services(ctx).commands;
     match commands.execute::<UnitAggregate>(stream, batch, Some(revision), |_| true).await {
-        Ok(executed) => {
-            if let Some(position) = executed.position {
-                let caught_up = services.read_models.wait_for(position).await;
-                caught_up.map_err(|error| Failed::Failure(failure(&error)))?;
-            }
-            Ok(())
-        }
+        Ok(executed) => caught_up(ctx, executed.position).await,
         Err(CommandError::RevisionMismatch { .. }) => Ok(()),
         Err(error) => Err(Failed::Failure(failure(&error))),
     }

@@ -116,15 +116,9 @@ async fn a_placement_that_was_refused_is_refused_again_when_it_is_sent_again() {
         define(&admin, json!({ "unit": unit, "name": "واحد", "parent": "top" })).await;
     }
     assert_eq!(put(&admin, "a", "b").await, None);
-    // The other half of the ring, as a replica writes it that does not know of the first and ends before it can look again.
+    // The other half of the ring.
     let key = "crosswise";
-    let command_id = CommandId(derived(&["idempotency key", "test-admin", key]));
-    let parent = Some(UnitId::new("a").unwrap());
-    let command = UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine });
-    let batch = vec![(CommandMetadata { command_id, ..metadata(None) }, command)];
-    let stream = stream("unit", "b");
-    let written = system.app.commands.execute::<Unit>(&stream, batch, None, |_| true).await;
-    assert_eq!(written.unwrap().event_count, 1);
+    put_b_under_a_as_a_replica_that_ends(&system, key).await;
 
     let again = json!({ "unit": "b", "parent": "a", "idempotencyKey": key });
     for time in ["it is taken back", "it was taken back", "and stays so"] {
@@ -136,7 +130,43 @@ async fn a_placement_that_was_refused_is_refused_again_when_it_is_sent_again() {
     let units = admin.ask("{ units { code parent } }", json!({})).await["units"].take();
     let parents: Vec<_> = units.as_array().unwrap().iter().map(|unit| &unit["parent"]).collect();
     assert_eq!(parents, [&json!("top"), &json!("top"), &Value::Null]);
-    let events = system.app.store.read_stream(&stream, None, 10).await.unwrap();
+    let events = system.app.store.read_stream(&stream("unit", "b"), None, 10).await.unwrap();
     assert_eq!(events.len(), 3, "defined, put under the other, taken back once");
     system.stop().await;
+}
+
+/// Puts unit `b` under `a` as a replica does that does not know what became of `a`, and that ends before it can look again.
+async fn put_b_under_a_as_a_replica_that_ends(system: &System, key: &str) {
+    let command_id = CommandId(derived(&["idempotency key", "test-admin", key]));
+    let parent = Some(UnitId::new("a").unwrap());
+    let command = UnitCommand::Move(MoveUnit { parent, parent_is: ParentIs::Fine });
+    let batch = vec![(CommandMetadata { command_id, ..metadata(None) }, command)];
+    let stream = stream("unit", "b");
+    let written = system.app.commands.execute::<Unit>(&stream, batch, None, |_| true).await;
+    assert_eq!(written.unwrap().event_count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_placement_that_was_void_and_never_taken_back_is_made_when_it_is_fine_by_now() {
+    let name = |parent: Value| json!({ "unit": "b", "name": "واحد نو", "parent": parent });
+    // Asked for by a move, by a new definition; or not at all, by a definition that says nothing of the place.
+    for (mutation, input, expected) in [
+        ("moveUnit", json!({ "unit": "b", "parent": "a" }), "a"),
+        ("defineUnit", name(json!("a")), "a"),
+        ("defineUnit", name(Value::Null), "top"),
+    ] {
+        let system = System::start().await;
+        let admin = system.caller(Role::Admin);
+        define(&admin, json!({ "unit": "top", "name": "اداره" })).await;
+        for unit in ["a", "b"] {
+            define(&admin, json!({ "unit": unit, "name": "واحد", "parent": "top" })).await;
+        }
+        assert_eq!(put(&admin, "a", "b").await, None);
+        put_b_under_a_as_a_replica_that_ends(&system, "crosswise").await;
+        assert_eq!(put(&admin, "a", "top").await, None);
+
+        let done = admin.mutate(mutation, "unit { parent }", input.clone()).await;
+        assert_eq!(done["unit"]["parent"], expected, "{mutation} {input}");
+        system.stop().await;
+    }
 }

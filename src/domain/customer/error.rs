@@ -49,6 +49,17 @@ pub enum CustomerRefusal {
         /// The matter.
         matter: String,
     },
+    /// The erasure is ordered, but a hold came between that keeps another record of the same person.
+    #[error(
+        "the erasure is ordered and goes on, but customer {customer_id}, a record of the same person, was put under legal hold for {matter} \
+         meanwhile and is kept: ask once more when it is released"
+    )]
+    ErasureWaitsForHold {
+        /// The record.
+        customer_id: CustomerId,
+        /// The matter.
+        matter: String,
+    },
     /// The record was given up in favour of another.
     #[error(
         "the customer's record was merged into customer {into}; go on there, or undo the merge"
@@ -131,6 +142,7 @@ impl Refusal for CustomerRefusal {
             Self::TooManyContactPoints { .. } => "TOO_MANY_CONTACT_POINTS",
             Self::Erased => "CUSTOMER_ERASED",
             Self::LegalHold { .. } | Self::RecordUnderLegalHold { .. } => "LEGAL_HOLD",
+            Self::ErasureWaitsForHold { .. } => "ERASURE_WAITS_FOR_HOLD",
             Self::Merged { .. } => "CUSTOMER_MERGED",
             Self::NotMerged => "CUSTOMER_NOT_MERGED",
             Self::MergeIntoItself => "MERGE_INTO_ITSELF",
