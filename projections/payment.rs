@@ -19,6 +19,7 @@ use crate::column::{self, stored, stored_option};
 use crate::page::{List, Page, PageRequest};
 use crate::rows::{Rows, Table};
 use crate::scope::CaseScope;
+use crate::waiting::Waiting;
 
 /// One payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -318,13 +319,29 @@ pub fn known(db: &Connection, id: PaymentId) -> rusqlite::Result<Option<PaymentR
     PaymentTable::read(db, id.0)
 }
 
-/// The payments about which this is to be done, the longest waiting first. Not scoped, because it is the program itself that does it.
-pub fn due(db: &Connection, due: PaymentDue, limit: usize) -> rusqlite::Result<Vec<PaymentRow>> {
+/// The payments about which this is to be done and that were requested after this position of the log, in the order of their positions. Not
+/// scoped, because it is the program itself that does it.
+pub fn due(
+    db: &Connection,
+    due: PaymentDue,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<PaymentRow>> {
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM payment WHERE due = ? AND due > 0 ORDER BY position LIMIT ?"
+        "SELECT {COLUMNS} FROM payment WHERE due = ? AND due > 0 AND position > ? \
+         ORDER BY position LIMIT ?"
     ))?
-    .query_map((due as i64, limit), |row| read(row, 0))?
+    .query_map((due as i64, after, limit), |row| read(row, 0))?
     .collect()
+}
+
+/// Money that came and is on no account yet. Not scoped: they are numbers for operators.
+pub fn posts_waiting(db: &Connection) -> rusqlite::Result<Waiting> {
+    let post = PaymentDue::Post as i64;
+    db.prepare_cached(&format!(
+        "SELECT count(*), min(confirmed_at) FROM payment WHERE due = {post} AND due > 0"
+    ))?
+    .query_row([], Waiting::read)
 }
 
 /// The payments that this provider is to give back and that were requested after this position of the log, in the order of their positions.
@@ -353,24 +370,13 @@ pub fn to_give_back_elsewhere(db: &Connection, provider: Option<&str>) -> rusqli
     .query_row([provider], |row| row.get(0))
 }
 
-/// The refunds that were asked for and not made yet, by whatever provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefundsWaiting {
-    /// How many.
-    pub count: u64,
-    /// When the oldest was asked for.
-    pub since: Option<Timestamp>,
-}
-
-/// The refunds that were asked for and not made yet. Not scoped: they are numbers for operators.
-pub fn refunds_waiting(db: &Connection) -> rusqlite::Result<RefundsWaiting> {
+/// The refunds that were asked for and not made yet, by whatever provider. Not scoped: they are numbers for operators.
+pub fn refunds_waiting(db: &Connection) -> rusqlite::Result<Waiting> {
     let from = PaymentDue::TakeBack as i64;
     db.prepare_cached(&format!(
         "SELECT count(*), min(refund_requested_at) FROM payment WHERE due >= {from} AND due > 0"
     ))?
-    .query_row([], |row| {
-        Ok(RefundsWaiting { count: row.get(0)?, since: column::time_option(row, 1)? })
-    })
+    .query_row([], Waiting::read)
 }
 
 /// The payments whose time is over by `now` and of which nothing was heard. Not scoped, because it is the program itself that gives them up.

@@ -23,10 +23,13 @@ use parvandeh_domain::payment::command::ConfirmPayment;
 use parvandeh_domain::payment::decide::{POSTING_KIND, RETURN_KIND};
 use parvandeh_domain::payment::{Payment, PaymentCommand, PaymentRefusal};
 use parvandeh_projections::payment::{self, PaymentDue, PaymentRow};
+use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use super::points_expiry;
+use super::resting::{Resting, Turn};
+use super::settlement::{FAILED_REST, FAILED_REST_MAX};
 use crate::clock::Clock;
 use crate::error::chain;
 use crate::metrics::{PAYMENT_DAYS_NOT_COMPARED, PAYMENT_DIFFERENCES};
@@ -39,7 +42,7 @@ use crate::subscription::read_models::{QueryError, ReadModels};
 
 /// How many of each sort are looked up at once.
 const PAGE_SIZE: usize = 200;
-/// How long it rests where nothing moves; what failed is tried again then.
+/// How long it rests where nothing moves.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it rests in any case, so that a busy log does not make it look without end.
 const REST: Duration = Duration::from_millis(20);
@@ -53,14 +56,14 @@ const DAY_CHECK: Duration = Duration::from_secs(60);
 /// Records what is told of payments, and does what follows.
 #[derive(Clone)]
 pub struct PaymentKeeper {
-    /// Executes commands.
-    pub commands: Arc<CommandHandler>,
-    /// Where it is looked up.
-    pub read_models: Arc<ReadModels>,
+    commands: Arc<CommandHandler>,
+    read_models: Arc<ReadModels>,
     /// Tells what "now" is.
     pub clock: Arc<dyn Clock>,
     /// The provider; without one, what was begun is still brought to accounts.
     pub payments: Option<Payments>,
+    /// What could not be brought to an account.
+    resting: Arc<Resting<PaymentId>>,
 }
 
 /// Why something could not be done. It stays to be done.
@@ -81,6 +84,17 @@ pub enum PaymentError {
 }
 
 impl PaymentKeeper {
+    /// What keeps payments by these commands, with this provider, where there is one.
+    pub fn new(
+        commands: Arc<CommandHandler>,
+        read_models: Arc<ReadModels>,
+        clock: Arc<dyn Clock>,
+        payments: Option<Payments>,
+    ) -> Self {
+        let resting = Arc::new(Resting::between(FAILED_REST, FAILED_REST_MAX));
+        Self { commands, read_models, clock, payments, resting }
+    }
+
     /// Does what is to be done until `stop` becomes true.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let settling = self.follow(stop.clone());
@@ -232,30 +246,59 @@ impl PaymentKeeper {
     /// When it cannot be looked up what is to be done.
     pub async fn settle(&self) -> Result<(), PaymentError> {
         let now = self.clock.now();
-        let (overdue, post, take_back) = self
-            .read_models
-            .query(move |db| {
-                Ok((
-                    payment::overdue(db, now, PAGE_SIZE)?,
-                    payment::due(db, PaymentDue::Post, PAGE_SIZE)?,
-                    payment::due(db, PaymentDue::TakeBack, PAGE_SIZE)?,
-                ))
-            })
-            .await?;
+        let overdue = move |db: &Connection| payment::overdue(db, now, PAGE_SIZE);
         let mut reached = None;
-        for id in overdue {
-            reached = reached.max(done(id, self.tell(id, PaymentCommand::Expire, "").await));
+        for id in self.read_models.query(overdue).await? {
+            reached = reached.max(self.done(id, self.tell(id, PaymentCommand::Expire, "").await));
         }
-        for row in post {
-            reached = reached.max(done(row.id, self.post(&row).await));
-        }
-        for row in take_back {
-            reached = reached.max(done(row.id, self.take_back(&row).await));
+        for due in [PaymentDue::Post, PaymentDue::TakeBack] {
+            reached = reached.max(self.settle_due(due).await?);
         }
         if let Some(position) = reached {
             self.read_models.wait_for(position).await?;
         }
         Ok(())
+    }
+
+    async fn settle_due(&self, due: PaymentDue) -> Result<Option<Position>, QueryError> {
+        let (mut after, mut reached) = (-1, None);
+        loop {
+            let page = move |db: &Connection| payment::due(db, due, after, PAGE_SIZE);
+            let rows = self.read_models.query(page).await?;
+            let Some(last) = rows.last() else { return Ok(reached) };
+            after = last.position;
+            for row in &rows {
+                if self.resting.turn(&row.id) == Turn::Later {
+                    continue;
+                }
+                let settled = match due {
+                    PaymentDue::Post => self.post(row).await,
+                    PaymentDue::TakeBack => self.take_back(row).await,
+                    // The provider is asked elsewhere, because it is slow.
+                    PaymentDue::GiveBack => Ok(None),
+                };
+                reached = reached.max(self.done(row.id, settled));
+            }
+        }
+    }
+
+    /// What was reached; a failure is logged, and tried again later.
+    fn done(
+        &self,
+        id: PaymentId,
+        settled: Result<Option<Position>, PaymentError>,
+    ) -> Option<Position> {
+        match settled {
+            Ok(position) => {
+                self.resting.done(&id);
+                position
+            }
+            Err(error) => {
+                tracing::warn!(%id, error = %chain(&error), "this payment is not settled yet");
+                self.resting.failed(id);
+                None
+            }
+        }
     }
 
     /// Has the provider give back what was taken back. A payment that is not given back rests for a while; the others are, because a provider
@@ -409,14 +452,6 @@ where
     let name = D::name(command);
     let id = derived(&["payments", stream.as_str(), posting.as_str(), name]);
     metadata(CommandId(id), keeper())
-}
-
-/// What was reached; a failure is logged, and tried again later.
-fn done(id: PaymentId, settled: Result<Option<Position>, PaymentError>) -> Option<Position> {
-    settled.unwrap_or_else(|error| {
-        tracing::warn!(%id, error = %chain(&error), "this payment is not settled yet");
-        None
-    })
 }
 
 /// The stream of a payment.

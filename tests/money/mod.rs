@@ -2,6 +2,7 @@
 
 mod accounts;
 mod case_view;
+mod full_accounts;
 mod ledger;
 mod ledger_payments;
 mod payments;
