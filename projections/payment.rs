@@ -177,7 +177,7 @@ impl ReadModel for Payments {
         "CREATE INDEX payment_customer ON payment (customer_id, position);
          CREATE INDEX payment_fee ON payment (fee_id);
          CREATE INDEX payment_due ON payment (due, position) WHERE due > 0;
-         CREATE INDEX payment_give_back ON payment (provider, position) WHERE due = 3;
+         CREATE INDEX payment_refund ON payment (due, provider, position) WHERE due > 1;
          CREATE INDEX payment_open ON payment (expires_at) WHERE status = 'requested';
          CREATE INDEX payment_confirmed ON payment (confirmed_at) WHERE confirmed_at IS NOT NULL;
          CREATE INDEX payment_refunded ON payment (refunded_at) WHERE refunded_at IS NOT NULL"
@@ -319,19 +319,15 @@ pub fn known(db: &Connection, id: PaymentId) -> rusqlite::Result<Option<PaymentR
     PaymentTable::read(db, id.0)
 }
 
-/// The payments about which this is to be done and that were requested after this position of the log, in the order of their positions. Not
-/// scoped, because it is the program itself that does it.
-pub fn due(
-    db: &Connection,
-    due: PaymentDue,
-    after: i64,
-    limit: usize,
-) -> rusqlite::Result<Vec<PaymentRow>> {
+/// The payments that are to be posted and were requested after this position of the log, in the order of their positions. Not scoped, because
+/// it is the program itself that does it.
+pub fn to_post(db: &Connection, after: i64, limit: usize) -> rusqlite::Result<Vec<PaymentRow>> {
+    let due = PaymentDue::Post as i64;
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM payment WHERE due = ? AND due > 0 AND position > ? \
+        "SELECT {COLUMNS} FROM payment WHERE due = {due} AND due > 0 AND position > ? \
          ORDER BY position LIMIT ?"
     ))?
-    .query_map((due as i64, after, limit), |row| read(row, 0))?
+    .query_map((after, limit), |row| read(row, 0))?
     .collect()
 }
 
@@ -344,30 +340,27 @@ pub fn posts_waiting(db: &Connection) -> rusqlite::Result<Waiting> {
     .query_row([], Waiting::read)
 }
 
-/// The payments that this provider is to give back and that were requested after this position of the log, in the order of their positions.
-/// Not scoped, because it is the program itself that has them given back.
-pub fn to_give_back(
+/// The payments of this provider that are refunded and were requested after this position of the log, in the order of their positions: those
+/// whose credit is to be taken back, or those that it is to give back. Not scoped, because it is the program itself that does it.
+pub fn to_refund(
     db: &Connection,
+    due: PaymentDue,
     provider: &str,
     after: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<PaymentRow>> {
-    let due = PaymentDue::GiveBack as i64;
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM payment WHERE due = {due} AND provider = ? AND position > ? \
+        "SELECT {COLUMNS} FROM payment WHERE due = ? AND due > 1 AND provider = ? AND position > ? \
          ORDER BY position LIMIT ?"
     ))?
-    .query_map((provider, after, limit), |row| read(row, 0))?
+    .query_map((due as i64, provider, after, limit), |row| read(row, 0))?
     .collect()
 }
 
-/// How many payments are to be given back by another provider than this, or than none. Not scoped: it is a number for operators.
-pub fn to_give_back_elsewhere(db: &Connection, provider: Option<&str>) -> rusqlite::Result<u64> {
-    let due = PaymentDue::GiveBack as i64;
-    db.prepare_cached(&format!(
-        "SELECT count(*) FROM payment WHERE due = {due} AND provider IS NOT ?"
-    ))?
-    .query_row([provider], |row| row.get(0))
+/// How many refunds are up to another provider than this, or than none. Not scoped: it is a number for operators.
+pub fn to_refund_elsewhere(db: &Connection, provider: Option<&str>) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT count(*) FROM payment WHERE due > 1 AND provider IS NOT ?")?
+        .query_row([provider], |row| row.get(0))
 }
 
 /// The refunds that were asked for and not made yet, by whatever provider. Not scoped: they are numbers for operators.

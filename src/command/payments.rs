@@ -142,12 +142,12 @@ impl PaymentKeeper {
         let provider = self.payments.as_ref().map(|payments| payments.id().to_string());
         let count = self
             .read_models
-            .query(move |db| payment::to_give_back_elsewhere(db, provider.as_deref()))
+            .query(move |db| payment::to_refund_elsewhere(db, provider.as_deref()))
             .await?;
         if count > 0 {
             tracing::warn!(
                 count,
-                "payments are to be given back by a provider that is not configured: nobody gives this money back"
+                "refunds are up to a provider that is not configured: nobody gives this money back"
             );
         }
         Ok(())
@@ -240,7 +240,7 @@ impl PaymentKeeper {
         Ok(executed.await?.event_count > 0)
     }
 
-    /// Does now all that needs no provider. One thing that fails does not keep the others from being done.
+    /// Does now all for which the provider need not be asked. One thing that fails does not keep the others from being done.
     ///
     /// # Errors
     /// When it cannot be looked up what is to be done.
@@ -251,8 +251,9 @@ impl PaymentKeeper {
         for id in self.read_models.query(overdue).await? {
             reached = reached.max(self.done(id, self.tell(id, PaymentCommand::Expire, "").await));
         }
-        for due in [PaymentDue::Post, PaymentDue::TakeBack] {
-            reached = reached.max(self.settle_due(due).await?);
+        reached = reached.max(self.post_all().await?);
+        if let Some(payments) = &self.payments {
+            reached = reached.max(self.take_back_all(payments).await?);
         }
         if let Some(position) = reached {
             self.read_models.wait_for(position).await?;
@@ -260,24 +261,36 @@ impl PaymentKeeper {
         Ok(())
     }
 
-    async fn settle_due(&self, due: PaymentDue) -> Result<Option<Position>, QueryError> {
+    async fn post_all(&self) -> Result<Option<Position>, QueryError> {
         let (mut after, mut reached) = (-1, None);
         loop {
-            let page = move |db: &Connection| payment::due(db, due, after, PAGE_SIZE);
+            let page = move |db: &Connection| payment::to_post(db, after, PAGE_SIZE);
             let rows = self.read_models.query(page).await?;
             let Some(last) = rows.last() else { return Ok(reached) };
             after = last.position;
             for row in &rows {
-                if self.resting.turn(&row.id) == Turn::Later {
-                    continue;
+                if self.resting.turn(&row.id) != Turn::Later {
+                    reached = reached.max(self.done(row.id, self.post(row).await));
                 }
-                let settled = match due {
-                    PaymentDue::Post => self.post(row).await,
-                    PaymentDue::TakeBack => self.take_back(row).await,
-                    // The provider is asked elsewhere, because it is slow.
-                    PaymentDue::GiveBack => Ok(None),
-                };
-                reached = reached.max(self.done(row.id, settled));
+            }
+        }
+    }
+
+    /// Takes back the credit of what this provider can give back. Of another's payments the customer keeps the credit until that one is there.
+    async fn take_back_all(&self, payments: &Payments) -> Result<Option<Position>, QueryError> {
+        let (mut after, mut reached) = (-1, None);
+        loop {
+            let provider = payments.id().to_string();
+            let page = move |db: &Connection| {
+                payment::to_refund(db, PaymentDue::TakeBack, &provider, after, PAGE_SIZE)
+            };
+            let rows = self.read_models.query(page).await?;
+            let Some(last) = rows.last() else { return Ok(reached) };
+            after = last.position;
+            for row in &rows {
+                if self.resting.turn(&row.id) != Turn::Later {
+                    reached = reached.max(self.done(row.id, self.take_back(row).await));
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use parvandeh::payment::{Direction, Payments, Settlement};
 use parvandeh::principal::Role;
 use parvandeh::vault::Keyring;
 use parvandeh_domain::id::{PaymentId, ProviderReference};
+use parvandeh_domain::payment::{Payment, PaymentCommand};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ use super::payments::{
 };
 use super::{refusal, registered};
 use crate::harness::System;
+use crate::harness::work::{metadata, stream};
 use crate::metrics::{scrape, value};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +80,44 @@ async fn what_was_paid_by_a_provider_that_is_gone_is_not_refunded_and_stays_as_c
     crate::harness::released(directory.path()).await;
     let system = started(&directory, &provider, &secrets, SystemClock).await;
     assert_eq!(refusal(&system, Role::Supervisor, "refundPayment", step).await, None);
+    let found = seen(&system, &customer, |seen| status(seen) == "REFUNDED").await;
+    assert_eq!(credit(&found), 0);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_was_cut_off_leaves_the_credit_until_the_provider_of_the_payment_is_there() {
+    let world = World::start().await;
+    let customer = registered(&world.system).await;
+    let id = world.top_up(&customer, 700).await;
+    world.paid(id, 700).await;
+    seen(&world.system, &customer, |seen| credit(seen) == 700).await;
+    let World { directory, system, provider, secrets } = world;
+    system.stop().await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let demo = DemoProvider::open(None, Duration::ZERO, secrets.clone(), clock).unwrap();
+    let another = Payments::by(Arc::new(demo), secrets.clone());
+    for payments in [None, Some(another)] {
+        crate::harness::released(directory.path()).await;
+        let keyring = Keyring::at(directory.path().join("keyring"));
+        let system = System::start_prepared(directory.path(), keyring, SystemClock, |app| {
+            app.payments = payments;
+        })
+        .await;
+        // As a process leaves it that is killed when it has written this.
+        let (stream, refund) = (stream("payment", id), PaymentCommand::Refund);
+        let batch = vec![(metadata(None), refund)];
+        system.app.commands.execute::<Payment>(&stream, batch, None, |_| true).await.unwrap();
+        system.app.read_models.wait_for(system.app.store.head().unwrap()).await.unwrap();
+        system.app.payment_keeper().settle().await.unwrap();
+        let found = seen(&system, &customer, |_| true).await;
+        assert_eq!((status(&found), credit(&found)), ("REFUND_REQUESTED", 700));
+        let text = scrape(&system).await;
+        assert_eq!(value(&text, "parvandeh_payment_refunds_waiting"), 1.0);
+        system.stop().await;
+    }
+    crate::harness::released(directory.path()).await;
+    let system = started(&directory, &provider, &secrets, SystemClock).await;
     let found = seen(&system, &customer, |seen| status(seen) == "REFUNDED").await;
     assert_eq!(credit(&found), 0);
     system.stop().await;
