@@ -8,10 +8,10 @@
 //! by two replicas, or broken off by a kill is done once. What is to be done is read from events alone. The provider is asked for a
 //! refund until it says that it is made; it is asked under the same id, and makes it once. One that it does not make keeps no other waiting.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use parvandeh_domain::account::command::{GrantCredit, ReversePosting, SpendCredit};
 use parvandeh_domain::account::{Account, AccountCommand, AccountRefusal};
@@ -46,10 +46,11 @@ const PAGE_SIZE: usize = 200;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it rests in any case, so that a busy log does not make it look without end.
 const REST: Duration = Duration::from_millis(20);
-/// How long a provider is left alone with a payment that it has not given back.
+/// How long a provider is left alone with a payment that it has not given back: after the first time, and at most.
 const PROVIDER_REST: Duration = Duration::from_secs(30);
-/// The most payments that a provider is left alone with at one time.
-const RESTING_MAX: usize = 10_000;
+const PROVIDER_REST_MAX: Duration = Duration::from_secs(15 * 60);
+/// For how many payments of one turn it is asked at once.
+const ASKED_AT_ONCE: usize = 4;
 /// How often it is looked whether a day is over that was not compared yet.
 const DAY_CHECK: Duration = Duration::from_secs(60);
 
@@ -117,21 +118,33 @@ impl PaymentKeeper {
         }
     }
 
-    /// Has the provider give back what is to be given back. It is slow, and nothing else waits for it.
-    async fn give_back_until(&self, mut stop: watch::Receiver<bool>) {
-        let mut moved = self.read_models.position_changes();
-        let mut resting = HashMap::new();
+    /// Has the provider give back what is to be given back. It is slow, and nothing else waits for it; nor does what it was not asked for yet
+    /// wait for what it did not give back before.
+    async fn give_back_until(&self, stop: watch::Receiver<bool>) {
         if let Err(error) = self.warn_of_other_providers().await {
             tracing::error!(error = %chain(&error), "it is not known whether another provider owes");
         }
+        let Some(payments) = &self.payments else { return };
+        let kept = Resting::between(PROVIDER_REST, PROVIDER_REST_MAX);
+        tokio::join!(
+            self.give_back_in_turn(payments, Turn::First, &kept, stop.clone()),
+            self.give_back_in_turn(payments, Turn::Again, &kept, stop),
+        );
+    }
+
+    async fn give_back_in_turn(
+        &self,
+        payments: &Payments,
+        turn: Turn,
+        kept: &Resting<PaymentId>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         while !*stop.borrow() {
-            moved.borrow_and_update();
-            if let Err(error) = self.give_back(&mut resting, &stop).await {
+            if let Err(error) = self.give_back(payments, turn, kept, &stop).await {
                 tracing::error!(error = %chain(&error), "refunds will be looked at again");
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
-                () = async { let _ = moved.changed().await; tokio::time::sleep(REST).await } => {}
                 _ = stop.wait_for(|stop| *stop) => {}
             }
         }
@@ -314,40 +327,46 @@ impl PaymentKeeper {
         }
     }
 
-    /// Has the provider give back what was taken back. A payment that is not given back rests for a while; the others are, because a provider
-    /// may refuse a single one for good.
+    /// Has the provider give back what was taken back and whose turn it is, a few at a time. What it does not give back is `kept`, and rests.
     async fn give_back(
         &self,
-        resting: &mut HashMap<PaymentId, Instant>,
+        payments: &Payments,
+        turn: Turn,
+        kept: &Resting<PaymentId>,
         stop: &watch::Receiver<bool>,
     ) -> Result<(), QueryError> {
-        let Some(payments) = &self.payments else { return Ok(()) };
-        let start = Instant::now();
-        resting.retain(|_, until| *until > start);
         let (mut after, mut reached) = (-1, None);
         loop {
             let provider = payments.id().to_string();
-            let rows = self
-                .read_models
-                .query(move |db| payment::to_give_back(db, &provider, after, PAGE_SIZE))
-                .await?;
+            let page = move |db: &Connection| {
+                payment::to_refund(db, PaymentDue::GiveBack, &provider, after, PAGE_SIZE)
+            };
+            let mut rows = self.read_models.query(page).await?;
             let Some(last) = rows.last() else { break };
             after = last.position;
-            for row in &rows {
-                if *stop.borrow() || resting.len() >= RESTING_MAX {
-                    return Ok(());
+            rows.retain(|row| kept.turn(&row.id) == turn);
+            let ask = |row: PaymentRow| async move {
+                if *stop.borrow() {
+                    return None;
                 }
-                if resting.contains_key(&row.id) {
-                    continue;
-                }
-                match self.give_back_one(payments, row).await {
-                    Ok(position) => reached = reached.max(position),
+                Some((row.id, self.give_back_one(payments, &row).await))
+            };
+            let asked: Vec<_> = rows.into_iter().map(ask).collect();
+            let mut asked = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE);
+            while let Some(Some((id, given_back))) = asked.next().await {
+                match given_back {
+                    Ok(position) => {
+                        kept.done(&id);
+                        reached = reached.max(position);
+                    }
                     Err(error) => {
-                        let id = row.id;
                         tracing::warn!(%id, error = %chain(&error), "money is not given back yet");
-                        resting.insert(id, Instant::now() + PROVIDER_REST);
+                        kept.failed(id);
                     }
                 }
+            }
+            if *stop.borrow() {
+                return Ok(());
             }
         }
         if let Some(position) = reached {

@@ -51,6 +51,35 @@ async fn a_refund_that_the_provider_never_makes_keeps_no_other_waiting_and_is_co
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refunds_about_which_the_provider_never_answers_keep_no_other_waiting() {
+    let world = World::start().await;
+    let customer = registered(&world.system).await;
+    let mut ids = Vec::new();
+    for units in [100, 200, 300, 400] {
+        let id = world.top_up(&customer, units).await;
+        world.paid(id, units).await;
+        ids.push(id);
+    }
+    seen(&world.system, &customer, |seen| credit(seen) == 1_000).await;
+    *world.provider.down.lock().unwrap() = true;
+    for id in &ids {
+        let step = json!({ "paymentId": id.to_string() });
+        assert_eq!(refusal(&world.system, Role::Supervisor, "refundPayment", step).await, None);
+    }
+    seen(&world.system, &customer, |seen| credit(seen) == 0).await;
+    let World { directory, system, provider, secrets } = world;
+    system.stop().await;
+    crate::harness::released(directory.path()).await;
+    *provider.down.lock().unwrap() = false;
+    let newest = ids.pop().unwrap();
+    *provider.silent.lock().unwrap() = ids;
+    let system = started(&directory, &provider, &secrets, SystemClock).await;
+    seen(&system, &customer, |seen| status(seen) == "REFUNDED").await;
+    assert_eq!(*provider.refunded.lock().unwrap(), [newest]);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_paid_by_a_provider_that_is_gone_is_not_refunded_and_stays_as_credit() {
     let world = World::start().await;
     let customer = registered(&world.system).await;
