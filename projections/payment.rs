@@ -314,6 +314,12 @@ fn list(scope: &CaseScope, customer_id: Uuid) -> List {
     }
 }
 
+/// How often it was requested that a fee be paid. Not scoped: whoever asks may know of the fee.
+pub fn count_of_fee(db: &Connection, id: FeeId) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT count(*) FROM payment WHERE fee_id = ?")?
+        .query_row([id.0], |row| row.get(0))
+}
+
 /// A payment. Not scoped, because it is the program itself that asks.
 pub fn known(db: &Connection, id: PaymentId) -> rusqlite::Result<Option<PaymentRow>> {
     PaymentTable::read(db, id.0)

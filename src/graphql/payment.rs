@@ -24,6 +24,9 @@ use crate::command::policy;
 use crate::error::chain;
 use crate::store::Position;
 
+/// The most payments that may be requested for one fee: each is a stream of its own that a replay of the case reads.
+const PAYMENTS_OF_FEE_MAX: u64 = 20;
+
 /// Money that a customer sends by a payment provider, for a fee or as credit.
 #[derive(SimpleObject, Clone)]
 pub struct Payment {
@@ -251,10 +254,21 @@ async fn is_requested(ctx: &Context<'_>, id: PaymentId) -> Result<bool, Failed> 
 async fn of_fee(ctx: &Context<'_>, fee_id: &ID) -> Result<Wanted, Failed> {
     let id = plain_id("fee", fee_id)?;
     let scope = own_case_scope(ctx);
-    let row = query(ctx, move |db| fee::fee(db, &scope, id)).await;
-    let row = row.map_err(Failed::Failure)?.ok_or_else(|| not_found("fee"))?;
-    let refused = (row.status != FeeStatus::Assessed)
-        .then(|| UserError::of(&FeeRefusal::NotNow { status: row.status }));
+    let found = query(ctx, move |db| {
+        Ok((fee::fee(db, &scope, id)?, payment::count_of_fee(db, FeeId(id))?))
+    });
+    let (row, count) = found.await.map_err(Failed::Failure)?;
+    let row = row.ok_or_else(|| not_found("fee"))?;
+    let refused = if row.status != FeeStatus::Assessed {
+        Some(UserError::of(&FeeRefusal::NotNow { status: row.status }))
+    } else if count >= PAYMENTS_OF_FEE_MAX {
+        let message = format!(
+            "it was requested {count} times that this fee be paid; pay it out of credit, with `payFee`"
+        );
+        Some(UserError::new("FEE_PAYMENTS_TOO_MANY", None, message))
+    } else {
+        None
+    };
     let purpose = PaymentPurpose::Fee(FeeId(id));
     Ok(Wanted { customer_id: row.customer_id, money: row.money, purpose, refused })
 }

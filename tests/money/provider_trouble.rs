@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use parvandeh::clock::{Clock, ManualClock, SystemClock};
+use parvandeh::graphql::global_id::{self, NodeType};
 use parvandeh::payment::callback::CallbackSecrets;
 use parvandeh::payment::compared_days::{ComparedDays, DAYS_MAX};
 use parvandeh::payment::demo::DemoProvider;
@@ -14,6 +15,8 @@ use parvandeh::principal::Role;
 use parvandeh::vault::Keyring;
 use parvandeh_domain::id::{PaymentId, ProviderReference};
 use parvandeh_domain::payment::{Payment, PaymentCommand};
+use parvandeh_projections::case_money;
+use parvandeh_projections::scope::CaseScope;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -174,6 +177,32 @@ async fn a_payment_that_is_requested_again_after_it_was_paid_is_answered_as_the_
     assert_eq!(answer["requestPayment"]["userErrors"], json!([]));
     let found = seen(&world.system, &customer, |_| true).await;
     assert_eq!(found["payments"]["totalCount"], 2);
+    world.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fee_is_requested_to_be_paid_twenty_times_and_views_of_the_past_read_none_of_these() {
+    let world = World::start().await;
+    let customer = registered(&world.system).await;
+    let (case, fee) = assessed_fee(&world.system, &customer, 700).await;
+    let own = world.system.customer(customer_id(&customer));
+    let input =
+        |number| json!({ "purpose": { "fee": fee }, "idempotencyKey": format!("pay-{number}") });
+    for number in 1..=20 {
+        own.mutate("requestPayment", "page", input(number)).await;
+    }
+    let query = "mutation($input: RequestPaymentInput!) { requestPayment(input: $input) { page userErrors { code } } }";
+    let answer = own.ask(query, json!({ "input": input(21) })).await;
+    assert_eq!(answer["requestPayment"]["userErrors"][0]["code"], "FEE_PAYMENTS_TOO_MANY");
+    // What was requested before is answered as before.
+    own.mutate("requestPayment", "page", input(20)).await;
+    let id = global_id::decode("id", NodeType::Case, &case.as_str().into()).unwrap();
+    let streams = world.system.app.read_models.query(move |db| {
+        let all = CaseScope::All;
+        let with_payments = case_money::streams_with_payments(db, &all, id)?;
+        Ok((case_money::streams(db, &all, id)?, with_payments.len()))
+    });
+    assert_eq!(streams.await.unwrap(), (vec![format!("fee-{fee}")], 21));
     world.system.stop().await;
 }
 
