@@ -207,6 +207,53 @@ async fn a_fee_is_requested_to_be_paid_twenty_times_and_views_of_the_past_read_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_moved_around_midnight_is_compared_with_the_books_of_the_day_that_has_it() {
+    let now: Timestamp = "2026-03-20T23:59:59Z".parse().unwrap();
+    let clock = Arc::new(ManualClock::starting_at(now));
+    let directory = tempfile::tempdir().unwrap();
+    let (provider, secrets) = (Arc::<Scripted>::default(), CallbackSecrets::random().unwrap());
+    let system = started(&directory, &provider, &secrets, clock.clone()).await;
+    let world = World { directory, system, provider, secrets };
+    let customer = registered(&world.system).await;
+    let (later, earlier, missing) = (
+        world.top_up(&customer, 500).await,
+        world.top_up(&customer, 300).await,
+        world.top_up(&customer, 200).await,
+    );
+    // The provider's clock is two seconds ahead.
+    world.paid(later, 500).await;
+    clock.set(now + SignedDuration::from_secs(1));
+    // Here it is told on the day after it was booked, and of another payment nothing is booked.
+    world.paid(earlier, 300).await;
+    world.paid(missing, 200).await;
+    seen(&world.system, &customer, |seen| credit(seen) == 1_000).await;
+    let line = |id: PaymentId, units, at: Timestamp| Settlement {
+        payment_id: id,
+        direction: Direction::Paid,
+        reference: ProviderReference::new(format!("ref-{id}")).unwrap(),
+        money: rials(units),
+        at,
+    };
+    *world.provider.books.lock().unwrap() =
+        vec![line(earlier, 300, now), line(later, 500, now + SignedDuration::from_secs(2))];
+    let query =
+        "query($day: String!) { reconciliation(day: $day) { lines { paymentId agreement } } }";
+    let supervisor = world.system.caller(Role::Supervisor);
+    let agreements = async |day: &str| {
+        let mut answer = supervisor.ask(query, json!({ "day": day })).await;
+        answer["reconciliation"]["lines"].take()
+    };
+    let line =
+        |id: PaymentId, agreement| json!({ "paymentId": id.to_string(), "agreement": agreement });
+    assert_eq!(agreements("2026-03-20").await, json!([line(earlier, "AGREES")]));
+    assert_eq!(
+        agreements("2026-03-21").await,
+        json!([line(missing, "MISSING_THERE"), line(later, "AGREES")])
+    );
+    world.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn days_that_passed_while_the_provider_slept_are_compared_when_it_wakes() {
     let now: Timestamp = "2026-03-21T12:00:00Z".parse().unwrap();
     let clock = Arc::new(ManualClock::starting_at(now));
