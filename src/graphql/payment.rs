@@ -153,7 +153,7 @@ pub struct RefundPaymentInput {
 pub struct RequestPaymentPayload {
     /// The payment; null when nothing was done.
     pub payment: Option<Payment>,
-    /// The address of the provider's page, where the customer is to be sent.
+    /// The address of the provider's page, where the customer is to be sent; null when nothing was done, or where the money came already.
     pub page: Option<String>,
     /// Why nothing was done; empty when it was.
     pub user_errors: Vec<UserError>,
@@ -176,7 +176,7 @@ impl PaymentMutation {
     ) -> async_graphql::Result<RequestPaymentPayload> {
         match request(ctx, input).await {
             Ok((payment, page)) => {
-                Ok(RequestPaymentPayload { payment, page: Some(page), user_errors: Vec::new() })
+                Ok(RequestPaymentPayload { payment, page, user_errors: Vec::new() })
             }
             Err(Failed::User(error)) => {
                 Ok(RequestPaymentPayload { payment: None, page: None, user_errors: vec![error] })
@@ -199,7 +199,7 @@ impl PaymentMutation {
 async fn request(
     ctx: &Context<'_>,
     input: RequestPaymentInput,
-) -> Result<(Option<Payment>, String), Failed> {
+) -> Result<(Option<Payment>, Option<String>), Failed> {
     let Some(payments) = &services(ctx).payments.payments else {
         return Err(not_configured("this installation has no payment provider").into());
     };
@@ -222,6 +222,12 @@ async fn request(
     let stream = payment_stream(id);
     let executed =
         execute::<domain::Payment>(ctx, &stream, identity, &common, command, |_| true).await?;
+    wait_for(ctx, executed.position).await?;
+    let known = query(ctx, move |db| payment::known(db, id)).await.map_err(Failed::Failure)?;
+    if known.is_some_and(|row| row.confirmed_at.is_some()) {
+        // The money came: on a new page the customer would pay again.
+        return Ok((shown(ctx, id, executed.position).await?, None));
+    }
     // The payment stands before the provider hears of it, so that no callback can be about a payment that nobody knows.
     let page = payments.begin(id, money).await.map_err(|error| {
         tracing::warn!(%id, error = %chain(&error), "a payment was not begun");
@@ -229,7 +235,7 @@ async fn request(
             "the payment provider does not answer; try again with the same idempotency key";
         UserError::new("PAYMENT_PROVIDER_UNAVAILABLE", None, message)
     })?;
-    Ok((shown(ctx, id, executed.position).await?, page.address))
+    Ok((shown(ctx, id, executed.position).await?, Some(page.address)))
 }
 
 /// What somebody wants to pay.

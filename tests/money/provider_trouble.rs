@@ -156,7 +156,8 @@ async fn a_refund_that_was_cut_off_leaves_the_credit_until_the_provider_of_the_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_is_requested_again_after_it_was_paid_is_answered_as_the_first_time() {
+async fn a_payment_that_is_requested_again_after_it_was_paid_is_the_same_and_has_no_page_any_more()
+{
     let world = World::start().await;
     let customer = registered(&world.system).await;
     let (_, fee) = assessed_fee(&world.system, &customer, 700).await;
@@ -165,8 +166,10 @@ async fn a_payment_that_is_requested_again_after_it_was_paid_is_answered_as_the_
     let first = own.mutate("requestPayment", "payment { id } page", input.clone()).await;
     world.paid(payment_id(&first), 700).await;
     until_a_fee_is_paid(&world.system).await;
-    let again = own.mutate("requestPayment", "payment { id } page", input).await;
-    assert_eq!(again, first);
+    let again = own.mutate("requestPayment", "payment { id status } page", input).await;
+    let paid = json!({ "id": first["payment"]["id"], "status": "CONFIRMED" });
+    assert_eq!((&again["payment"], &again["page"]), (&paid, &json!(null)));
+    assert_eq!(*world.provider.begun.lock().unwrap(), [payment_id(&first)]);
     // A request of its own is refused, and its key is free for another.
     let query = "mutation($input: RequestPaymentInput!) { requestPayment(input: $input) { page userErrors { code } } }";
     let input = json!({ "purpose": { "fee": fee }, "idempotencyKey": "two" });
