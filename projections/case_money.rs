@@ -56,21 +56,43 @@ impl MoneyOf {
     }
 }
 
-/// The streams of the redress and the fees of a case inside the scope, and of the payments of these.
+/// The most streams of each sort that are read for one case.
+const STREAMS_MAX: usize = 2_000;
+
+const REDRESS: (&str, &str) = ("redress", "redress x JOIN case_summary c ON c.id = x.case_id");
+const FEES: (&str, &str) = ("fee", "fee x JOIN case_summary c ON c.id = x.case_id");
+const PAYMENTS: (&str, &str) =
+    ("payment", "fee f JOIN case_summary c ON c.id = f.case_id JOIN payment x ON x.fee_id = f.id");
+
+/// The streams of the redress and the fees of a case inside the scope.
 pub fn streams(db: &Connection, scope: &CaseScope, case_id: Uuid) -> rusqlite::Result<Vec<String>> {
+    of_case(db, scope, case_id, &[REDRESS, FEES])
+}
+
+/// The same, and the streams of the payments of these fees.
+pub fn streams_with_payments(
+    db: &Connection,
+    scope: &CaseScope,
+    case_id: Uuid,
+) -> rusqlite::Result<Vec<String>> {
+    of_case(db, scope, case_id, &[REDRESS, FEES, PAYMENTS])
+}
+
+fn of_case(
+    db: &Connection,
+    scope: &CaseScope,
+    case_id: Uuid,
+    sorts: &[(&str, &str)],
+) -> rusqlite::Result<Vec<String>> {
     let mut conditions = Conditions::default();
     conditions.add("c.id = ?", [Value::Blob(case_id.as_bytes().to_vec())]);
     scope.restrict(&mut conditions, "c");
     let mut streams = Vec::new();
-    for (category, from) in [
-        ("redress", "redress x JOIN case_summary c ON c.id = x.case_id"),
-        ("fee", "fee x JOIN case_summary c ON c.id = x.case_id"),
-        (
-            "payment",
-            "fee f JOIN case_summary c ON c.id = f.case_id JOIN payment x ON x.fee_id = f.id",
-        ),
-    ] {
-        let sql = format!("SELECT x.id FROM {from} WHERE {} ORDER BY x.id", conditions.sql());
+    for (category, from) in sorts {
+        let sql = format!(
+            "SELECT x.id FROM {from} WHERE {} ORDER BY x.id LIMIT {STREAMS_MAX}",
+            conditions.sql()
+        );
         let mut statement = db.prepare_cached(&sql)?;
         let ids = statement
             .query_map(params_from_iter(conditions.values()), |row| row.get::<_, Uuid>(0))?;

@@ -7,6 +7,7 @@ use parvandeh_domain::pii::Envelope;
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 /// A time as microseconds since 1970. Finer parts of a time are cut: commands carry none.
 pub fn microseconds(time: Timestamp) -> i64 {
@@ -27,6 +28,11 @@ fn from_microseconds(index: usize, value: i64) -> rusqlite::Result<Timestamp> {
     Timestamp::from_microsecond(value).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(index, Type::Integer, Box::new(error))
     })
+}
+
+/// After what a page of a list by time and id begins; before everything where it is the first.
+pub fn after(last: Option<(Timestamp, Uuid)>) -> (i64, Uuid) {
+    last.map_or((i64::MIN, Uuid::nil()), |(time, id)| (microseconds(time), id))
 }
 
 /// Reads a value of a published list.

@@ -18,6 +18,7 @@ use crate::column::{self, stored};
 use crate::page::Conditions;
 use crate::rows::{Rows, Table};
 use crate::scope::CaseScope;
+use crate::waiting::Waiting;
 
 /// The most fees of one case that are shown.
 pub const SHOWN_MAX: usize = 100;
@@ -232,11 +233,24 @@ pub fn of_case(db: &Connection, scope: &CaseScope, case_id: Uuid) -> rusqlite::R
     .collect()
 }
 
-/// The fees about which something is to be done, the longest waiting first. Not scoped, because it is the program itself that does it.
-pub fn due(db: &Connection, limit: usize) -> rusqlite::Result<Vec<FeeRow>> {
+/// The fees about which something is to be done, after this one, the longest waiting first. Not scoped, because it is the program itself that
+/// does it.
+pub fn due(
+    db: &Connection,
+    after: Option<(Timestamp, FeeId)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<FeeRow>> {
+    let (at, id) = column::after(after.map(|(at, id)| (at, id.0)));
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM fee WHERE is_due = 1 ORDER BY updated_at LIMIT ?"
+        "SELECT {COLUMNS} FROM fee WHERE is_due = 1 AND (updated_at, id) > (?, ?) \
+         ORDER BY updated_at, id LIMIT ?"
     ))?
-    .query_map([limit], read)?
+    .query_map((at, id, limit), read)?
     .collect()
+}
+
+/// About how many fees something is to be done, and since when at the longest. Not scoped: they are numbers for operators.
+pub fn waiting(db: &Connection) -> rusqlite::Result<Waiting> {
+    db.prepare_cached("SELECT count(*), min(updated_at) FROM fee WHERE is_due = 1")?
+        .query_row([], Waiting::read)
 }

@@ -50,6 +50,7 @@ pub mod sla_reference;
 pub mod surveys;
 pub mod unit_tree;
 pub mod voices;
+pub mod waiting;
 
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;

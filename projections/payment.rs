@@ -19,6 +19,7 @@ use crate::column::{self, stored, stored_option};
 use crate::page::{List, Page, PageRequest};
 use crate::rows::{Rows, Table};
 use crate::scope::CaseScope;
+use crate::waiting::Waiting;
 
 /// One payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +177,7 @@ impl ReadModel for Payments {
         "CREATE INDEX payment_customer ON payment (customer_id, position);
          CREATE INDEX payment_fee ON payment (fee_id);
          CREATE INDEX payment_due ON payment (due, position) WHERE due > 0;
-         CREATE INDEX payment_give_back ON payment (provider, position) WHERE due = 3;
+         CREATE INDEX payment_refund ON payment (due, provider, position) WHERE due > 1;
          CREATE INDEX payment_open ON payment (expires_at) WHERE status = 'requested';
          CREATE INDEX payment_confirmed ON payment (confirmed_at) WHERE confirmed_at IS NOT NULL;
          CREATE INDEX payment_refunded ON payment (refunded_at) WHERE refunded_at IS NOT NULL"
@@ -313,64 +314,68 @@ fn list(scope: &CaseScope, customer_id: Uuid) -> List {
     }
 }
 
+/// How often it was requested that a fee be paid. Not scoped: whoever asks may know of the fee.
+pub fn count_of_fee(db: &Connection, id: FeeId) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT count(*) FROM payment WHERE fee_id = ?")?
+        .query_row([id.0], |row| row.get(0))
+}
+
 /// A payment. Not scoped, because it is the program itself that asks.
 pub fn known(db: &Connection, id: PaymentId) -> rusqlite::Result<Option<PaymentRow>> {
     PaymentTable::read(db, id.0)
 }
 
-/// The payments about which this is to be done, the longest waiting first. Not scoped, because it is the program itself that does it.
-pub fn due(db: &Connection, due: PaymentDue, limit: usize) -> rusqlite::Result<Vec<PaymentRow>> {
+/// The payments that are to be posted and were requested after this position of the log, in the order of their positions. Not scoped, because
+/// it is the program itself that does it.
+pub fn to_post(db: &Connection, after: i64, limit: usize) -> rusqlite::Result<Vec<PaymentRow>> {
+    let due = PaymentDue::Post as i64;
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM payment WHERE due = ? AND due > 0 ORDER BY position LIMIT ?"
+        "SELECT {COLUMNS} FROM payment WHERE due = {due} AND due > 0 AND position > ? \
+         ORDER BY position LIMIT ?"
     ))?
-    .query_map((due as i64, limit), |row| read(row, 0))?
+    .query_map((after, limit), |row| read(row, 0))?
     .collect()
 }
 
-/// The payments that this provider is to give back and that were requested after this position of the log, in the order of their positions.
-/// Not scoped, because it is the program itself that has them given back.
-pub fn to_give_back(
+/// Money that came and is on no account yet. Not scoped: they are numbers for operators.
+pub fn posts_waiting(db: &Connection) -> rusqlite::Result<Waiting> {
+    let post = PaymentDue::Post as i64;
+    db.prepare_cached(&format!(
+        "SELECT count(*), min(confirmed_at) FROM payment WHERE due = {post} AND due > 0"
+    ))?
+    .query_row([], Waiting::read)
+}
+
+/// The payments of this provider that are refunded and were requested after this position of the log, in the order of their positions: those
+/// whose credit is to be taken back, or those that it is to give back. Not scoped, because it is the program itself that does it.
+pub fn to_refund(
     db: &Connection,
+    due: PaymentDue,
     provider: &str,
     after: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<PaymentRow>> {
-    let due = PaymentDue::GiveBack as i64;
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM payment WHERE due = {due} AND provider = ? AND position > ? \
+        "SELECT {COLUMNS} FROM payment WHERE due = ? AND due > 1 AND provider = ? AND position > ? \
          ORDER BY position LIMIT ?"
     ))?
-    .query_map((provider, after, limit), |row| read(row, 0))?
+    .query_map((due as i64, provider, after, limit), |row| read(row, 0))?
     .collect()
 }
 
-/// How many payments are to be given back by another provider than this, or than none. Not scoped: it is a number for operators.
-pub fn to_give_back_elsewhere(db: &Connection, provider: Option<&str>) -> rusqlite::Result<u64> {
-    let due = PaymentDue::GiveBack as i64;
-    db.prepare_cached(&format!(
-        "SELECT count(*) FROM payment WHERE due = {due} AND provider IS NOT ?"
-    ))?
-    .query_row([provider], |row| row.get(0))
+/// How many refunds are up to another provider than this, or than none. Not scoped: it is a number for operators.
+pub fn to_refund_elsewhere(db: &Connection, provider: Option<&str>) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT count(*) FROM payment WHERE due > 1 AND provider IS NOT ?")?
+        .query_row([provider], |row| row.get(0))
 }
 
-/// The refunds that were asked for and not made yet, by whatever provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefundsWaiting {
-    /// How many.
-    pub count: u64,
-    /// When the oldest was asked for.
-    pub since: Option<Timestamp>,
-}
-
-/// The refunds that were asked for and not made yet. Not scoped: they are numbers for operators.
-pub fn refunds_waiting(db: &Connection) -> rusqlite::Result<RefundsWaiting> {
+/// The refunds that were asked for and not made yet, by whatever provider. Not scoped: they are numbers for operators.
+pub fn refunds_waiting(db: &Connection) -> rusqlite::Result<Waiting> {
     let from = PaymentDue::TakeBack as i64;
     db.prepare_cached(&format!(
         "SELECT count(*), min(refund_requested_at) FROM payment WHERE due >= {from} AND due > 0"
     ))?
-    .query_row([], |row| {
-        Ok(RefundsWaiting { count: row.get(0)?, since: column::time_option(row, 1)? })
-    })
+    .query_row([], Waiting::read)
 }
 
 /// The payments whose time is over by `now` and of which nothing was heard. Not scoped, because it is the program itself that gives them up.

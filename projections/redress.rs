@@ -15,6 +15,7 @@ use crate::column::{self, stored};
 use crate::page::Conditions;
 use crate::rows::{Rows, Table};
 use crate::scope::CaseScope;
+use crate::waiting::Waiting;
 
 /// The most redress of one case that is shown.
 pub const SHOWN_MAX: usize = 100;
@@ -190,11 +191,23 @@ pub fn of_case(
     .collect()
 }
 
-/// What is accepted and not paid yet, the longest waiting first. Not scoped, because it is the program itself that pays.
-pub fn accepted(db: &Connection, limit: usize) -> rusqlite::Result<Vec<RedressRow>> {
+/// What is accepted and not paid yet, after this one, the longest waiting first. Not scoped, because it is the program itself that pays.
+pub fn accepted(
+    db: &Connection,
+    after: Option<(Timestamp, RedressId)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<RedressRow>> {
+    let (at, id) = column::after(after.map(|(at, id)| (at, id.0)));
     db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM redress WHERE status = 'accepted' ORDER BY updated_at LIMIT ?"
+        "SELECT {COLUMNS} FROM redress WHERE status = 'accepted' AND (updated_at, id) > (?, ?) \
+         ORDER BY updated_at, id LIMIT ?"
     ))?
-    .query_map([limit], read)?
+    .query_map((at, id, limit), read)?
     .collect()
+}
+
+/// How much redress is accepted and not paid yet, and since when the oldest. Not scoped: they are numbers for operators.
+pub fn waiting(db: &Connection) -> rusqlite::Result<Waiting> {
+    db.prepare_cached("SELECT count(*), min(updated_at) FROM redress WHERE status = 'accepted'")?
+        .query_row([], Waiting::read)
 }

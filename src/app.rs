@@ -372,18 +372,14 @@ impl App {
 
     /// What keeps payments.
     pub fn payment_keeper(&self) -> PaymentKeeper {
-        PaymentKeeper {
-            commands: self.commands.clone(),
-            read_models: self.read_models.clone(),
-            clock: self.clock.clone(),
-            payments: self.payments.clone(),
-        }
+        let (commands, read_models) = (self.commands.clone(), self.read_models.clone());
+        PaymentKeeper::new(commands, read_models, self.clock.clone(), self.payments.clone())
     }
 
     /// What settles what is owed and given.
     fn settlement(&self) -> Settlement {
         let (commands, read_models) = (self.commands.clone(), self.read_models.clone());
-        Settlement { commands, read_models }
+        Settlement::new(commands, read_models)
     }
 
     /// Lets a thread follow the log and sign checkpoints of it.

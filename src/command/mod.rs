@@ -21,6 +21,7 @@ pub mod points_expiry;
 pub mod policy;
 pub mod promise_monitor;
 pub mod representation;
+pub mod resting;
 pub mod settlement;
 pub mod sla_monitor;
 pub mod survey_monitor;

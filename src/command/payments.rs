@@ -8,10 +8,10 @@
 //! by two replicas, or broken off by a kill is done once. What is to be done is read from events alone. The provider is asked for a
 //! refund until it says that it is made; it is asked under the same id, and makes it once. One that it does not make keeps no other waiting.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use parvandeh_domain::account::command::{GrantCredit, ReversePosting, SpendCredit};
 use parvandeh_domain::account::{Account, AccountCommand, AccountRefusal};
@@ -23,10 +23,13 @@ use parvandeh_domain::payment::command::ConfirmPayment;
 use parvandeh_domain::payment::decide::{POSTING_KIND, RETURN_KIND};
 use parvandeh_domain::payment::{Payment, PaymentCommand, PaymentRefusal};
 use parvandeh_projections::payment::{self, PaymentDue, PaymentRow};
+use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
 use super::points_expiry;
+use super::resting::{Resting, Turn};
+use super::settlement::{FAILED_REST, FAILED_REST_MAX};
 use crate::clock::Clock;
 use crate::error::chain;
 use crate::metrics::{PAYMENT_DAYS_NOT_COMPARED, PAYMENT_DIFFERENCES};
@@ -39,28 +42,29 @@ use crate::subscription::read_models::{QueryError, ReadModels};
 
 /// How many of each sort are looked up at once.
 const PAGE_SIZE: usize = 200;
-/// How long it rests where nothing moves; what failed is tried again then.
+/// How long it rests where nothing moves.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it rests in any case, so that a busy log does not make it look without end.
 const REST: Duration = Duration::from_millis(20);
-/// How long a provider is left alone with a payment that it has not given back.
+/// How long a provider is left alone with a payment that it has not given back: after the first time, and at most.
 const PROVIDER_REST: Duration = Duration::from_secs(30);
-/// The most payments that a provider is left alone with at one time.
-const RESTING_MAX: usize = 10_000;
+const PROVIDER_REST_MAX: Duration = Duration::from_secs(15 * 60);
+/// For how many payments of one turn it is asked at once.
+const ASKED_AT_ONCE: usize = 4;
 /// How often it is looked whether a day is over that was not compared yet.
 const DAY_CHECK: Duration = Duration::from_secs(60);
 
 /// Records what is told of payments, and does what follows.
 #[derive(Clone)]
 pub struct PaymentKeeper {
-    /// Executes commands.
-    pub commands: Arc<CommandHandler>,
-    /// Where it is looked up.
-    pub read_models: Arc<ReadModels>,
+    commands: Arc<CommandHandler>,
+    read_models: Arc<ReadModels>,
     /// Tells what "now" is.
     pub clock: Arc<dyn Clock>,
     /// The provider; without one, what was begun is still brought to accounts.
     pub payments: Option<Payments>,
+    /// What could not be brought to an account.
+    resting: Arc<Resting<PaymentId>>,
 }
 
 /// Why something could not be done. It stays to be done.
@@ -81,6 +85,17 @@ pub enum PaymentError {
 }
 
 impl PaymentKeeper {
+    /// What keeps payments by these commands, with this provider, where there is one.
+    pub fn new(
+        commands: Arc<CommandHandler>,
+        read_models: Arc<ReadModels>,
+        clock: Arc<dyn Clock>,
+        payments: Option<Payments>,
+    ) -> Self {
+        let resting = Arc::new(Resting::between(FAILED_REST, FAILED_REST_MAX));
+        Self { commands, read_models, clock, payments, resting }
+    }
+
     /// Does what is to be done until `stop` becomes true.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let settling = self.follow(stop.clone());
@@ -103,21 +118,33 @@ impl PaymentKeeper {
         }
     }
 
-    /// Has the provider give back what is to be given back. It is slow, and nothing else waits for it.
-    async fn give_back_until(&self, mut stop: watch::Receiver<bool>) {
-        let mut moved = self.read_models.position_changes();
-        let mut resting = HashMap::new();
+    /// Has the provider give back what is to be given back. It is slow, and nothing else waits for it; nor does what it was not asked for yet
+    /// wait for what it did not give back before.
+    async fn give_back_until(&self, stop: watch::Receiver<bool>) {
         if let Err(error) = self.warn_of_other_providers().await {
             tracing::error!(error = %chain(&error), "it is not known whether another provider owes");
         }
+        let Some(payments) = &self.payments else { return };
+        let kept = Resting::between(PROVIDER_REST, PROVIDER_REST_MAX);
+        tokio::join!(
+            self.give_back_in_turn(payments, Turn::First, &kept, stop.clone()),
+            self.give_back_in_turn(payments, Turn::Again, &kept, stop),
+        );
+    }
+
+    async fn give_back_in_turn(
+        &self,
+        payments: &Payments,
+        turn: Turn,
+        kept: &Resting<PaymentId>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         while !*stop.borrow() {
-            moved.borrow_and_update();
-            if let Err(error) = self.give_back(&mut resting, &stop).await {
+            if let Err(error) = self.give_back(payments, turn, kept, &stop).await {
                 tracing::error!(error = %chain(&error), "refunds will be looked at again");
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
-                () = async { let _ = moved.changed().await; tokio::time::sleep(REST).await } => {}
                 _ = stop.wait_for(|stop| *stop) => {}
             }
         }
@@ -128,12 +155,12 @@ impl PaymentKeeper {
         let provider = self.payments.as_ref().map(|payments| payments.id().to_string());
         let count = self
             .read_models
-            .query(move |db| payment::to_give_back_elsewhere(db, provider.as_deref()))
+            .query(move |db| payment::to_refund_elsewhere(db, provider.as_deref()))
             .await?;
         if count > 0 {
             tracing::warn!(
                 count,
-                "payments are to be given back by a provider that is not configured: nobody gives this money back"
+                "refunds are up to a provider that is not configured: nobody gives this money back"
             );
         }
         Ok(())
@@ -226,31 +253,20 @@ impl PaymentKeeper {
         Ok(executed.await?.event_count > 0)
     }
 
-    /// Does now all that needs no provider. One thing that fails does not keep the others from being done.
+    /// Does now all for which the provider need not be asked. One thing that fails does not keep the others from being done.
     ///
     /// # Errors
     /// When it cannot be looked up what is to be done.
     pub async fn settle(&self) -> Result<(), PaymentError> {
         let now = self.clock.now();
-        let (overdue, post, take_back) = self
-            .read_models
-            .query(move |db| {
-                Ok((
-                    payment::overdue(db, now, PAGE_SIZE)?,
-                    payment::due(db, PaymentDue::Post, PAGE_SIZE)?,
-                    payment::due(db, PaymentDue::TakeBack, PAGE_SIZE)?,
-                ))
-            })
-            .await?;
+        let overdue = move |db: &Connection| payment::overdue(db, now, PAGE_SIZE);
         let mut reached = None;
-        for id in overdue {
-            reached = reached.max(done(id, self.tell(id, PaymentCommand::Expire, "").await));
+        for id in self.read_models.query(overdue).await? {
+            reached = reached.max(self.done(id, self.tell(id, PaymentCommand::Expire, "").await));
         }
-        for row in post {
-            reached = reached.max(done(row.id, self.post(&row).await));
-        }
-        for row in take_back {
-            reached = reached.max(done(row.id, self.take_back(&row).await));
+        reached = reached.max(self.post_all().await?);
+        if let Some(payments) = &self.payments {
+            reached = reached.max(self.take_back_all(payments).await?);
         }
         if let Some(position) = reached {
             self.read_models.wait_for(position).await?;
@@ -258,40 +274,99 @@ impl PaymentKeeper {
         Ok(())
     }
 
-    /// Has the provider give back what was taken back. A payment that is not given back rests for a while; the others are, because a provider
-    /// may refuse a single one for good.
-    async fn give_back(
-        &self,
-        resting: &mut HashMap<PaymentId, Instant>,
-        stop: &watch::Receiver<bool>,
-    ) -> Result<(), QueryError> {
-        let Some(payments) = &self.payments else { return Ok(()) };
-        let start = Instant::now();
-        resting.retain(|_, until| *until > start);
+    async fn post_all(&self) -> Result<Option<Position>, QueryError> {
+        let (mut after, mut reached) = (-1, None);
+        loop {
+            let page = move |db: &Connection| payment::to_post(db, after, PAGE_SIZE);
+            let rows = self.read_models.query(page).await?;
+            let Some(last) = rows.last() else { return Ok(reached) };
+            after = last.position;
+            for row in &rows {
+                if self.resting.turn(&row.id) != Turn::Later {
+                    reached = reached.max(self.done(row.id, self.post(row).await));
+                }
+            }
+        }
+    }
+
+    /// Takes back the credit of what this provider can give back. Of another's payments the customer keeps the credit until that one is there.
+    async fn take_back_all(&self, payments: &Payments) -> Result<Option<Position>, QueryError> {
         let (mut after, mut reached) = (-1, None);
         loop {
             let provider = payments.id().to_string();
-            let rows = self
-                .read_models
-                .query(move |db| payment::to_give_back(db, &provider, after, PAGE_SIZE))
-                .await?;
-            let Some(last) = rows.last() else { break };
+            let page = move |db: &Connection| {
+                payment::to_refund(db, PaymentDue::TakeBack, &provider, after, PAGE_SIZE)
+            };
+            let rows = self.read_models.query(page).await?;
+            let Some(last) = rows.last() else { return Ok(reached) };
             after = last.position;
             for row in &rows {
-                if *stop.borrow() || resting.len() >= RESTING_MAX {
-                    return Ok(());
+                if self.resting.turn(&row.id) != Turn::Later {
+                    reached = reached.max(self.done(row.id, self.take_back(row).await));
                 }
-                if resting.contains_key(&row.id) {
-                    continue;
+            }
+        }
+    }
+
+    /// What was reached; a failure is logged, and tried again later.
+    fn done(
+        &self,
+        id: PaymentId,
+        settled: Result<Option<Position>, PaymentError>,
+    ) -> Option<Position> {
+        match settled {
+            Ok(position) => {
+                self.resting.done(&id);
+                position
+            }
+            Err(error) => {
+                tracing::warn!(%id, error = %chain(&error), "this payment is not settled yet");
+                self.resting.failed(id);
+                None
+            }
+        }
+    }
+
+    /// Has the provider give back what was taken back and whose turn it is, a few at a time. What it does not give back is `kept`, and rests.
+    async fn give_back(
+        &self,
+        payments: &Payments,
+        turn: Turn,
+        kept: &Resting<PaymentId>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<(), QueryError> {
+        let (mut after, mut reached) = (-1, None);
+        loop {
+            let provider = payments.id().to_string();
+            let page = move |db: &Connection| {
+                payment::to_refund(db, PaymentDue::GiveBack, &provider, after, PAGE_SIZE)
+            };
+            let mut rows = self.read_models.query(page).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.position;
+            rows.retain(|row| kept.turn(&row.id) == turn);
+            let ask = |row: PaymentRow| async move {
+                if *stop.borrow() {
+                    return None;
                 }
-                match self.give_back_one(payments, row).await {
-                    Ok(position) => reached = reached.max(position),
+                Some((row.id, self.give_back_one(payments, &row).await))
+            };
+            let asked: Vec<_> = rows.into_iter().map(ask).collect();
+            let mut asked = stream::iter(asked).buffer_unordered(ASKED_AT_ONCE);
+            while let Some(Some((id, given_back))) = asked.next().await {
+                match given_back {
+                    Ok(position) => {
+                        kept.done(&id);
+                        reached = reached.max(position);
+                    }
                     Err(error) => {
-                        let id = row.id;
                         tracing::warn!(%id, error = %chain(&error), "money is not given back yet");
-                        resting.insert(id, Instant::now() + PROVIDER_REST);
+                        kept.failed(id);
                     }
                 }
+            }
+            if *stop.borrow() {
+                return Ok(());
             }
         }
         if let Some(position) = reached {
@@ -409,14 +484,6 @@ where
     let name = D::name(command);
     let id = derived(&["payments", stream.as_str(), posting.as_str(), name]);
     metadata(CommandId(id), keeper())
-}
-
-/// What was reached; a failure is logged, and tried again later.
-fn done(id: PaymentId, settled: Result<Option<Position>, PaymentError>) -> Option<Position> {
-    settled.unwrap_or_else(|error| {
-        tracing::warn!(%id, error = %chain(&error), "this payment is not settled yet");
-        None
-    })
 }
 
 /// The stream of a payment.

@@ -5,7 +5,8 @@
 //! - Credit that was taken for a fee that was waived meanwhile, or is refunded, is given back.
 //!
 //! Each posting has an id that follows from what it is for, so it is made once, however often and by however many replicas it is tried. What is
-//! to be done is read from events alone: a process that was killed between two steps, or another one, goes on where it was.
+//! to be done is read from events alone: a process that was killed between two steps, or another one, goes on where it was. What cannot be
+//! done, because an account is full, rests for a while and keeps nothing else waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,27 +22,32 @@ use parvandeh_domain::redress::decide::POSTING_KIND as REDRESS;
 use parvandeh_domain::redress::{Redress, RedressCommand, RedressRefusal, RedressValue};
 use parvandeh_projections::fee::{self, FeeDue, FeeRow};
 use parvandeh_projections::redress::{self, RedressRow};
+use rusqlite::Connection;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata};
 use super::points_expiry;
+use super::resting::{Resting, Turn};
 use crate::error::chain;
 use crate::store::{Position, StreamId};
 use crate::subscription::read_models::{QueryError, ReadModels};
 
 /// How many of each sort are looked up at once.
 const PAGE_SIZE: usize = 200;
-/// How long it rests where nothing moves; what failed is tried again then.
+/// How long it rests where nothing moves.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it rests in any case, so that a busy log does not make it look without end.
 const REST: Duration = Duration::from_millis(20);
+/// How long what failed is left alone: after the first time, and at most.
+pub(super) const FAILED_REST: Duration = Duration::from_secs(1);
+pub(super) const FAILED_REST_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Settles what is to be settled.
 pub struct Settlement {
-    /// Executes commands.
-    pub commands: Arc<CommandHandler>,
-    /// Where it is looked up.
-    pub read_models: Arc<ReadModels>,
+    commands: Arc<CommandHandler>,
+    read_models: Arc<ReadModels>,
+    resting: Resting<Uuid>,
 }
 
 /// Why something could not be settled. It stays to be done.
@@ -62,6 +68,12 @@ pub enum SettlementError {
 }
 
 impl Settlement {
+    /// What settles by these commands what is looked up there.
+    pub fn new(commands: Arc<CommandHandler>, read_models: Arc<ReadModels>) -> Self {
+        let resting = Resting::between(FAILED_REST, FAILED_REST_MAX);
+        Self { commands, read_models, resting }
+    }
+
     /// Settles until `stop` becomes true.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut moved = self.read_models.position_changes();
@@ -83,21 +95,62 @@ impl Settlement {
     /// # Errors
     /// When it cannot be looked up what is to be done.
     pub async fn settle(&self) -> Result<(), SettlementError> {
-        let (redress, fees) = self
-            .read_models
-            .query(|db| Ok((redress::accepted(db, PAGE_SIZE)?, fee::due(db, PAGE_SIZE)?)))
-            .await?;
-        let mut reached = None;
-        for row in redress {
-            reached = reached.max(done(row.id.0, self.pay(row).await));
-        }
-        for row in fees {
-            reached = reached.max(done(row.id.0, self.settle_fee(&row).await));
-        }
+        let reached = self.pay_all().await?.max(self.settle_fees().await?);
         if let Some(position) = reached {
             self.read_models.wait_for(position).await?;
         }
         Ok(())
+    }
+
+    async fn pay_all(&self) -> Result<Option<Position>, QueryError> {
+        let (mut after, mut reached) = (None, None);
+        loop {
+            let page = move |db: &Connection| redress::accepted(db, after, PAGE_SIZE);
+            let rows = self.read_models.query(page).await?;
+            let Some(last) = rows.last() else { return Ok(reached) };
+            after = Some((last.updated_at, last.id));
+            for row in rows {
+                let id = row.id.0;
+                if self.resting.turn(&id) != Turn::Later {
+                    reached = reached.max(self.done(id, self.pay(row).await));
+                }
+            }
+        }
+    }
+
+    async fn settle_fees(&self) -> Result<Option<Position>, QueryError> {
+        let (mut after, mut reached) = (None, None);
+        loop {
+            let page = move |db: &Connection| fee::due(db, after, PAGE_SIZE);
+            let rows = self.read_models.query(page).await?;
+            let Some(last) = rows.last() else { return Ok(reached) };
+            after = Some((last.updated_at, last.id));
+            for row in rows {
+                let id = row.id.0;
+                if self.resting.turn(&id) != Turn::Later {
+                    reached = reached.max(self.done(id, self.settle_fee(&row).await));
+                }
+            }
+        }
+    }
+
+    /// What was reached; a failure is logged, and tried again later.
+    fn done(
+        &self,
+        id: Uuid,
+        settled: Result<Option<Position>, SettlementError>,
+    ) -> Option<Position> {
+        match settled {
+            Ok(position) => {
+                self.resting.done(&id);
+                position
+            }
+            Err(error) => {
+                tracing::warn!(%id, error = %chain(&error), "this is not settled yet");
+                self.resting.failed(id);
+                None
+            }
+        }
     }
 
     async fn pay(&self, row: RedressRow) -> Result<Option<Position>, SettlementError> {
@@ -170,14 +223,6 @@ impl Settlement {
             self.commands.execute::<D>(stream, vec![(metadata, command)], None, |_| true).await?;
         Ok(executed.position)
     }
-}
-
-/// What was reached; a failure is logged, and tried again later.
-fn done(id: uuid::Uuid, settled: Result<Option<Position>, SettlementError>) -> Option<Position> {
-    settled.unwrap_or_else(|error| {
-        tracing::warn!(%id, error = %chain(&error), "this is not settled yet");
-        None
-    })
 }
 
 /// The stream of a redress.

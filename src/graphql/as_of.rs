@@ -63,7 +63,9 @@ pub async fn money(
     id: Uuid,
     moment: Timestamp,
 ) -> async_graphql::Result<CaseMoney> {
-    let mut events = money_events(ctx, id, moment).await?;
+    let scope = case_scope(ctx);
+    let streams = query(ctx, move |db| case_money::streams(db, &scope, id)).await?;
+    let mut events = all_events(ctx, streams, moment).await?;
     events.sort_by_key(|event| event.position);
     let mut money = CaseMoney::default();
     for event in &events {
@@ -88,11 +90,11 @@ pub async fn evidence(
         let event = added_event(&services(ctx).store, file).await;
         all.extend(event.map_err(|error| failure(&error))?);
     }
-    all.extend(money_events(ctx, id, moment).await?);
-    for stream in query(ctx, sla_reference::streams).await? {
-        let stream = StreamId::new(&stream).map_err(|error| failure(&error))?;
-        all.extend(stream_events(ctx, &stream, moment).await?);
-    }
+    let scope = case_scope(ctx);
+    let money = query(ctx, move |db| case_money::streams_with_payments(db, &scope, id)).await?;
+    all.extend(all_events(ctx, money, moment).await?);
+    let publications = query(ctx, sla_reference::streams).await?;
+    all.extend(all_events(ctx, publications, moment).await?);
     all.sort_by_key(|event| event.position);
     Ok(all)
 }
@@ -116,15 +118,14 @@ async fn own_evidence(
     Ok(all)
 }
 
-/// The events of the redress and the fees of a case and of the payments of these, stream by stream.
-async fn money_events(
+/// The events of these streams, stream by stream.
+async fn all_events(
     ctx: &Context<'_>,
-    id: Uuid,
+    streams: Vec<String>,
     moment: Timestamp,
 ) -> async_graphql::Result<Vec<Recorded<DomainEvent>>> {
-    let scope = case_scope(ctx);
     let mut all = Vec::new();
-    for stream in query(ctx, move |db| case_money::streams(db, &scope, id)).await? {
+    for stream in streams {
         let stream = StreamId::new(&stream).map_err(|error| failure(&error))?;
         all.extend(stream_events(ctx, &stream, moment).await?);
     }

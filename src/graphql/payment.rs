@@ -24,6 +24,9 @@ use crate::command::policy;
 use crate::error::chain;
 use crate::store::Position;
 
+/// The most payments that may be requested for one fee: each is a stream of its own that a replay of the case reads.
+const PAYMENTS_OF_FEE_MAX: u64 = 20;
+
 /// Money that a customer sends by a payment provider, for a fee or as credit.
 #[derive(SimpleObject, Clone)]
 pub struct Payment {
@@ -150,7 +153,7 @@ pub struct RefundPaymentInput {
 pub struct RequestPaymentPayload {
     /// The payment; null when nothing was done.
     pub payment: Option<Payment>,
-    /// The address of the provider's page, where the customer is to be sent.
+    /// The address of the provider's page, where the customer is to be sent; null when nothing was done, or where the money came already.
     pub page: Option<String>,
     /// Why nothing was done; empty when it was.
     pub user_errors: Vec<UserError>,
@@ -173,7 +176,7 @@ impl PaymentMutation {
     ) -> async_graphql::Result<RequestPaymentPayload> {
         match request(ctx, input).await {
             Ok((payment, page)) => {
-                Ok(RequestPaymentPayload { payment, page: Some(page), user_errors: Vec::new() })
+                Ok(RequestPaymentPayload { payment, page, user_errors: Vec::new() })
             }
             Err(Failed::User(error)) => {
                 Ok(RequestPaymentPayload { payment: None, page: None, user_errors: vec![error] })
@@ -196,7 +199,7 @@ impl PaymentMutation {
 async fn request(
     ctx: &Context<'_>,
     input: RequestPaymentInput,
-) -> Result<(Option<Payment>, String), Failed> {
+) -> Result<(Option<Payment>, Option<String>), Failed> {
     let Some(payments) = &services(ctx).payments.payments else {
         return Err(not_configured("this installation has no payment provider").into());
     };
@@ -219,6 +222,12 @@ async fn request(
     let stream = payment_stream(id);
     let executed =
         execute::<domain::Payment>(ctx, &stream, identity, &common, command, |_| true).await?;
+    wait_for(ctx, executed.position).await?;
+    let known = query(ctx, move |db| payment::known(db, id)).await.map_err(Failed::Failure)?;
+    if known.is_some_and(|row| row.confirmed_at.is_some()) {
+        // The money came: on a new page the customer would pay again.
+        return Ok((shown(ctx, id, executed.position).await?, None));
+    }
     // The payment stands before the provider hears of it, so that no callback can be about a payment that nobody knows.
     let page = payments.begin(id, money).await.map_err(|error| {
         tracing::warn!(%id, error = %chain(&error), "a payment was not begun");
@@ -226,7 +235,7 @@ async fn request(
             "the payment provider does not answer; try again with the same idempotency key";
         UserError::new("PAYMENT_PROVIDER_UNAVAILABLE", None, message)
     })?;
-    Ok((shown(ctx, id, executed.position).await?, page.address))
+    Ok((shown(ctx, id, executed.position).await?, Some(page.address)))
 }
 
 /// What somebody wants to pay.
@@ -251,10 +260,21 @@ async fn is_requested(ctx: &Context<'_>, id: PaymentId) -> Result<bool, Failed> 
 async fn of_fee(ctx: &Context<'_>, fee_id: &ID) -> Result<Wanted, Failed> {
     let id = plain_id("fee", fee_id)?;
     let scope = own_case_scope(ctx);
-    let row = query(ctx, move |db| fee::fee(db, &scope, id)).await;
-    let row = row.map_err(Failed::Failure)?.ok_or_else(|| not_found("fee"))?;
-    let refused = (row.status != FeeStatus::Assessed)
-        .then(|| UserError::of(&FeeRefusal::NotNow { status: row.status }));
+    let found = query(ctx, move |db| {
+        Ok((fee::fee(db, &scope, id)?, payment::count_of_fee(db, FeeId(id))?))
+    });
+    let (row, count) = found.await.map_err(Failed::Failure)?;
+    let row = row.ok_or_else(|| not_found("fee"))?;
+    let refused = if row.status != FeeStatus::Assessed {
+        Some(UserError::of(&FeeRefusal::NotNow { status: row.status }))
+    } else if count >= PAYMENTS_OF_FEE_MAX {
+        let message = format!(
+            "it was requested {count} times that this fee be paid; pay it out of credit, with `payFee`"
+        );
+        Some(UserError::new("FEE_PAYMENTS_TOO_MANY", None, message))
+    } else {
+        None
+    };
     let purpose = PaymentPurpose::Fee(FeeId(id));
     Ok(Wanted { customer_id: row.customer_id, money: row.money, purpose, refused })
 }

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use parvandeh_domain::decider::Metadata;
-use parvandeh_projections::{payment, sla_clocks};
+use parvandeh_projections::waiting::Waiting;
+use parvandeh_projections::{fee, payment, redress, sla_clocks};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use rusqlite::Connection;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -104,31 +106,36 @@ struct Lookup {
 struct LookedUp {
     read_models_lag_seconds: Option<f64>,
     sla_monitor_lag_seconds: Option<f64>,
-    refunds: Option<Refunds>,
+    settlements: Option<Waits>,
+    refunds: Option<Waits>,
     log_size_bytes: Option<f64>,
     disk: Option<Disk>,
     vault_keys_age_seconds: Option<f64>,
 }
 
-/// Refunds that no provider has made yet.
+/// What waits to be done.
 #[derive(Clone, Copy, Debug)]
-struct Refunds {
-    waiting: f64,
+struct Waits {
+    count: f64,
     age_seconds: f64,
 }
 
 impl Lookup {
     async fn look_up(&self) -> LookedUp {
-        let (read_models_lag_seconds, sla_monitor_lag_seconds, refunds) = tokio::join!(
+        let (read_models_lag_seconds, sla_monitor_lag_seconds, settlements, refunds) = tokio::join!(
             in_time(self.read_models_lag()),
             in_time(self.sla_monitor_lag()),
-            in_time(self.refunds())
+            in_time(self.waits(|db| {
+                Ok(redress::waiting(db)?.and(fee::waiting(db)?).and(payment::posts_waiting(db)?))
+            })),
+            in_time(self.waits(payment::refunds_waiting))
         );
         let sizes = LOG_FILES.map(|name| std::fs::metadata(self.directory.join(name)));
         let written_at = self.keyring.keys_written_at();
         LookedUp {
             read_models_lag_seconds,
             sla_monitor_lag_seconds,
+            settlements,
             refunds,
             log_size_bytes: Some(sizes.into_iter().flatten().map(|file| file.len() as f64).sum()),
             disk: Disk::of(&self.directory).ok(),
@@ -156,11 +163,14 @@ impl Lookup {
         Some(overdue.ok()?.map_or(0.0, |since| self.seconds_since(since)))
     }
 
-    /// The refunds that were asked for and that no provider has made yet.
-    async fn refunds(&self) -> Option<Refunds> {
-        let found = self.read_models.query(payment::refunds_waiting).await.ok()?;
+    /// What waits to be done, and for how long.
+    async fn waits(
+        &self,
+        waiting: impl FnOnce(&Connection) -> rusqlite::Result<Waiting> + Send + 'static,
+    ) -> Option<Waits> {
+        let found = self.read_models.query(waiting).await.ok()?;
         let age_seconds = found.since.map_or(0.0, |since| self.seconds_since(since));
-        Some(Refunds { waiting: found.count as f64, age_seconds })
+        Some(Waits { count: found.count as f64, age_seconds })
     }
 
     fn seconds_since(&self, moment: Timestamp) -> f64 {
@@ -225,9 +235,19 @@ impl Collector for Gauges {
                 found.sla_monitor_lag_seconds,
             ),
             (
+                "settlements_waiting",
+                "Redress, fees and payments that are to be brought to accounts and are not yet",
+                found.settlements.map(|settlements| settlements.count),
+            ),
+            (
+                "settlement_age_seconds",
+                "Time for which the oldest of the settlements has waited",
+                found.settlements.map(|settlements| settlements.age_seconds),
+            ),
+            (
                 "payment_refunds_waiting",
                 "Refunds of payments that were asked for and that no provider has made yet",
-                found.refunds.map(|refunds| refunds.waiting),
+                found.refunds.map(|refunds| refunds.count),
             ),
             (
                 "payment_refund_age_seconds",

@@ -1,13 +1,14 @@
 //! Reconciliation: the provider's books of a day against the ledger, payment by payment.
 //!
-//! Ours is what stands on accounts: postings, not what somebody said. A payment is looked for by its id, whatever day it is in ours, so that
-//! one that was made at midnight is not missing on both sides. Days are those of UTC.
+//! Ours is what stands on accounts: postings, not what somebody said. A line of the provider's is looked for by the payment's id, whatever day
+//! it is in ours; what we have of the hour next to midnight is looked for in the provider's books of the other day, too. So a payment that is
+//! of one day here and of the next there is compared once, with the day of the provider. Days are those of UTC.
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::id::{PaymentId, ProviderId, ProviderReference};
 use parvandeh_domain::money::Money;
 use parvandeh_domain::payment::PaymentStatus;
@@ -15,6 +16,9 @@ use parvandeh_projections::payment::{self, PaymentRow};
 
 use super::{Direction, Payments, ProviderError, SETTLEMENTS_MAX, Settlement};
 use crate::subscription::read_models::{QueryError, ReadModels};
+
+/// How near to midnight two clocks may tell of two days.
+const NEAR_MIDNIGHT: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the comparison of one payment comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +92,7 @@ pub async fn reconcile(
     let provider = payments.id();
     let (from, to) = bounds(day);
     let name = provider.to_string();
-    let lines = read_models
+    let (mut lines, near) = read_models
         .query(move |db| {
             let moved = payment::moved(db, &name, from, to, SETTLEMENTS_MAX)?;
             let mut known = Vec::with_capacity(there.len());
@@ -96,10 +100,60 @@ pub async fn reconcile(
                 let row = payment::known(db, settlement.payment_id)?;
                 known.push(row.filter(|row| row.provider == name));
             }
-            Ok(compare(&there, &known, &moved, from, to))
+            let lines = compare(&there, &known, &moved, from, to);
+            let near = near_midnight(&lines, &moved, from, to);
+            Ok((lines, near))
         })
         .await?;
+    for (is_near, neighbour) in [(near.begin, day.yesterday()), (near.end, day.tomorrow())] {
+        if let (true, Ok(neighbour)) = (is_near, neighbour) {
+            let books = payments.settlements(neighbour).await?;
+            let of_neighbour: HashSet<_> = books.iter().map(key).collect();
+            lines.retain(|line| {
+                line.agreement != Agreement::MissingThere
+                    || !of_neighbour.contains(&(
+                        line.payment_id,
+                        line.direction,
+                        line.reference.as_ref(),
+                    ))
+            });
+        }
+    }
     Ok(Reconciliation { day, provider, lines })
+}
+
+/// Of which neighbouring days the books may have what this day's books have not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Near {
+    begin: bool,
+    end: bool,
+}
+
+/// Whether something that is missing there moved near the beginning or the end of the day.
+fn near_midnight(lines: &[Line], moved: &[PaymentRow], from: Timestamp, to: Timestamp) -> Near {
+    let missing = lines.iter().filter(|line| line.agreement == Agreement::MissingThere);
+    let missing: HashSet<_> = missing.map(|line| (line.payment_id, line.direction)).collect();
+    let mut near = Near::default();
+    for row in moved {
+        for (direction, moment) in ways(row) {
+            if let Some(moment) = moment.filter(|_| missing.contains(&(row.id, direction))) {
+                near.begin |= moment.duration_since(from) < NEAR_MIDNIGHT;
+                near.end |= to.duration_since(moment) <= NEAR_MIDNIGHT;
+            }
+        }
+    }
+    near
+}
+
+/// By what a line of the provider's books is told from others. We do not keep by what the provider knows a refund.
+fn key(settlement: &Settlement) -> (PaymentId, Direction, Option<&ProviderReference>) {
+    let Settlement { payment_id, direction, reference, .. } = settlement;
+    (*payment_id, *direction, (*direction == Direction::Paid).then_some(reference))
+}
+
+/// When money moved, each way.
+fn ways(row: &PaymentRow) -> [(Direction, Option<Timestamp>); 2] {
+    [(Direction::Paid, row.confirmed_at), (Direction::Refunded, row.refunded_at)]
 }
 
 /// The first moment of the day, and the first after it.
@@ -153,8 +207,7 @@ fn compare(
     }
     let of_day = |moment: Option<Timestamp>| moment.is_some_and(|at| (from..to).contains(&at));
     for row in moved {
-        let ways = [(Direction::Paid, row.confirmed_at), (Direction::Refunded, row.refunded_at)];
-        for (direction, moment) in ways {
+        for (direction, moment) in ways(row) {
             let Some(here) = here(row, direction).filter(|_| of_day(moment)) else { continue };
             if found.insert((row.id, direction)) {
                 lines.push(Line {
@@ -163,7 +216,10 @@ fn compare(
                     agreement: Agreement::MissingThere,
                     here: Some(here),
                     there: None,
-                    reference: None,
+                    reference: row
+                        .provider_reference
+                        .clone()
+                        .filter(|_| direction == Direction::Paid),
                 });
             }
         }

@@ -4,6 +4,7 @@
 //! into force) is part of a state and no event's doing. Personal texts are never shown here: a difference says that there is a text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use parvandeh_domain::attachment::AttachmentEvent;
@@ -64,13 +65,16 @@ pub(super) fn between(before: &ReplayState, after: &ReplayState) -> Vec<Differen
         fields
     };
     compare(CASE, case(before), case(after), &mut found);
-    let (mut money_before, mut money_after) =
-        (money_fields(&before.money), money_fields(&after.money));
-    let subjects: BTreeSet<_> = money_before.keys().chain(money_after.keys()).cloned().collect();
-    for subject in subjects {
-        let before = money_before.remove(&subject).unwrap_or_default();
-        let after = money_after.remove(&subject).unwrap_or_default();
-        compare(&subject, before, after, &mut found);
+    if !Arc::ptr_eq(&before.money, &after.money) {
+        let mut money_before = money_fields(&before.money, &after.money);
+        let mut money_after = money_fields(&after.money, &before.money);
+        let subjects: BTreeSet<_> =
+            money_before.keys().chain(money_after.keys()).cloned().collect();
+        for subject in subjects {
+            let before = money_before.remove(&subject).unwrap_or_default();
+            let after = money_after.remove(&subject).unwrap_or_default();
+            compare(&subject, before, after, &mut found);
+        }
     }
     let customer = |state: &ReplayState| customer_fields(&state.customer);
     compare(CUSTOMER, customer(before), customer(after), &mut found);
@@ -227,14 +231,21 @@ fn case_fields(row: &CaseRow) -> Vec<Field> {
     ]
 }
 
-/// The fields of each redress, fee and payment, by the name of its stream.
-fn money_fields(money: &CaseMoney) -> BTreeMap<String, Vec<Field>> {
+/// The fields of each redress, fee and payment that is not the same in the other state, by the name of its stream.
+fn money_fields(money: &CaseMoney, other: &CaseMoney) -> BTreeMap<String, Vec<Field>> {
     let CaseMoney { redress, fees, payments } = money;
-    let redress = redress.iter().map(|row| (format!("{REDRESS}-{}", row.id), redress_fields(row)));
-    let fees = fees.iter().map(|row| (format!("{FEE}-{}", row.id), fee_fields(row)));
-    let payments =
-        payments.iter().map(|row| (format!("{PAYMENT}-{}", row.id), payment_fields(row)));
+    let redress = changed(redress, &other.redress)
+        .map(|row| (format!("{REDRESS}-{}", row.id), redress_fields(row)));
+    let fees = changed(fees, &other.fees).map(|row| (format!("{FEE}-{}", row.id), fee_fields(row)));
+    let payments = changed(payments, &other.payments)
+        .map(|row| (format!("{PAYMENT}-{}", row.id), payment_fields(row)));
     redress.chain(fees).chain(payments).collect()
+}
+
+/// The rows that are not the same in another state. Rows are only added at the end, so a row has the same place in both.
+fn changed<'a, T: PartialEq>(rows: &'a [T], others: &'a [T]) -> impl Iterator<Item = &'a T> {
+    let is_same = |(place, row): &(usize, &T)| others.get(*place) == Some(*row);
+    rows.iter().enumerate().filter(move |row| !is_same(row)).map(|(_, row)| row)
 }
 
 fn redress_fields(row: &RedressRow) -> Vec<Field> {

@@ -26,8 +26,8 @@ pub struct ReplayState {
     pub case: Option<CaseRow>,
     /// How many files stand with it.
     pub attachment_count: u32,
-    /// Its redress, its fees and their payments.
-    pub money: CaseMoney,
+    /// Its redress, its fees and their payments; states between which nothing became of these share them.
+    pub money: Arc<CaseMoney>,
     /// What rules look at in the customer.
     pub customer: CustomerTraits,
     /// The clocks, in the order of evaluation.
@@ -74,7 +74,7 @@ pub struct Replay {
     clocks: ClocksFold,
     case: Option<CaseRow>,
     attachment_count: u32,
-    money: CaseMoney,
+    money: Arc<CaseMoney>,
     steps: u64,
     state: Arc<ReplayState>,
     /// The moment at which the last event taken in was recorded, and whether `state` is the state after it.
@@ -89,7 +89,7 @@ impl Replay {
             clocks: ClocksFold::new(case_id),
             case: None,
             attachment_count: 0,
-            money: CaseMoney::default(),
+            money: Arc::default(),
             steps: 0,
             state: Arc::default(),
             recorded_at: Timestamp::MIN,
@@ -152,7 +152,12 @@ impl Replay {
         {
             self.attachment_count += 1;
         }
-        self.money.take_in(self.clocks.case_id(), event);
+        if matches!(
+            event.event,
+            DomainEvent::Redress(..) | DomainEvent::Fee(..) | DomainEvent::Payment(..)
+        ) {
+            Arc::make_mut(&mut self.money).take_in(self.clocks.case_id(), event);
+        }
         self.clocks.take_in(event);
     }
 

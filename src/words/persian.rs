@@ -154,6 +154,10 @@ pub(super) const TEXTS: &[Text] = &[
         "وضعیت این هزینه اجازهٔ این کار را نمی‌دهد؛ دوباره آن را بخوانید.",
     ),
     told("FEE_ON_COMPLAINT", "رسیدگی به شکایت رایگان است."),
+    told(
+        "FEE_PAYMENTS_TOO_MANY",
+        "پرداخت این هزینه بارها درخواست شده است؛ آن را از اعتبار حساب بپردازید.",
+    ),
     told("PAYMENTS_NOT_CONFIGURED", "در این سامانه درگاه پرداختی برقرار نیست."),
     told("PAYMENT_ALREADY_REQUESTED", "این پرداخت پیش‌تر درخواست شده است."),
     told("PAYMENT_AMOUNT_DIFFERS", "مبلغ رسیده با مبلغ درخواست‌شده یکی نیست."),

@@ -3,6 +3,7 @@
 mod accounts;
 mod case_feed;
 mod case_view;
+mod full_accounts;
 mod ledger;
 mod ledger_payments;
 mod payments;

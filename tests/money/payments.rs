@@ -23,6 +23,7 @@ use parvandeh_domain::payment::PaymentFailure;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{refusal, registered};
@@ -36,7 +37,20 @@ pub struct Scripted {
     pub refunded: Mutex<Vec<PaymentId>>,
     /// What it never gives back.
     pub kept: Mutex<Vec<PaymentId>>,
+    /// About what it never answers. The others it gives back only while it is asked for all of these.
+    pub silent: Mutex<Vec<PaymentId>>,
+    /// For how many of these it is asked now.
+    asked: watch::Sender<usize>,
     pub books: Mutex<Vec<Settlement>>,
+}
+
+/// Does something when it goes.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 impl Scripted {
@@ -69,6 +83,14 @@ impl PaymentProvider for Scripted {
         if self.kept.lock().unwrap().contains(&id) {
             return Err(ProviderError("does not give this one back".to_owned()));
         }
+        let silent = self.silent.lock().unwrap().clone();
+        if silent.contains(&id) {
+            self.asked.send_modify(|asked| *asked += 1);
+            let _no_more = OnDrop(|| self.asked.send_modify(|asked| *asked -= 1));
+            std::future::pending::<()>().await;
+        }
+        let mut asked = self.asked.subscribe();
+        asked.wait_for(|asked| *asked == silent.len()).await.unwrap();
         let reference = ProviderReference::new(format!("back-{id}")).unwrap();
         let made = self.answer(MadeRefund { reference, at: Timestamp::now() })?;
         let mut refunded = self.refunded.lock().unwrap();
