@@ -133,6 +133,9 @@ async fn of_several_monitors_none_reminds_twice_and_one_that_comes_too_late_not_
         }
     }
     machine.set(due_at - before + SignedDuration::from_secs(1));
+    for watcher in &watchers {
+        watcher.monitor.read_models.wait_for(store.head().unwrap()).await.unwrap();
+    }
     // Both at once, then each once more, then one that comes after a kill and knows nothing but the log.
     let [one, other] = &watchers;
     let (first, second) =
