@@ -187,6 +187,22 @@ fn what_touches_safety_becomes_urgent_when_it_is_assessed() {
 }
 
 #[test]
+fn what_touches_safety_stays_urgent_until_it_is_assessed_anew() {
+    let classify = |priority| {
+        CaseCommand::Classify(ClassifyCase {
+            category: None,
+            priority: Some(priority),
+            severity: Some(Severity::Minor),
+        })
+    };
+    let case = opened(CaseKind::Complaint).on(0, assess(true));
+    assert_eq!(case.refused(0, classify(Priority::Low)), CaseRefusal::SafetyIsUrgent);
+    assert_eq!(names(&case.when(0, classify(Priority::Urgent))), ["CaseClassified"]);
+    let again = case.on(1, assess(false));
+    assert_eq!(names(&again.when(1, classify(Priority::Low))), ["CaseClassified"]);
+}
+
+#[test]
 fn a_decision_told_at_once_is_an_answer_and_resolves_the_case() {
     let case = opened(CaseKind::Complaint).on(0, assess(false));
     let told = case.when(1, decision(Some(day(8)), Some(Channel::Letter)));

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Case;
-use super::attribute::{Direction, HoldReason, Status};
+use super::attribute::{Direction, HoldReason, Priority, Status};
 use super::command::{
     CaseCommand, ClassifyCase, FollowUpCommand, MergeCase, OpenCase, RecordActivity,
     RecordInteraction, ReferralCommand, Survivor,
@@ -167,7 +167,7 @@ impl Decider for Case {
             }
             CaseCommand::Close => match status {
                 Status::Resolved => {
-                    state.voice.may_close()?;
+                    state.voice.may_close(state.customer_id.is_some())?;
                     state.complaint.check_closing(context.occurred_at)?;
                     if state.follow_ups.is_waiting() {
                         return Err(CaseRefusal::FollowUpWaiting);
@@ -299,6 +299,9 @@ fn classified(state: &CaseState, classify: ClassifyCase) -> Result<Vec<CaseEvent
     let ClassifyCase { category, priority, severity } = classify;
     if category.is_none() && priority.is_none() && severity.is_none() {
         return Err(CaseRefusal::NothingToClassify);
+    }
+    if state.complaint.safety && priority.is_some_and(|priority| priority != Priority::Urgent) {
+        return Err(CaseRefusal::SafetyIsUrgent);
     }
     // The event tells what changed, so that a reader of the history is not shown decisions that nobody took.
     let event = CaseClassified {

@@ -58,12 +58,15 @@ pub enum CaseRefusal {
         /// The command's field that names the kind, where it has one.
         field: Option<&'static str>,
     },
-    /// Staff raised the case, and its author does not know what became of it.
+    /// It is an opinion, and its author does not know what became of it.
     #[error("its author was not told what became of it; tell them first")]
     AuthorNotTold,
     /// The command says nothing.
     #[error("give at least one of category, priority and severity")]
     NothingToClassify,
+    /// What touches somebody's safety comes before all others.
+    #[error("the assessment found that safety is touched; assess it anew before it becomes less urgent")]
+    SafetyIsUrgent,
     /// A date that has passed before what it is promised for has begun.
     #[error("{field} must be later than the moment of the command")]
     DueDatePassed {
@@ -171,6 +174,7 @@ impl Refusal for CaseRefusal {
             Self::NotAnOpinion { .. } => "CASE_NOT_AN_OPINION",
             Self::AuthorNotTold => "AUTHOR_NOT_TOLD",
             Self::NothingToClassify => "NOTHING_TO_CLASSIFY",
+            Self::SafetyIsUrgent => "SAFETY_IS_URGENT",
             Self::DueDatePassed { .. } => "DUE_DATE_PASSED",
             Self::NotAComplaint => "CASE_NOT_A_COMPLAINT",
             Self::AssessmentMissing => "ASSESSMENT_MISSING",
@@ -201,6 +205,7 @@ impl Refusal for CaseRefusal {
             Self::DueDatePassed { field }
             | Self::AppealIncomplete { field }
             | Self::Text { field, .. } => Some(field),
+            Self::SafetyIsUrgent => Some("priority"),
             Self::OutcomeNotADecision => Some("outcome"),
             Self::FollowUpUnknown => Some("number"),
             Self::ScoreOutOfRange => Some("score"),

@@ -106,7 +106,10 @@ impl CaseState {
                 self.hold = None;
                 self.status = Some(Status::Resolved);
             }
-            CaseEvent::Reopened(_) => self.status = Some(Status::Open),
+            CaseEvent::Reopened(_) => {
+                self.status = Some(Status::Open);
+                self.voice.became = None;
+            }
             CaseEvent::Closed(_) => self.status = Some(Status::Closed),
             CaseEvent::Merged(merged) => {
                 // A wait is kept, unlike the status: it goes on when the merge is undone.
