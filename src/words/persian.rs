@@ -87,6 +87,7 @@ pub(super) const TEXTS: &[Text] = &[
         "SAFETY_IS_URGENT",
         "در ارزیابی، ایمنی یا سلامت کسی در میان بوده است؛ پیش از کاستن از اولویت دوباره ارزیابی کنید.",
     ),
+    told("OCCURRED_BEFORE_OPENING", "این زمان پیش از باز شدن پرونده است."),
     told("DUE_DATE_PASSED", "این تاریخ گذشته است؛ تاریخی دیرتر بنویسید."),
     // Customers
     told("CUSTOMER_NOT_FOUND", "چنین مشتری‌ای نیست."),

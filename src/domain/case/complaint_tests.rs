@@ -21,7 +21,7 @@ fn day(number: i64) -> Timestamp {
 fn context(at: Timestamp, kind: ActorKind) -> Context {
     let actor = Actor { kind, id: "agent-1".to_owned() };
     let command_id = CommandId(crate::id::derived(&["test"]));
-    Context { command_id, occurred_at: at, recorded_at: day(90), actor }
+    Context { command_id, occurred_at: at, recorded_at: at, actor }
 }
 
 fn meta(at: Timestamp) -> Metadata {
@@ -314,6 +314,27 @@ fn a_complaint_does_not_end_without_an_answer_of_a_person() {
 }
 
 #[test]
+fn the_time_for_an_appeal_cannot_be_dated_away() {
+    let case = opened(CaseKind::Complaint).on(2, assess(false));
+    let dated_back = Context { recorded_at: day(9), ..context(day(3), ActorKind::Staff) };
+    let decide = |until| Case::decide(&case.0, decision(Some(until), None), &dated_back);
+    let refused = CaseRefusal::DueDatePassed { field: "appeal_until" };
+    assert_eq!(decide(day(8)).unwrap_err(), refused, "it has passed already");
+    assert!(decide(day(10)).is_ok());
+}
+
+#[test]
+fn people_date_nothing_before_the_opening_and_other_programs_as_their_logs_say() {
+    let case = opened(CaseKind::Complaint);
+    for step in [says(Direction::Inbound), assess(false), resolve(Outcome::Withdrawn)] {
+        let refused = case.refused(-1, step.clone());
+        assert_eq!(refused, CaseRefusal::OccurredBeforeOpening);
+        let imported = Case::decide(&case.0, step, &context(day(-1), ActorKind::Service));
+        assert!(imported.is_ok());
+    }
+}
+
+#[test]
 fn each_appeal_leads_to_a_decision_at_the_next_level() {
     let case = decided();
     let events = case.when(2, appeal());
@@ -338,7 +359,7 @@ fn an_appeal_comes_in_time_and_before_the_decision_is_accepted() {
 
 #[test]
 fn customers_cannot_date_their_appeals_back() {
-    let context = context(day(2), ActorKind::Customer);
+    let context = Context { recorded_at: day(90), ..context(day(2), ActorKind::Customer) };
     let refused = Case::decide(&decided().0, appeal(), &context).unwrap_err();
     assert_eq!(refused, CaseRefusal::AppealTooLate, "it is the ninetieth day");
 }

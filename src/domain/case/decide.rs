@@ -17,7 +17,7 @@ use super::event::{
 };
 use super::state::CaseState;
 use super::{follow_up, referral, survey, voice};
-use crate::decider::{Context, Decider, Metadata};
+use crate::decider::{ActorKind, Context, Decider, Metadata};
 use crate::id::{CaseId, DataSubject};
 use crate::text::{self, TextProblem};
 
@@ -77,6 +77,9 @@ impl Decider for Case {
             && is_work(&command)
         {
             return Err(CaseRefusal::Merged { into: merge.into });
+        }
+        if !is_opening(&command) {
+            since_the_opening(state, context)?;
         }
         match command {
             CaseCommand::Open(_) | CaseCommand::RaiseByStaff(_) => Err(CaseRefusal::AlreadyOpened),
@@ -248,6 +251,25 @@ fn recorded(activity: RecordActivity) -> Result<CaseActivityRecorded, CaseRefusa
     }
     let RecordActivity { name, resource, group, transition } = activity;
     Ok(CaseActivityRecorded { name, resource, group, transition })
+}
+
+fn is_opening(command: &CaseCommand) -> bool {
+    matches!(command, CaseCommand::Open(_) | CaseCommand::RaiseByStaff(_))
+}
+
+/// What people do in a case they do after it was opened: who could date a step before that could have any time pass that they like. The
+/// log of another program is kept as it is.
+fn since_the_opening(state: &CaseState, context: &Context) -> Result<(), CaseRefusal> {
+    let is_person = match context.actor.kind {
+        ActorKind::Customer | ActorKind::Representative | ActorKind::Staff => true,
+        ActorKind::Service | ActorKind::System => false,
+    };
+    match state.opened_at {
+        Some(opened_at) if is_person && context.occurred_at < opened_at => {
+            Err(CaseRefusal::OccurredBeforeOpening)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the command is work on the matter itself, which goes on at the surviving case once two are merged. What people say and

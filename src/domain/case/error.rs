@@ -13,6 +13,9 @@ pub enum CaseRefusal {
     /// The id is taken by a case that another command opened.
     #[error("the case is open already")]
     AlreadyOpened,
+    /// It is dated to a time in which there was no case.
+    #[error("occurred_at is before the case was opened")]
+    OccurredBeforeOpening,
     /// The case is closed, and the command needs it open.
     #[error("the case is closed; reopen it first")]
     Closed,
@@ -159,6 +162,7 @@ impl Refusal for CaseRefusal {
         match self {
             Self::NotFound => "CASE_NOT_FOUND",
             Self::AlreadyOpened => "CASE_ALREADY_OPENED",
+            Self::OccurredBeforeOpening => "OCCURRED_BEFORE_OPENING",
             Self::Closed => "CASE_CLOSED",
             Self::Resolved => "CASE_RESOLVED",
             Self::NotResolved => "CASE_NOT_RESOLVED",
@@ -205,6 +209,7 @@ impl Refusal for CaseRefusal {
             Self::DueDatePassed { field }
             | Self::AppealIncomplete { field }
             | Self::Text { field, .. } => Some(field),
+            Self::OccurredBeforeOpening => Some("occurred_at"),
             Self::SafetyIsUrgent => Some("priority"),
             Self::OutcomeNotADecision => Some("outcome"),
             Self::FollowUpUnknown => Some("number"),
