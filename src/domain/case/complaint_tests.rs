@@ -11,7 +11,7 @@ use super::tests::{says, text};
 use super::{Case, CaseCommand, CaseRefusal, CaseState};
 use crate::decider::{Actor, ActorKind, Context, Decider, Metadata};
 use crate::event::StoredEvent;
-use crate::id::{CaseId, CommandId, RootCauseId, StaffId, UnitId};
+use crate::id::{CaseId, CommandId, CustomerId, RootCauseId, StaffId, UnitId};
 
 fn day(number: i64) -> Timestamp {
     let first: Timestamp = "2026-03-21T08:00:00Z".parse().unwrap();
@@ -67,12 +67,17 @@ fn names(events: &[CaseEvent]) -> Vec<&'static str> {
     events.iter().map(|event| event.event_type().name).collect()
 }
 
+/// Without a customer, as in logs of other programs.
 fn opened(kind: CaseKind) -> Told {
+    opened_by(kind, None)
+}
+
+fn opened_by(kind: CaseKind, customer_id: Option<CustomerId>) -> Told {
     let open = OpenCase {
         kind,
         subject: text("بوی گاز"),
         description: None,
-        customer_id: None,
+        customer_id,
         channel: Channel::Phone,
         category: None,
         priority: Priority::Normal,
@@ -265,6 +270,30 @@ fn a_complaint_that_nobody_began_to_handle_so_ends_as_it_always_did() {
     let question =
         opened(CaseKind::Question).on(0, acknowledge()).on(0, resolve(Outcome::Answered));
     assert_eq!(names(&question.when(0, CaseCommand::Close)), ["CaseClosed"]);
+}
+
+#[test]
+fn no_case_of_a_customer_is_closed_before_a_person_answered() {
+    let automatic = CaseCommand::RecordInteraction(RecordInteraction {
+        direction: Direction::Outbound,
+        channel: Channel::Email,
+        body: text("x"),
+        automatic: true,
+    });
+    let reopen = CaseCommand::Reopen(ReopenCase { reason: text("not settled") });
+    for kind in [CaseKind::Complaint, CaseKind::Request, CaseKind::Question, CaseKind::Incident] {
+        let opened = opened_by(kind, Some(CustomerId(crate::id::derived(&["customer", "1"]))));
+        let silent = opened.clone().on(0, automatic.clone()).on(0, resolve(Outcome::NotUpheld));
+        assert_eq!(silent.refused(0, CaseCommand::Close), CaseRefusal::AnswerMissing, "{kind}");
+        let told = silent.on(0, says(Direction::Outbound));
+        assert_eq!(names(&told.when(0, CaseCommand::Close)), ["CaseClosed"], "{kind}");
+        let again = told.on(1, reopen.clone()).on(1, resolve(Outcome::Answered));
+        assert_eq!(again.refused(1, CaseCommand::Close), CaseRefusal::AnswerMissing, "{kind}");
+        for outcome in [Outcome::Withdrawn, Outcome::Duplicate] {
+            let ended = opened.clone().on(0, resolve(outcome));
+            assert_eq!(names(&ended.when(0, CaseCommand::Close)), ["CaseClosed"], "{kind}");
+        }
+    }
 }
 
 #[test]

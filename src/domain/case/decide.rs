@@ -172,6 +172,10 @@ impl Decider for Case {
                 Status::Resolved => {
                     state.voice.may_close(state.customer_id.is_some())?;
                     state.complaint.check_closing(context.occurred_at)?;
+                    // Of a case without a customer, such as one of an imported log, nobody waits for an answer.
+                    if state.customer_id.is_some() {
+                        state.complaint.check_answered()?;
+                    }
                     if state.follow_ups.is_waiting() {
                         return Err(CaseRefusal::FollowUpWaiting);
                     }

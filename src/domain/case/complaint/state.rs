@@ -122,6 +122,18 @@ impl ComplaintState {
         }
         if self.answered { Ok(()) } else { Err(CaseRefusal::AnswerMissing) }
     }
+
+    /// Whether a case of a known customer, of whatever kind, may be closed as far as their answer is concerned. What was withdrawn or is a
+    /// duplicate asks for none.
+    ///
+    /// # Errors
+    /// [`CaseRefusal::AnswerMissing`] while no person has told them.
+    pub fn check_answered(&self) -> Result<(), CaseRefusal> {
+        if self.answered || self.outcome.is_some_and(ends_by_itself) {
+            return Ok(());
+        }
+        Err(CaseRefusal::AnswerMissing)
+    }
 }
 
 fn ends_by_itself(outcome: Outcome) -> bool {
