@@ -188,7 +188,7 @@ impl Decider for Case {
             },
             CaseCommand::Merge(merge) => {
                 not_closed(status)?;
-                Ok(vec![merged(merge)?.into()])
+                Ok(vec![merged(state, merge)?.into()])
             }
             CaseCommand::Unmerge(unmerge) => {
                 state.merged.ok_or(CaseRefusal::NotMerged)?;
@@ -291,13 +291,14 @@ fn is_work(command: &CaseCommand) -> bool {
         | CaseCommand::Reopen(_)
         | CaseCommand::Close
         | CaseCommand::Merge(_)
-        | CaseCommand::TellAuthor(_)
         | CaseCommand::Complaint(_)
         | CaseCommand::Referral(ReferralCommand::Accept | ReferralCommand::Return(_))
         | CaseCommand::FollowUp(FollowUpCommand::Promise(_)) => true,
         CaseCommand::Open(_)
         | CaseCommand::RaiseByStaff(_)
         | CaseCommand::RecordInteraction(_)
+        // The author of a voice reads their own case, also where another is worked on.
+        | CaseCommand::TellAuthor(_)
         | CaseCommand::AddNote(_)
         | CaseCommand::Unmerge(_)
         | CaseCommand::RecordActivity(_)
@@ -311,13 +312,21 @@ fn is_work(command: &CaseCommand) -> bool {
 
 /// A case that took in others may be given up in its turn: the merges then form a chain. They never form a ring, because a case is
 /// only ever merged into one that is not merged; whoever sends the command keeps the survivor so until the event is written.
-fn merged(merge: MergeCase) -> Result<CaseMerged, CaseRefusal> {
+///
+/// A merge is no way to end a case without an answer: it goes on in one that is worked on, and that its customer may read.
+fn merged(state: &CaseState, merge: MergeCase) -> Result<CaseMerged, CaseRefusal> {
     check("reason", text::check_personal_body(&merge.reason))?;
     match merge.survivor {
         Survivor::Itself => Err(CaseRefusal::MergeIntoItself),
         Survivor::Unknown => Err(CaseRefusal::SurvivorNotFound),
         Survivor::MergedInto(into) => Err(CaseRefusal::SurvivorMerged { into }),
-        Survivor::Standing => Ok(CaseMerged { into: merge.into, reason: merge.reason }),
+        Survivor::Ended => Err(CaseRefusal::SurvivorEnded),
+        Survivor::Standing { customer_id } => {
+            if state.customer_id.is_some() && state.customer_id != customer_id {
+                return Err(CaseRefusal::SurvivorOfAnother);
+            }
+            Ok(CaseMerged { into: merge.into, reason: merge.reason })
+        }
     }
 }
 

@@ -55,6 +55,12 @@ pub enum CaseRefusal {
         /// The case that survives there.
         into: CaseId,
     },
+    /// The case into which this one was to be merged is resolved or closed.
+    #[error("that case is resolved or closed; reopen it first, or merge into one that is worked on")]
+    SurvivorEnded,
+    /// The customer of this case could not read the one into which it was to be merged.
+    #[error("that case is not of the same customer, who could not follow it there; work on both")]
+    SurvivorOfAnother,
     /// Only suggestions, criticisms and praise are raised by staff, and have something become of them.
     #[error("this is for suggestions, criticisms and praise")]
     NotAnOpinion {
@@ -175,6 +181,8 @@ impl Refusal for CaseRefusal {
             // The answer for a case that is not there is one everywhere; the field tells which case is meant.
             Self::SurvivorNotFound => "CASE_NOT_FOUND",
             Self::SurvivorMerged { .. } => "MERGE_TARGET_MERGED",
+            Self::SurvivorEnded => "MERGE_TARGET_ENDED",
+            Self::SurvivorOfAnother => "MERGE_TARGET_OF_ANOTHER",
             Self::NotAnOpinion { .. } => "CASE_NOT_AN_OPINION",
             Self::AuthorNotTold => "AUTHOR_NOT_TOLD",
             Self::NothingToClassify => "NOTHING_TO_CLASSIFY",
@@ -214,9 +222,11 @@ impl Refusal for CaseRefusal {
             Self::OutcomeNotADecision => Some("outcome"),
             Self::FollowUpUnknown => Some("number"),
             Self::ScoreOutOfRange => Some("score"),
-            Self::MergeIntoItself | Self::SurvivorNotFound | Self::SurvivorMerged { .. } => {
-                Some("into")
-            }
+            Self::MergeIntoItself
+            | Self::SurvivorNotFound
+            | Self::SurvivorMerged { .. }
+            | Self::SurvivorEnded
+            | Self::SurvivorOfAnother => Some("into"),
             Self::NotAnOpinion { field } => *field,
             _ => None,
         }
