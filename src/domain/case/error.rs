@@ -56,7 +56,9 @@ pub enum CaseRefusal {
         into: CaseId,
     },
     /// The case into which this one was to be merged is resolved or closed.
-    #[error("that case is resolved or closed; reopen it first, or merge into one that is worked on")]
+    #[error(
+        "that case is resolved or closed; reopen it first, or merge into one that is worked on"
+    )]
     SurvivorEnded,
     /// The customer of this case could not read the one into which it was to be merged.
     #[error("that case is not of the same customer, who could not follow it there; work on both")]
@@ -74,7 +76,9 @@ pub enum CaseRefusal {
     #[error("give at least one of category, priority and severity")]
     NothingToClassify,
     /// What touches somebody's safety comes before all others.
-    #[error("the assessment found that safety is touched; assess it anew before it becomes less urgent")]
+    #[error(
+        "the assessment found that safety is touched; assess it anew before it becomes less urgent"
+    )]
     SafetyIsUrgent,
     /// A date that has passed before what it is promised for has begun.
     #[error("{field} must be later than the moment of the command")]

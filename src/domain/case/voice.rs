@@ -320,7 +320,8 @@ mod tests {
         let (told, _) = after(weighed, tell(Became::NotAdopted)).unwrap();
         assert!(after(told.clone(), CaseCommand::Close).is_ok());
 
-        let reopen = CaseCommand::Reopen(ReopenCase { reason: Pii::new("دوباره".to_owned()) });
+        let reopen =
+            CaseCommand::Reopen(ReopenCase { reason: Pii::new("دوباره".to_owned()) });
         let (again, _) = after(told, reopen).unwrap();
         let (again, _) = after(again, resolve()).unwrap();
         assert_eq!(refused(again), CaseRefusal::AuthorNotTold, "that was before");
