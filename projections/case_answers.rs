@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use parvandeh_domain::case::{CaseEvent, Direction};
 use parvandeh_domain::decider::Recorded;
 use parvandeh_domain::log::DomainEvent;
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use uuid::Uuid;
 
 use crate::ReadModel;
@@ -16,8 +16,62 @@ use crate::column;
 use crate::page::{Conditions, List, Page, PageRequest};
 use crate::scope::CaseScope;
 
-/// When a customer last asked and when a person last answered, as microseconds.
-type Exchange = (Option<i64>, Option<i64>);
+/// When a customer last asked, when a person last answered, and when the case was last merged, as microseconds.
+#[derive(Default)]
+struct Exchange {
+    asked_at: Option<i64>,
+    answered_at: Option<i64>,
+    merged_at: Option<i64>,
+}
+
+/// When a customer last asked, and when a person last answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AnswerRow {
+    /// When they asked.
+    pub asked_at: Option<Timestamp>,
+    /// When a person answered, if one did.
+    pub answered_at: Option<Timestamp>,
+}
+
+impl AnswerRow {
+    /// When the last word of the customer was answered; `None` while it waits.
+    pub fn answer(self) -> Option<Timestamp> {
+        self.answered_at.filter(|answered_at| Some(*answered_at) >= self.asked_at)
+    }
+
+    /// What these events of a case say.
+    pub fn fold(events: &[Recorded<DomainEvent>]) -> Self {
+        let mut row = Self::default();
+        for recorded in events {
+            let DomainEvent::Case(_, event) = &recorded.event else { continue };
+            let moment = match said(event) {
+                Some(Said::Asked) => &mut row.asked_at,
+                Some(Said::Answered) => &mut row.answered_at,
+                None => continue,
+            };
+            *moment = (*moment).max(Some(recorded.meta.occurred_at));
+        }
+        row
+    }
+}
+
+enum Said {
+    Asked,
+    Answered,
+}
+
+/// Whether with this event the customer asked, or a person answered.
+fn said(event: &CaseEvent) -> Option<Said> {
+    match event {
+        CaseEvent::Opened(_) | CaseEvent::Reopened(_) => Some(Said::Asked),
+        CaseEvent::InteractionRecorded(said) if !said.automatic => match said.direction {
+            Direction::Inbound => Some(Said::Asked),
+            Direction::Outbound => Some(Said::Answered),
+            Direction::Internal => None,
+        },
+        _ => None,
+    }
+}
 
 /// The read model.
 #[derive(Default)]
@@ -28,7 +82,7 @@ pub struct CaseAnswers {
 impl ReadModel for CaseAnswers {
     fn tables(&self) -> &'static str {
         "CREATE TABLE case_answer (
-            case_id BLOB PRIMARY KEY, asked_at INTEGER NOT NULL, answered_at INTEGER
+            case_id BLOB PRIMARY KEY, asked_at INTEGER NOT NULL, answered_at INTEGER, merged_at INTEGER
         ) WITHOUT ROWID"
     }
 
@@ -39,18 +93,17 @@ impl ReadModel for CaseAnswers {
 
     fn apply(&mut self, _: &Connection, event: &Recorded<DomainEvent>) -> rusqlite::Result<()> {
         let DomainEvent::Case(id, case_event) = &event.event else { return Ok(()) };
-        let is_question = match case_event {
-            CaseEvent::Opened(_) | CaseEvent::Reopened(_) => true,
-            CaseEvent::InteractionRecorded(said) if !said.automatic => match said.direction {
-                Direction::Inbound => true,
-                Direction::Outbound => false,
-                Direction::Internal => return Ok(()),
-            },
-            _ => return Ok(()),
-        };
+        let said = said(case_event);
+        if said.is_none() && !matches!(case_event, CaseEvent::Merged(_)) {
+            return Ok(());
+        }
         let at = Some(column::microseconds(event.meta.occurred_at));
-        let (asked_at, answered_at) = self.exchanges.entry(id.0).or_default();
-        let moment = if is_question { asked_at } else { answered_at };
+        let exchange = self.exchanges.entry(id.0).or_default();
+        let moment = match said {
+            Some(Said::Asked) => &mut exchange.asked_at,
+            Some(Said::Answered) => &mut exchange.answered_at,
+            None => &mut exchange.merged_at,
+        };
         // What is recorded late takes its place by when it happened.
         *moment = (*moment).max(at);
         Ok(())
@@ -65,12 +118,18 @@ impl ReadModel for CaseAnswers {
             "UPDATE case_answer SET answered_at = max(coalesce(answered_at, ?2), ?2) \
              WHERE case_id = ?1",
         )?;
-        for (case_id, (asked_at, answered_at)) in std::mem::take(&mut self.exchanges) {
-            if let Some(asked_at) = asked_at {
+        let mut merge = db.prepare_cached(
+            "UPDATE case_answer SET merged_at = max(coalesce(merged_at, ?2), ?2) WHERE case_id = ?1",
+        )?;
+        for (case_id, exchange) in std::mem::take(&mut self.exchanges) {
+            if let Some(asked_at) = exchange.asked_at {
                 ask.execute((case_id, asked_at))?;
             }
-            if let Some(answered_at) = answered_at {
+            if let Some(answered_at) = exchange.answered_at {
                 answer.execute((case_id, answered_at))?;
+            }
+            if let Some(merged_at) = exchange.merged_at {
+                merge.execute((case_id, merged_at))?;
             }
         }
         Ok(())
@@ -91,8 +150,8 @@ pub struct UnansweredFilter {
 fn list(scope: &CaseScope, filter: &UnansweredFilter) -> List {
     let mut conditions = Conditions::default();
     conditions.add("(a.answered_at IS NULL OR a.answered_at < a.asked_at)", []);
-    // A merged case is answered where it went on.
-    conditions.add("c.status <> 'merged'", []);
+    // A merged case is answered where it went on; what its customer writes to it afterwards is answered here.
+    conditions.add("(c.status <> 'merged' OR a.asked_at > a.merged_at)", []);
     scope.restrict(&mut conditions, "c");
     if let Some(units) = &filter.unit {
         conditions.add_in("c.unit", units.iter().cloned().map(Value::Text));
@@ -113,6 +172,26 @@ fn list(scope: &CaseScope, filter: &UnansweredFilter) -> List {
         descending: false,
         conditions,
     }
+}
+
+/// When the customer of a case inside the scope last asked and was answered; nothing where there is no such case.
+pub fn of_case(db: &Connection, scope: &CaseScope, case_id: Uuid) -> rusqlite::Result<AnswerRow> {
+    let mut conditions = Conditions::default();
+    conditions.add("a.case_id = ?", [Value::Blob(case_id.as_bytes().to_vec())]);
+    scope.restrict(&mut conditions, "c");
+    let found = db
+        .prepare_cached(&format!(
+            "SELECT a.asked_at, a.answered_at FROM case_answer a JOIN case_summary c ON c.id = a.case_id WHERE {}",
+            conditions.sql()
+        ))?
+        .query_row(params_from_iter(conditions.values()), |row| {
+            Ok(AnswerRow {
+                asked_at: column::time_option(row, 0)?,
+                answered_at: column::time_option(row, 1)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
 }
 
 /// A page of the cases inside the scope whose customer waits for an answer, the longest waiting first.

@@ -124,6 +124,8 @@ impl Told {
             }),
             CaseEvent::Resolved(_) => told(NotificationKind::Resolved),
             CaseEvent::Closed(_) => told(NotificationKind::Closed),
+            CaseEvent::Merged(_) => told(NotificationKind::Merged),
+            CaseEvent::AlternativesOffered(_) => told(NotificationKind::AlternativesOffered),
             CaseEvent::FollowUpPromised(promised) => Some(Self {
                 promised_until: Some(promised.due_at),
                 ..Self::of_case(id, NotificationKind::PromiseMade)
@@ -145,7 +147,6 @@ impl Told {
             | CaseEvent::Resumed(_)
             | CaseEvent::DueDateSet(_)
             | CaseEvent::Reopened(_)
-            | CaseEvent::Merged(_)
             | CaseEvent::Unmerged(_)
             | CaseEvent::ActivityRecorded(_)
             | CaseEvent::RaisedByStaff(_)
@@ -154,7 +155,6 @@ impl Told {
             | CaseEvent::FindingRecorded(_)
             | CaseEvent::Appealed(_)
             | CaseEvent::DecisionAccepted(_)
-            | CaseEvent::AlternativesOffered(_)
             | CaseEvent::RootCauseRecorded(_)
             | CaseEvent::CorrectiveActionLinked(_)
             | CaseEvent::ReferralAccepted(_)

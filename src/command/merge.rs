@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use parvandeh_domain::case::command::{MergeCase, Survivor};
-use parvandeh_domain::case::{Case, CaseCommand, CaseRefusal, CaseState};
+use parvandeh_domain::case::{Case, CaseCommand, CaseRefusal, CaseState, Status};
 use parvandeh_domain::id::CaseId;
 
 use super::handler::{CommandError, CommandHandler, CommandMetadata, Executed};
@@ -52,10 +52,11 @@ impl Merges {
                 Survivor::Itself
             } else {
                 let state = commands.state::<Case>(&stream(merge.into)).await?;
-                match state.merged {
+                match (state.merged, state.status) {
                     _ if !permit(&state) => Survivor::Unknown,
-                    Some(merge) => Survivor::MergedInto(merge.into),
-                    None => Survivor::Standing,
+                    (Some(merge), _) => Survivor::MergedInto(merge.into),
+                    (None, Some(Status::Resolved | Status::Closed)) => Survivor::Ended,
+                    (None, _) => Survivor::Standing { customer_id: state.customer_id },
                 }
             };
             let command = CaseCommand::Merge(MergeCase { survivor, ..merge });

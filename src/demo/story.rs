@@ -5,10 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use parvandeh_domain::calendar::{Measure, WorkingTime};
 use parvandeh_domain::case::command::{
     AddNote, AssignCase, ClassifyCase, EnterStage, HoldCase, OpenCase, RecordInteraction,
-    ReferCase, ReopenCase, ResolveCase, SetDueDate,
+    ReferCase, ReopenCase, ResolveCase, SetDueDate, TellAuthor,
 };
 use parvandeh_domain::case::{
-    CaseCommand, CaseKind, Channel, Direction, HoldReason, Outcome, Priority,
+    Became, CaseCommand, CaseKind, Channel, Direction, HoldReason, Outcome, Priority,
 };
 use parvandeh_domain::customer::Language;
 use parvandeh_domain::decider::{Actor, ActorKind};
@@ -284,7 +284,10 @@ impl<'a> Story<'a> {
     pub(super) fn finish(&mut self, outcome: Outcome) {
         let language = self.language();
         let answer = text::summary(outcome).unwrap_or(self.brief.topic.answer);
-        self.answer(answer);
+        match became(self.brief.topic.kind) {
+            Some(became) => self.tell_author(became, answer),
+            None => self.answer(answer),
+        }
         let summary = Some(answer.personal(language, self.number));
         self.push(staff(&self.agent), CaseCommand::Resolve(ResolveCase { outcome, summary }));
         self.enter(stage::ANSWERED, staff(&self.agent));
@@ -390,6 +393,13 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// Says what became of an opinion.
+    fn tell_author(&mut self, became: Became, answer: Phrase) {
+        let (channel, what_was_done) = self.words(Direction::Outbound, answer, false);
+        let tell = TellAuthor { became, what_was_done, channel };
+        self.push(staff(&self.agent), CaseCommand::TellAuthor(tell));
+    }
+
     fn answer(&mut self, answer: Phrase) {
         self.say(Direction::Outbound, staff(&self.agent), answer, false);
     }
@@ -414,6 +424,18 @@ impl<'a> Story<'a> {
     }
 
     fn say(&mut self, direction: Direction, actor: Actor, phrase: Phrase, automatic: bool) {
+        let (channel, body) = self.words(direction, phrase, automatic);
+        let record = RecordInteraction { direction, channel, body, automatic };
+        self.push(actor, CaseCommand::RecordInteraction(record));
+    }
+
+    /// What is said in the customer's language, and the channel by which it goes.
+    fn words(
+        &self,
+        direction: Direction,
+        phrase: Phrase,
+        automatic: bool,
+    ) -> (Channel, Pii<String>) {
         let language = self.language();
         let channel = match (direction, self.brief.channel) {
             (Direction::Internal, _) => Channel::Portal,
@@ -426,8 +448,7 @@ impl<'a> Story<'a> {
         if direction == Direction::Outbound && !automatic && is_on_paper(channel) {
             body.insert_str(0, &text::ON_PAPER.text(language, self.tracking));
         }
-        let record = RecordInteraction { direction, channel, body: Pii::new(body), automatic };
-        self.push(actor, CaseCommand::RecordInteraction(record));
+        (channel, Pii::new(body))
     }
 
     fn push(&mut self, actor: Actor, command: CaseCommand) {
@@ -461,6 +482,20 @@ pub(super) fn is_on_paper(channel: Channel) -> bool {
 fn is_written_online(channel: Channel) -> bool {
     use Channel::{App, Email, Portal, Sms, SocialNetwork, Website};
     matches!(channel, App | Email | Portal | Sms | SocialNetwork | Website)
+}
+
+/// What becomes of an opinion; nothing of any other matter.
+fn became(kind: CaseKind) -> Option<Became> {
+    match kind {
+        CaseKind::Suggestion => Some(Became::Planned),
+        CaseKind::Criticism => Some(Became::Adopted),
+        CaseKind::Praise => Some(Became::PassedOn),
+        CaseKind::Complaint
+        | CaseKind::Request
+        | CaseKind::Question
+        | CaseKind::MediaInquiry
+        | CaseKind::Incident => None,
+    }
 }
 
 fn staff(id: &str) -> Actor {

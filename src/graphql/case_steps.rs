@@ -5,10 +5,12 @@
 
 use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
 use jiff::Timestamp;
+use parvandeh_projections::case_answers::{self, AnswerRow};
 use uuid::Uuid;
 
+use super::as_of;
 use super::calendar_date::{self, CalendarDate};
-use super::context::language;
+use super::context::{case_scope, language, query};
 use super::follow_up::{self, FollowUp, FollowUpState};
 use super::sla_clock::{self, SlaClock, SlaClockState, SlaMetric};
 use super::vocabulary::{CaseKind, Status};
@@ -150,6 +152,15 @@ pub async fn of_case(
     let handling = complaint::of_case(ctx, case_id, as_of).await?;
     let clocks = sla_clock::clocks_of_case(ctx, case_id, as_of).await?;
     let follow_ups = follow_up::of_case(ctx, case_id, as_of).await?;
+    let answer = match as_of {
+        None => {
+            let scope = case_scope(ctx);
+            query(ctx, move |db| case_answers::of_case(db, &scope, case_id)).await?
+        }
+        Some(moment) => AnswerRow::fold(&as_of::case_events(ctx, case_id, moment).await?),
+    };
+    // What they say once it is closed, such as thanks, takes nothing back.
+    let answered_at = if case.closed_at.is_some() { answer.answered_at } else { answer.answer() };
     let handling = handling.as_ref();
     // A decision that was appealed is to be made again.
     let decision = handling.and_then(|handling| handling.decisions.last());
@@ -161,7 +172,8 @@ pub async fn of_case(
         acknowledged_at: handling.and_then(|handling| handling.acknowledged_at).map(|at| at.0),
         assessed_at: handling.and_then(|handling| handling.assessed_at).map(|at| at.0),
         decided_at: decision.map(|decision| decision.decided_at.0),
-        answered_at: case.resolved_at.map(|at| at.0),
+        // While it is worked on, what is said is on the way to the answer.
+        answered_at: answered_at.filter(|_| case.resolved_at.is_some()),
         closed_at: case.closed_at.map(|at| at.0),
         acknowledgement_due_at: due(&clocks, &[SlaMetric::FirstResponse]),
         answer_due_at: case

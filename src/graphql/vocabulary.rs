@@ -497,6 +497,10 @@ published!(
         Resolved,
         /// Their case was closed.
         Closed,
+        /// Their case goes on in another of theirs.
+        Merged,
+        /// They were told what else they can do after the last decision.
+        AlternativesOffered,
         /// Something was promised to them by a date.
         PromiseMade,
         /// The date of a promise passed.

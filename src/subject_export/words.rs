@@ -277,6 +277,7 @@ const WORDS: &[(&str, &str)] = &[
     ("acknowledged", "دریافت شکایت"),
     ("decided", "تصمیم"),
     ("stage_entered", "مرحلهٔ تازه"),
+    ("alternatives_offered", "راه‌های دیگر"),
     ("promise_made", "قول تازه"),
     ("promise_missed", "قولی که گذشت"),
     ("redress_offered", "پیشنهاد جبران"),

@@ -46,6 +46,12 @@ fn english(kind: NotificationKind, case: &str, stage: &str, day: &str, value: &s
         }
         NotificationKind::Resolved => format!("Your case {case} was resolved."),
         NotificationKind::Closed => format!("Your case {case} was closed."),
+        NotificationKind::Merged => {
+            format!("Your case {case} goes on together with another of your cases.")
+        }
+        NotificationKind::AlternativesOffered => {
+            format!("You were told what else you can do in the matter of case {case}.")
+        }
         NotificationKind::PromiseMade => {
             format!("Something was promised to you in case {case}, by {day}.")
         }
@@ -72,6 +78,12 @@ fn persian(kind: NotificationKind, case: &str, stage: &str, day: &str, value: &s
         NotificationKind::StageEntered => format!("پروندهٔ {case} به مرحلهٔ {stage} رسید."),
         NotificationKind::Resolved => format!("رسیدگی به پروندهٔ {case} به نتیجه رسید."),
         NotificationKind::Closed => format!("پروندهٔ {case} بسته شد."),
+        NotificationKind::Merged => {
+            format!("رسیدگی به پروندهٔ {case} با پروندهٔ دیگری از شما یکی شد و در آن ادامه دارد.")
+        }
+        NotificationKind::AlternativesOffered => {
+            format!("در موضوع پروندهٔ {case} راه‌های دیگری که دارید به شما گفته شد.")
+        }
         NotificationKind::PromiseMade => {
             format!("در پروندهٔ {case} تا {day} چیزی به شما وعده داده شد.")
         }

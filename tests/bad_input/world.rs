@@ -64,6 +64,8 @@ impl World {
             let resolve = json!({ "caseId": id, "outcome": "ANSWERED" });
             agent.mutate("resolveCase", "case { id }", resolve).await;
         }
+        let answer = json!({ "caseId": closed, "direction": "OUTBOUND", "channel": "LETTER", "body": "پاسخ" });
+        agent.mutate("recordInteraction", "case { id }", answer).await;
         agent.mutate("closeCase", "case { id }", json!({ "caseId": closed })).await;
         let cursors = agent
             .ask(

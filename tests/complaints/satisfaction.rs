@@ -10,13 +10,20 @@ use parvandeh::vault::Keyring;
 use serde_json::{Value, json};
 
 use super::{open, refused, register, story, uuid_of, with};
-use crate::harness::System;
+use crate::harness::{Caller, System};
+
+async fn answer(agent: &Caller<'_>, case: &Value) {
+    let said =
+        json!({ "caseId": case, "direction": "OUTBOUND", "channel": "PHONE", "body": "انجام شد" });
+    agent.mutate("recordInteraction", "case { id }", said).await;
+}
 
 /// A case of a customer that is closed.
 async fn closed(system: &System, customer: &Value, more: Value) -> Value {
     let agent = system.caller(Role::Agent);
     let more = with(json!({ "kind": "REQUEST", "customerId": customer }), more);
     let case = open(&agent, more).await;
+    answer(&agent, &case).await;
     let resolve = json!({ "caseId": case, "outcome": "ANSWERED" });
     agent.mutate("resolveCase", "case { id }", resolve).await;
     agent.mutate("closeCase", "case { id }", json!({ "caseId": case })).await;
@@ -163,6 +170,7 @@ async fn where_the_organisation_wishes_it_customers_are_asked_some_time_after_th
     assert_eq!(seen(&reopened).await, Value::Null, "it is not over");
     assert_eq!(seen(&unknown).await, Value::Null, "there is nobody to ask");
     // Closed again it is asked about; what was asked about is not asked about again.
+    answer(&agent, &reopened).await;
     let resolve = json!({ "caseId": reopened, "outcome": "ANSWERED" });
     agent.mutate("resolveCase", "case { id }", resolve).await;
     agent.mutate("closeCase", "case { id }", json!({ "caseId": reopened })).await;

@@ -249,7 +249,7 @@ impl Story {
         let merge = MergeCase {
             into: case_id("A"),
             reason: secret("همان موضوع"),
-            survivor: Survivor::Standing,
+            survivor: Survivor::Standing { customer_id: Some(customer_id()) },
         };
         story
             .case("B", staff("omid"), "2026-03-02T12:30:00+03:30", CaseCommand::Merge(merge))

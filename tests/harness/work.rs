@@ -144,7 +144,7 @@ pub fn case_command(kind: u8, argument: u8, at: Timestamp) -> CaseCommand {
         13 => CaseCommand::Merge(MergeCase {
             into: CaseId(numbered_case(argument % 4)),
             reason: text(argument),
-            survivor: Survivor::Standing,
+            survivor: Survivor::Standing { customer_id: None },
         }),
         14 => CaseCommand::Unmerge(UnmergeCase { reason: text(argument) }),
         16 => CaseCommand::Complaint(ComplaintCommand::Acknowledge(AcknowledgeCase {

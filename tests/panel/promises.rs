@@ -55,6 +55,10 @@ async fn steps_say_what_service_levels_promise_and_what_was_known_at_a_moment() 
     // A complaint that was taken back is answered without a decision: what was passed over is no step.
     service.command("resolveCase", id, 60, json!({ "outcome": "WITHDRAWN" })).await;
     let now = steps(&service, &case, None).await;
+    assert_eq!(now[2..], ["ANSWERED CURRENT 300", "CLOSED AHEAD -1"], "nobody has answered");
+    let answer = json!({ "direction": "OUTBOUND", "channel": "PORTAL", "body": "پس گرفته شد" });
+    service.command("recordInteraction", id, 60, answer).await;
+    let now = steps(&service, &case, None).await;
     let done = ["RECEIVED DONE 0", "ACKNOWLEDGED DONE 30", "ANSWERED DONE 60", "CLOSED CURRENT -1"];
     assert_eq!(now, done);
     let known = steps(&service, &case, Some(45)).await;

@@ -84,6 +84,10 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
     agent.mutate("enterStage", "case { id }", on(json!({ "stage": "Field visit" }))).await;
     let decision = json!({ "outcome": "UPHELD", "reasons": "کنتور خراب بود" });
     agent.mutate("decideCase", "case { id }", on(decision)).await;
+    let seen = page(&system, &own, "fa", PAGE).await;
+    assert!(steps(&seen).contains(&"ANSWERED CURRENT".to_owned()), "it was written down only");
+    let other_ways = json!({ "alternatives": "شورای حل اختلاف" });
+    agent.mutate("offerAlternatives", "case { id }", on(other_ways)).await;
     // Redress: proposed among staff, offered once it is approved, paid once it is accepted.
     let proposal = json!({ "value": { "points": 40 }, "ground": "FAULT" });
     let fields = "redress { id }";
@@ -114,6 +118,7 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
         "ANSWERED",
         "REDRESS_PAID",
         "REDRESS_OFFERED",
+        "ALTERNATIVES_OFFERED",
         // A decision answers the case as well.
         "RESOLVED",
         "DECIDED",
@@ -122,13 +127,13 @@ async fn a_customers_page_shows_what_is_done_what_is_next_and_what_they_were_tol
         "ACKNOWLEDGED",
     ];
     assert_eq!(kinds, expected);
-    assert_eq!(seen["unreadCount"], 9);
+    assert_eq!(seen["unreadCount"], 10);
     assert_eq!(told[2]["points"], 40);
-    assert_eq!(told[7]["promisedUntil"]["jalali"], "2378/09/01");
+    assert_eq!(told[8]["promisedUntil"]["jalali"], "2378/09/01");
     // Latin pieces in Persian sentences stand in isolates.
     let stage =
         format!("پروندهٔ \u{2066}{reference}\u{2069} به مرحلهٔ \u{2068}Field visit\u{2069} رسید.");
-    assert_eq!(told[6]["text"], stage);
+    assert_eq!(told[7]["text"], stage);
     for one in told {
         let text = one["text"].as_str().unwrap();
         let outside: String = text.split(is_isolate).step_by(2).collect();

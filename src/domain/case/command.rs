@@ -209,8 +209,13 @@ pub enum Survivor {
     Unknown,
     /// It was itself merged into this case.
     MergedInto(CaseId),
-    /// It can take in another.
-    Standing,
+    /// It is resolved or closed: nobody works on it.
+    Ended,
+    /// It can take in another of its customer.
+    Standing {
+        /// Whose case it is.
+        customer_id: Option<CustomerId>,
+    },
 }
 
 /// Take it up again as a case of its own.

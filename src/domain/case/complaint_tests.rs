@@ -11,7 +11,7 @@ use super::tests::{says, text};
 use super::{Case, CaseCommand, CaseRefusal, CaseState};
 use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
 use crate::event::StoredEvent;
-use crate::id::{CaseId, CommandId, RootCauseId, StaffId, UnitId};
+use crate::id::{CaseId, CommandId, CustomerId, RootCauseId, StaffId, UnitId};
 
 fn day(number: i64) -> Timestamp {
     let first: Timestamp = "2026-03-21T08:00:00Z".parse().unwrap();
@@ -21,7 +21,7 @@ fn day(number: i64) -> Timestamp {
 fn context(at: Timestamp, kind: ActorKind) -> Context {
     let actor = Actor { kind, id: "agent-1".to_owned() };
     let command_id = CommandId(crate::id::derived(&["test"]));
-    Context { command_id, occurred_at: at, recorded_at: day(90), actor }
+    Context { command_id, occurred_at: at, recorded_at: at, actor }
 }
 
 fn meta(at: Timestamp) -> Metadata {
@@ -67,12 +67,17 @@ fn names(events: &[CaseEvent]) -> Vec<&'static str> {
     events.iter().map(|event| event.event_type().name).collect()
 }
 
+/// Without a customer, as in logs of other programs.
 fn opened(kind: CaseKind) -> Told {
+    opened_by(kind, None)
+}
+
+fn opened_by(kind: CaseKind, customer_id: Option<CustomerId>) -> Told {
     let open = OpenCase {
         kind,
         subject: text("بوی گاز"),
         description: None,
-        customer_id: None,
+        customer_id,
         channel: Channel::Phone,
         category: None,
         priority: Priority::Normal,
@@ -187,6 +192,22 @@ fn what_touches_safety_becomes_urgent_when_it_is_assessed() {
 }
 
 #[test]
+fn what_touches_safety_stays_urgent_until_it_is_assessed_anew() {
+    let classify = |priority| {
+        CaseCommand::Classify(ClassifyCase {
+            category: None,
+            priority: Some(priority),
+            severity: Some(Severity::Minor),
+        })
+    };
+    let case = opened(CaseKind::Complaint).on(0, assess(true));
+    assert_eq!(case.refused(0, classify(Priority::Low)), CaseRefusal::SafetyIsUrgent);
+    assert_eq!(names(&case.when(0, classify(Priority::Urgent))), ["CaseClassified"]);
+    let again = case.on(1, assess(false));
+    assert_eq!(names(&again.when(1, classify(Priority::Low))), ["CaseClassified"]);
+}
+
+#[test]
 fn a_decision_told_at_once_is_an_answer_and_resolves_the_case() {
     let case = opened(CaseKind::Complaint).on(0, assess(false));
     let told = case.when(1, decision(Some(day(8)), Some(Channel::Letter)));
@@ -272,6 +293,30 @@ fn a_complaint_that_nobody_began_to_handle_so_ends_as_it_always_did() {
 }
 
 #[test]
+fn no_case_of_a_customer_is_closed_before_a_person_answered() {
+    let automatic = CaseCommand::RecordInteraction(RecordInteraction {
+        direction: Direction::Outbound,
+        channel: Channel::Email,
+        body: text("x"),
+        automatic: true,
+    });
+    let reopen = CaseCommand::Reopen(ReopenCase { reason: text("not settled") });
+    for kind in [CaseKind::Complaint, CaseKind::Request, CaseKind::Question, CaseKind::Incident] {
+        let opened = opened_by(kind, Some(CustomerId(crate::id::derived(&["customer", "1"]))));
+        let silent = opened.clone().on(0, automatic.clone()).on(0, resolve(Outcome::NotUpheld));
+        assert_eq!(silent.refused(0, CaseCommand::Close), CaseRefusal::AnswerMissing, "{kind}");
+        let told = silent.on(0, says(Direction::Outbound));
+        assert_eq!(names(&told.when(0, CaseCommand::Close)), ["CaseClosed"], "{kind}");
+        let again = told.on(1, reopen.clone()).on(1, resolve(Outcome::Answered));
+        assert_eq!(again.refused(1, CaseCommand::Close), CaseRefusal::AnswerMissing, "{kind}");
+        for outcome in [Outcome::Withdrawn, Outcome::Duplicate] {
+            let ended = opened.clone().on(0, resolve(outcome));
+            assert_eq!(names(&ended.when(0, CaseCommand::Close)), ["CaseClosed"], "{kind}");
+        }
+    }
+}
+
+#[test]
 fn a_complaint_is_closed_when_its_decision_is_accepted() {
     let case = decided();
     assert_eq!(case.refused(2, CaseCommand::Close), CaseRefusal::DecisionNotAccepted);
@@ -318,6 +363,27 @@ fn a_complaint_does_not_end_without_an_answer_of_a_person() {
 }
 
 #[test]
+fn the_time_for_an_appeal_cannot_be_dated_away() {
+    let case = opened(CaseKind::Complaint).on(2, assess(false));
+    let dated_back = Context { recorded_at: day(9), ..context(day(3), ActorKind::Staff) };
+    let decide = |until| Case::decide(&case.0, decision(Some(until), None), &dated_back);
+    let refused = CaseRefusal::DueDatePassed { field: "appeal_until" };
+    assert_eq!(decide(day(8)).unwrap_err(), refused, "it has passed already");
+    assert!(decide(day(10)).is_ok());
+}
+
+#[test]
+fn people_date_nothing_before_the_opening_and_other_programs_as_their_logs_say() {
+    let case = opened(CaseKind::Complaint);
+    for step in [says(Direction::Inbound), assess(false), resolve(Outcome::Withdrawn)] {
+        let refused = case.refused(-1, step.clone());
+        assert_eq!(refused, CaseRefusal::OccurredBeforeOpening);
+        let imported = Case::decide(&case.0, step, &context(day(-1), ActorKind::Service));
+        assert!(imported.is_ok());
+    }
+}
+
+#[test]
 fn each_appeal_leads_to_a_decision_at_the_next_level() {
     let case = decided();
     let events = case.when(2, appeal());
@@ -342,7 +408,7 @@ fn an_appeal_comes_in_time_and_before_the_decision_is_accepted() {
 
 #[test]
 fn customers_cannot_date_their_appeals_back() {
-    let context = context(day(2), ActorKind::Customer);
+    let context = Context { recorded_at: day(90), ..context(day(2), ActorKind::Customer) };
     let refused = Case::decide(&decided().0, appeal(), &context).unwrap_err();
     assert_eq!(refused, CaseRefusal::AppealTooLate, "it is the ninetieth day");
 }

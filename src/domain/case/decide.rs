@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Case;
-use super::attribute::{Direction, HoldReason, Status};
+use super::attribute::{Direction, HoldReason, Priority, Status};
 use super::command::{
     CaseCommand, ClassifyCase, FollowUpCommand, MergeCase, OpenCase, RecordActivity,
     RecordInteraction, ReferralCommand, Survivor,
@@ -17,7 +17,7 @@ use super::event::{
 };
 use super::state::CaseState;
 use super::{follow_up, referral, survey, voice};
-use crate::decider::{Context, Decider, Metadata};
+use crate::decider::{ActorKind, Context, Decider, Metadata};
 use crate::id::{CaseId, DataSubject};
 use crate::text::{self, TextProblem};
 
@@ -77,6 +77,9 @@ impl Decider for Case {
             && is_work(&command)
         {
             return Err(CaseRefusal::Merged { into: merge.into });
+        }
+        if !is_opening(&command) {
+            since_the_opening(state, context)?;
         }
         match command {
             CaseCommand::Open(_) | CaseCommand::RaiseByStaff(_) => Err(CaseRefusal::AlreadyOpened),
@@ -167,8 +170,12 @@ impl Decider for Case {
             }
             CaseCommand::Close => match status {
                 Status::Resolved => {
-                    state.voice.may_close()?;
+                    state.voice.may_close(state.customer_id.is_some())?;
                     state.complaint.check_closing(context.occurred_at)?;
+                    // Of a case without a customer, such as one of an imported log, nobody waits for an answer.
+                    if state.customer_id.is_some() {
+                        state.complaint.check_answered()?;
+                    }
                     if state.follow_ups.is_waiting() {
                         return Err(CaseRefusal::FollowUpWaiting);
                     }
@@ -181,7 +188,7 @@ impl Decider for Case {
             },
             CaseCommand::Merge(merge) => {
                 not_closed(status)?;
-                Ok(vec![merged(merge)?.into()])
+                Ok(vec![merged(state, merge)?.into()])
             }
             CaseCommand::Unmerge(unmerge) => {
                 state.merged.ok_or(CaseRefusal::NotMerged)?;
@@ -250,6 +257,26 @@ fn recorded(activity: RecordActivity) -> Result<CaseActivityRecorded, CaseRefusa
     Ok(CaseActivityRecorded { name, resource, group, transition })
 }
 
+fn is_opening(command: &CaseCommand) -> bool {
+    matches!(command, CaseCommand::Open(_) | CaseCommand::RaiseByStaff(_))
+}
+
+/// What people do in a case they do after it was opened: who could date a step before that could have any time pass that they like. What they
+/// give no date stands where it is, also where two replicas' clocks differ; and the log of another program is kept as it is.
+fn since_the_opening(state: &CaseState, context: &Context) -> Result<(), CaseRefusal> {
+    let is_person = match context.actor.kind {
+        ActorKind::Customer | ActorKind::Representative | ActorKind::Staff => true,
+        ActorKind::Service | ActorKind::System => false,
+    };
+    let is_dated = context.occurred_at < context.recorded_at;
+    match state.opened_at {
+        Some(opened_at) if is_person && is_dated && context.occurred_at < opened_at => {
+            Err(CaseRefusal::OccurredBeforeOpening)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether the command is work on the matter itself, which goes on at the surviving case once two are merged. What people say and
 /// what an imported log tells is kept wherever it arrives.
 fn is_work(command: &CaseCommand) -> bool {
@@ -265,13 +292,14 @@ fn is_work(command: &CaseCommand) -> bool {
         | CaseCommand::Reopen(_)
         | CaseCommand::Close
         | CaseCommand::Merge(_)
-        | CaseCommand::TellAuthor(_)
         | CaseCommand::Complaint(_)
         | CaseCommand::Referral(ReferralCommand::Accept | ReferralCommand::Return(_))
         | CaseCommand::FollowUp(FollowUpCommand::Promise(_)) => true,
         CaseCommand::Open(_)
         | CaseCommand::RaiseByStaff(_)
         | CaseCommand::RecordInteraction(_)
+        // The author of a voice reads their own case, also where another is worked on.
+        | CaseCommand::TellAuthor(_)
         | CaseCommand::AddNote(_)
         | CaseCommand::Unmerge(_)
         | CaseCommand::RecordActivity(_)
@@ -285,13 +313,21 @@ fn is_work(command: &CaseCommand) -> bool {
 
 /// A case that took in others may be given up in its turn: the merges then form a chain. They never form a ring, because a case is
 /// only ever merged into one that is not merged; whoever sends the command keeps the survivor so until the event is written.
-fn merged(merge: MergeCase) -> Result<CaseMerged, CaseRefusal> {
+///
+/// A merge is no way to end a case without an answer: it goes on in one that is worked on, and that its customer may read.
+fn merged(state: &CaseState, merge: MergeCase) -> Result<CaseMerged, CaseRefusal> {
     check("reason", text::check_personal_body(&merge.reason))?;
     match merge.survivor {
         Survivor::Itself => Err(CaseRefusal::MergeIntoItself),
         Survivor::Unknown => Err(CaseRefusal::SurvivorNotFound),
         Survivor::MergedInto(into) => Err(CaseRefusal::SurvivorMerged { into }),
-        Survivor::Standing => Ok(CaseMerged { into: merge.into, reason: merge.reason }),
+        Survivor::Ended => Err(CaseRefusal::SurvivorEnded),
+        Survivor::Standing { customer_id } => {
+            if state.customer_id.is_some() && state.customer_id != customer_id {
+                return Err(CaseRefusal::SurvivorOfAnother);
+            }
+            Ok(CaseMerged { into: merge.into, reason: merge.reason })
+        }
     }
 }
 
@@ -299,6 +335,9 @@ fn classified(state: &CaseState, classify: ClassifyCase) -> Result<Vec<CaseEvent
     let ClassifyCase { category, priority, severity } = classify;
     if category.is_none() && priority.is_none() && severity.is_none() {
         return Err(CaseRefusal::NothingToClassify);
+    }
+    if state.complaint.safety && priority.is_some_and(|priority| priority != Priority::Urgent) {
+        return Err(CaseRefusal::SafetyIsUrgent);
     }
     // The event tells what changed, so that a reader of the history is not shown decisions that nobody took.
     let event = CaseClassified {

@@ -13,6 +13,9 @@ pub enum CaseRefusal {
     /// The id is taken by a case that another command opened.
     #[error("the case is open already")]
     AlreadyOpened,
+    /// It is dated to a time in which there was no case.
+    #[error("occurred_at is before the case was opened")]
+    OccurredBeforeOpening,
     /// The case is closed, and the command needs it open.
     #[error("the case is closed; reopen it first")]
     Closed,
@@ -52,18 +55,31 @@ pub enum CaseRefusal {
         /// The case that survives there.
         into: CaseId,
     },
+    /// The case into which this one was to be merged is resolved or closed.
+    #[error(
+        "that case is resolved or closed; reopen it first, or merge into one that is worked on"
+    )]
+    SurvivorEnded,
+    /// The customer of this case could not read the one into which it was to be merged.
+    #[error("that case is not of the same customer, who could not follow it there; work on both")]
+    SurvivorOfAnother,
     /// Only suggestions, criticisms and praise are raised by staff, and have something become of them.
     #[error("this is for suggestions, criticisms and praise")]
     NotAnOpinion {
         /// The command's field that names the kind, where it has one.
         field: Option<&'static str>,
     },
-    /// Staff raised the case, and its author does not know what became of it.
+    /// It is an opinion, and its author does not know what became of it.
     #[error("its author was not told what became of it; tell them first")]
     AuthorNotTold,
     /// The command says nothing.
     #[error("give at least one of category, priority and severity")]
     NothingToClassify,
+    /// What touches somebody's safety comes before all others.
+    #[error(
+        "the assessment found that safety is touched; assess it anew before it becomes less urgent"
+    )]
+    SafetyIsUrgent,
     /// A date that has passed before what it is promised for has begun.
     #[error("{field} must be later than the moment of the command")]
     DueDatePassed {
@@ -156,6 +172,7 @@ impl Refusal for CaseRefusal {
         match self {
             Self::NotFound => "CASE_NOT_FOUND",
             Self::AlreadyOpened => "CASE_ALREADY_OPENED",
+            Self::OccurredBeforeOpening => "OCCURRED_BEFORE_OPENING",
             Self::Closed => "CASE_CLOSED",
             Self::Resolved => "CASE_RESOLVED",
             Self::NotResolved => "CASE_NOT_RESOLVED",
@@ -168,9 +185,12 @@ impl Refusal for CaseRefusal {
             // The answer for a case that is not there is one everywhere; the field tells which case is meant.
             Self::SurvivorNotFound => "CASE_NOT_FOUND",
             Self::SurvivorMerged { .. } => "MERGE_TARGET_MERGED",
+            Self::SurvivorEnded => "MERGE_TARGET_ENDED",
+            Self::SurvivorOfAnother => "MERGE_TARGET_OF_ANOTHER",
             Self::NotAnOpinion { .. } => "CASE_NOT_AN_OPINION",
             Self::AuthorNotTold => "AUTHOR_NOT_TOLD",
             Self::NothingToClassify => "NOTHING_TO_CLASSIFY",
+            Self::SafetyIsUrgent => "SAFETY_IS_URGENT",
             Self::DueDatePassed { .. } => "DUE_DATE_PASSED",
             Self::NotAComplaint => "CASE_NOT_A_COMPLAINT",
             Self::AssessmentMissing => "ASSESSMENT_MISSING",
@@ -201,12 +221,16 @@ impl Refusal for CaseRefusal {
             Self::DueDatePassed { field }
             | Self::AppealIncomplete { field }
             | Self::Text { field, .. } => Some(field),
+            Self::OccurredBeforeOpening => Some("occurred_at"),
+            Self::SafetyIsUrgent => Some("priority"),
             Self::OutcomeNotADecision => Some("outcome"),
             Self::FollowUpUnknown => Some("number"),
             Self::ScoreOutOfRange => Some("score"),
-            Self::MergeIntoItself | Self::SurvivorNotFound | Self::SurvivorMerged { .. } => {
-                Some("into")
-            }
+            Self::MergeIntoItself
+            | Self::SurvivorNotFound
+            | Self::SurvivorMerged { .. }
+            | Self::SurvivorEnded
+            | Self::SurvivorOfAnother => Some("into"),
             Self::NotAnOpinion { field } => *field,
             _ => None,
         }

@@ -17,6 +17,8 @@ use crate::id::{CaseId, CategoryId, CustomerId, StaffId, UnitId};
 pub struct CaseState {
     /// Where it stands; `None` before it is opened.
     pub status: Option<Status>,
+    /// When it was opened; where that was dated ahead of its recording, when it was recorded.
+    pub opened_at: Option<Timestamp>,
     /// Why it waits, while it does.
     pub hold: Option<HoldReason>,
     /// What sort of matter it is; `None` before it is opened.
@@ -62,7 +64,7 @@ pub struct Merge {
 
 impl CaseState {
     /// The state after the event.
-    pub fn evolve(mut self, event: &CaseEvent, _meta: &Metadata) -> Self {
+    pub fn evolve(mut self, event: &CaseEvent, meta: &Metadata) -> Self {
         self.complaint.evolve(event);
         referral::evolve(&mut self.referral, event);
         self.follow_ups.evolve(event);
@@ -70,6 +72,7 @@ impl CaseState {
         match event {
             CaseEvent::Opened(opened) => {
                 self.status = Some(Status::Open);
+                self.opened_at = Some(meta.occurred_at.min(meta.recorded_at));
                 self.kind = Some(opened.kind);
                 self.customer_id = opened.customer_id;
                 self.category = opened.category.clone();
@@ -106,7 +109,10 @@ impl CaseState {
                 self.hold = None;
                 self.status = Some(Status::Resolved);
             }
-            CaseEvent::Reopened(_) => self.status = Some(Status::Open),
+            CaseEvent::Reopened(_) => {
+                self.status = Some(Status::Open);
+                self.voice.became = None;
+            }
             CaseEvent::Closed(_) => self.status = Some(Status::Closed),
             CaseEvent::Merged(merged) => {
                 // A wait is kept, unlike the status: it goes on when the merge is undone.

@@ -7,7 +7,7 @@ use super::attribute::{
 };
 use super::command::*;
 use super::event::{CaseEvent, CaseResumed};
-use super::{Case, CaseCommand, CaseRefusal, CaseState};
+use super::{Became, Case, CaseCommand, CaseRefusal, CaseState};
 use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal};
 use crate::event::StoredEvent;
 use crate::id::{CaseId, CategoryId, CommandId, CustomerId, DataSubject, StaffId, UnitId};
@@ -120,8 +120,12 @@ fn merge_where(survivor_is: Survivor) -> CaseCommand {
     CaseCommand::Merge(MergeCase { into, reason, survivor: survivor_is })
 }
 
+fn standing() -> Survivor {
+    Survivor::Standing { customer_id: None }
+}
+
 fn merge() -> CaseCommand {
-    merge_where(Survivor::Standing)
+    merge_where(standing())
 }
 
 fn unmerge() -> CaseCommand {
@@ -255,12 +259,38 @@ fn a_case_is_merged_into_one_that_stands_and_is_not_itself() {
         (Survivor::Itself, "MERGE_INTO_ITSELF"),
         (Survivor::Unknown, "CASE_NOT_FOUND"),
         (Survivor::MergedInto(other), "MERGE_TARGET_MERGED"),
+        (Survivor::Ended, "MERGE_TARGET_ENDED"),
     ] {
         let refusal = refused(&opened, merge_where(survivor));
         assert_eq!((refusal.code(), refusal.field()), (code, Some("into")));
     }
     let refusal = refused(&opened, merge_where(Survivor::MergedInto(other)));
     assert!(refusal.to_string().contains(&other.reference()), "{refusal}");
+}
+
+#[test]
+fn a_customers_case_is_merged_only_into_another_of_theirs() {
+    let customer = |name| Some(CustomerId(crate::id::derived(&["customer", name])));
+    let opened = |customer_id| {
+        let CaseCommand::Open(open) = open() else { panic!("it opens") };
+        given([CaseCommand::Open(OpenCase { customer_id, ..open })])
+    };
+    let into = |customer_id| merge_where(Survivor::Standing { customer_id });
+    let theirs = opened(customer("one"));
+    assert_eq!(refused(&theirs, into(customer("other"))), CaseRefusal::SurvivorOfAnother);
+    assert_eq!(refused(&theirs, into(None)), CaseRefusal::SurvivorOfAnother);
+    assert_eq!(when(&theirs, into(customer("one"))), ["CaseMerged"]);
+    assert_eq!(when(&opened(None), into(customer("other"))), ["CaseMerged"], "it was nobody's");
+}
+
+#[test]
+fn the_author_of_a_merged_voice_is_told_all_the_same() {
+    let CaseCommand::Open(open) = open() else { panic!("it opens") };
+    let voice = CaseCommand::Open(OpenCase { kind: CaseKind::Suggestion, ..open });
+    let (became, channel) = (Became::Adopted, Channel::Portal);
+    let tell = TellAuthor { became, what_was_done: text("انجام شد"), channel };
+    let told = when(&given([voice, merge()]), CaseCommand::TellAuthor(tell));
+    assert_eq!(told, ["CaseAuthorTold", "InteractionRecorded"]);
 }
 
 #[test]
@@ -325,7 +355,7 @@ fn undoing_a_merge_gives_back_the_status_that_held_before() {
 #[test]
 fn a_merge_and_its_undoing_say_why() {
     let blank = || text(" ");
-    let silent = MergeCase { into: survivor(), reason: blank(), survivor: Survivor::Standing };
+    let silent = MergeCase { into: survivor(), reason: blank(), survivor: standing() };
     let refusal = refused(&given([open()]), CaseCommand::Merge(silent));
     assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some("reason")));
     let silent = CaseCommand::Unmerge(UnmergeCase { reason: blank() });

@@ -5,7 +5,8 @@
 //! be had without the other. It can be done again when more has become of it: planned in spring, adopted in autumn.
 //!
 //! Staff raise voices of their own ([`RaiseByStaff`]), by name or anonymously. Of an anonymous author nothing is recorded at all; they
-//! keep a code, and the case's id follows from it. A case that staff raised is closed only after its author was told what became of it.
+//! keep a code, and the case's id follows from it. A voice that has an author to tell is closed only after they were told what became of it:
+//! that it is being weighed is no such answer, and what was told before the case was taken up again is none either.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,7 @@ pub struct Voice {
     pub is_opinion: bool,
     /// Who of our staff raised it, where one did.
     pub raised_by: Option<StaffAuthor>,
-    /// What its author was told last of what became of it.
+    /// What its author was told last of what became of it, since it was opened or taken up again.
     pub became: Option<Became>,
 }
 
@@ -115,10 +116,14 @@ impl Voice {
         matches!(&self.raised_by, Some(StaffAuthor::Named(name)) if name == author)
     }
 
-    /// Whether the case may be closed, as far as its author is concerned.
-    pub(super) fn may_close(&self) -> Result<(), CaseRefusal> {
-        match (&self.raised_by, self.became) {
-            (Some(_), None) => Err(CaseRefusal::AuthorNotTold),
+    /// Whether the case may be closed, as far as its author is concerned. Where neither staff nor a known customer raised it, such as in a
+    /// log of another program, there is nobody to tell.
+    pub(super) fn may_close(&self, has_customer: bool) -> Result<(), CaseRefusal> {
+        let has_author = self.raised_by.is_some() || has_customer;
+        match self.became {
+            None | Some(Became::UnderConsideration) if self.is_opinion && has_author => {
+                Err(CaseRefusal::AuthorNotTold)
+            }
             _ => Ok(()),
         }
     }
@@ -182,11 +187,11 @@ pub(super) fn author_told(voice: &Voice, tell: TellAuthor) -> Result<Vec<CaseEve
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::ResolveCase;
+    use super::super::command::{OpenCase, ReopenCase, ResolveCase};
     use super::super::{Case, CaseCommand, CaseState, Outcome, Status};
     use super::*;
     use crate::decider::{Actor, ActorKind, Context, Decider, Metadata, Refusal as _};
-    use crate::id::CommandId;
+    use crate::id::{CommandId, CustomerId};
 
     fn context() -> Context {
         let now = "2026-03-02T08:00:00Z".parse().unwrap();
@@ -313,6 +318,50 @@ mod tests {
             let refusal = after(CaseState::default(), raised).unwrap_err();
             assert_eq!((refusal.code(), refusal.field()), ("TEXT_EMPTY", Some(field)));
         }
+    }
+
+    #[test]
+    fn a_voice_of_a_customer_is_closed_only_after_its_author_was_told() {
+        let resolve = || {
+            let resolve = ResolveCase { outcome: Outcome::Fulfilled, summary: None };
+            CaseCommand::Resolve(resolve)
+        };
+        let said_by = |customer_id| {
+            let open = OpenCase {
+                kind: CaseKind::Criticism,
+                subject: Pii::new("صف طولانی است".to_owned()),
+                description: None,
+                customer_id,
+                channel: Channel::Portal,
+                category: None,
+                priority: Priority::Normal,
+                severity: None,
+                unit: None,
+                due_at: None,
+                external_reference: None,
+                split_from: None,
+                remedy_sought: None,
+            };
+            let (state, _) = after(CaseState::default(), CaseCommand::Open(open)).unwrap();
+            after(state, resolve()).unwrap().0
+        };
+        let customer = CustomerId(crate::id::derived(&["customer", "1"]));
+        let refused = |state| after(state, CaseCommand::Close).unwrap_err();
+
+        let resolved = said_by(Some(customer));
+        assert_eq!(refused(resolved.clone()), CaseRefusal::AuthorNotTold);
+        let (weighed, _) = after(resolved, tell(Became::UnderConsideration)).unwrap();
+        assert_eq!(refused(weighed.clone()), CaseRefusal::AuthorNotTold, "nothing became of it");
+        let (told, _) = after(weighed, tell(Became::NotAdopted)).unwrap();
+        assert!(after(told.clone(), CaseCommand::Close).is_ok());
+
+        let reopen =
+            CaseCommand::Reopen(ReopenCase { reason: Pii::new("دوباره".to_owned()) });
+        let (again, _) = after(told, reopen).unwrap();
+        let (again, _) = after(again, resolve()).unwrap();
+        assert_eq!(refused(again), CaseRefusal::AuthorNotTold, "that was before");
+
+        assert!(after(said_by(None), CaseCommand::Close).is_ok(), "there is nobody to tell");
     }
 
     #[test]

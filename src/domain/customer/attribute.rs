@@ -114,6 +114,10 @@ vocabulary!(
         Resolved = "resolved",
         /// Their case was closed.
         Closed = "closed",
+        /// Their case goes on in another of theirs.
+        Merged = "merged",
+        /// They were told what else they can do after the last decision.
+        AlternativesOffered = "alternatives_offered",
         /// Something was promised to them by a date.
         PromiseMade = "promise_made",
         /// The date of a promise passed.

@@ -135,7 +135,8 @@ fn decide_complaint(state: &CaseState, decide: DecideCase, context: &Context) ->
     }
     check("reasons", text::check_personal_body(&reasons))?;
     match (appeal_until, &appeal_to) {
-        (Some(until), Some(_)) if until <= context.occurred_at => {
+        // A decision of last month that is recorded today still leaves time for an appeal.
+        (Some(until), Some(_)) if until <= context.occurred_at.max(context.recorded_at) => {
             return Err(CaseRefusal::DueDatePassed { field: "appeal_until" });
         }
         (Some(_), Some(to)) => check("appeal_to", text::check_line(to))?,

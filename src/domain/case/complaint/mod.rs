@@ -3,7 +3,8 @@
 //! closed only when the decision was accepted or everything offered is exhausted. `docs/complaints.md` maps clauses to commands.
 //!
 //! A complaint is *under the process* from its acknowledgement or assessment on. Only then do the rules about deciding and closing
-//! hold ([`ComplaintState::is_under_process`]): logs from before there was a process, and imported ones, go on as they were.
+//! hold ([`ComplaintState::is_under_process`]): logs from before there was a process, and imported ones, go on as they were. What holds for every
+//! case of a known customer is that it is not closed before a person answered ([`ComplaintState::check_answered`]).
 
 pub mod command;
 pub mod decide;

@@ -18,6 +18,8 @@ pub struct ComplaintState {
     pub acknowledged: bool,
     /// Whether it was assessed.
     pub assessed: bool,
+    /// Whether the last assessment found that somebody's safety or health is touched.
+    pub safety: bool,
     /// How often the customer appealed.
     pub appeals: u32,
     /// The decision that stands.
@@ -49,7 +51,9 @@ impl ComplaintState {
         match event {
             CaseEvent::Opened(opened) => self.kind = Some(opened.kind),
             CaseEvent::Acknowledged(_) => self.acknowledged = true,
-            CaseEvent::Assessed(_) => self.assessed = true,
+            CaseEvent::Assessed(assessed) => {
+                (self.assessed, self.safety) = (true, assessed.safety);
+            }
             CaseEvent::Decided(decided) => {
                 let appeal_until = decided.appeal_until;
                 self.decision = Some(Decision { appeal_until, ..Decision::default() });
@@ -117,6 +121,18 @@ impl ComplaintState {
             }
         }
         if self.answered { Ok(()) } else { Err(CaseRefusal::AnswerMissing) }
+    }
+
+    /// Whether a case of a known customer, of whatever kind, may be closed as far as their answer is concerned. What was withdrawn or is a
+    /// duplicate asks for none.
+    ///
+    /// # Errors
+    /// [`CaseRefusal::AnswerMissing`] while no person has told them.
+    pub fn check_answered(&self) -> Result<(), CaseRefusal> {
+        if self.answered || self.outcome.is_some_and(ends_by_itself) {
+            return Ok(());
+        }
+        Err(CaseRefusal::AnswerMissing)
     }
 }
 
