@@ -142,7 +142,7 @@ pub fn folded(events: &[&Raw]) -> Value {
                 case["unit"] = event.data["unit"].clone();
                 case["assignee"] = Value::Null;
             }
-            "CaseNoteAdded" | "CaseActivityRecorded" => {}
+            "CaseNoteAdded" | "CaseActivityRecorded" | "CaseAuthorTold" => {}
             "CaseAcknowledged"
             | "CaseAssessed"
             | "FindingRecorded"
