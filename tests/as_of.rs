@@ -142,8 +142,9 @@ pub fn folded(events: &[&Raw]) -> Value {
                 case["unit"] = event.data["unit"].clone();
                 case["assignee"] = Value::Null;
             }
-            "CaseNoteAdded" | "CaseActivityRecorded" | "CaseAuthorTold" => {}
-            "CaseAcknowledged"
+            "CaseNoteAdded" | "CaseActivityRecorded" => {}
+            "CaseAuthorTold"
+            | "CaseAcknowledged"
             | "CaseAssessed"
             | "FindingRecorded"
             | "CaseDecided"
@@ -316,7 +317,8 @@ pub fn evaluated(
             "CaseUnmerged" => FactKind::Unmerged,
             "CaseActivityRecorded" => FactKind::ActivityRecorded,
             "ReferralReturned" => FactKind::Returned { unit: event.field("unit") },
-            "CaseAcknowledged"
+            "CaseAuthorTold"
+            | "CaseAcknowledged"
             | "CaseAssessed"
             | "FindingRecorded"
             | "CaseDecided"
