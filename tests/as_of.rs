@@ -143,7 +143,8 @@ pub fn folded(events: &[&Raw]) -> Value {
                 case["assignee"] = Value::Null;
             }
             "CaseNoteAdded" | "CaseActivityRecorded" => {}
-            "CaseAcknowledged"
+            "CaseAuthorTold"
+            | "CaseAcknowledged"
             | "CaseAssessed"
             | "FindingRecorded"
             | "CaseDecided"
@@ -316,7 +317,8 @@ pub fn evaluated(
             "CaseUnmerged" => FactKind::Unmerged,
             "CaseActivityRecorded" => FactKind::ActivityRecorded,
             "ReferralReturned" => FactKind::Returned { unit: event.field("unit") },
-            "CaseAcknowledged"
+            "CaseAuthorTold"
+            | "CaseAcknowledged"
             | "CaseAssessed"
             | "FindingRecorded"
             | "CaseDecided"

@@ -230,8 +230,8 @@ async fn a_merge_leaves_nobody_without_an_answer() {
 
     // The customer is told, and what they write to the merged case waits there for an answer.
     let own = system.customer(uuid_of(&ours));
-    let told = "{ notifications { nodes { kind case { id } } } }";
-    let told = own.ask(told, json!({})).await["notifications"]["nodes"][0].take();
+    let told = "{ viewer { notifications { nodes { kind case { id } } } } }";
+    let told = own.ask(told, json!({})).await["viewer"]["notifications"]["nodes"][0].take();
     assert_eq!(told, json!({ "kind": "MERGED", "case": { "id": case } }));
     let waits = async || {
         let found = agent.ask("{ unansweredCases { nodes { id } } }", json!({})).await;

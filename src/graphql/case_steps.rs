@@ -85,6 +85,8 @@ struct Course {
     is_complaint: bool,
     /// It went on in another case.
     is_merged: bool,
+    /// It was resolved, answered or not: what was not done before is passed over.
+    is_resolved: bool,
     received_at: Timestamp,
     acknowledged_at: Option<Timestamp>,
     assessed_at: Option<Timestamp>,
@@ -114,9 +116,10 @@ impl Course {
             (Assessed, self.assessed_at, None),
             (Decided, self.decided_at, self.answer_due_at),
         ];
+        let is_ahead = self.is_complaint && !self.is_resolved;
         let all = [(Received, Some(self.received_at), None)]
             .into_iter()
-            .chain(handling.into_iter().filter(|(_, at, _)| self.is_complaint || at.is_some()))
+            .chain(handling.into_iter().filter(|(_, at, _)| is_ahead || at.is_some()))
             .chain([
                 (Answered, self.answered_at, self.answer_due_at),
                 (Closed, self.closed_at, None),
@@ -168,6 +171,7 @@ pub async fn of_case(
     let course = Course {
         is_complaint: case.kind == CaseKind::Complaint,
         is_merged: case.status == Status::Merged,
+        is_resolved: case.resolved_at.is_some(),
         received_at: case.opened_at.0,
         acknowledged_at: handling.and_then(|handling| handling.acknowledged_at).map(|at| at.0),
         assessed_at: handling.and_then(|handling| handling.assessed_at).map(|at| at.0),
@@ -250,6 +254,8 @@ mod tests {
     fn what_was_passed_over_is_no_step_and_what_ended_has_none_ahead() {
         let resolved = Course { is_complaint: true, answered_at: at(2), ..Course::default() };
         assert_eq!(told(&resolved), [(Received, Done), (Answered, Done), (Closed, Current)]);
+        let silent = Course { is_resolved: true, answered_at: None, ..resolved.clone() };
+        assert_eq!(told(&silent), [(Received, Done), (Answered, Current), (Closed, Ahead)]);
         let closed = Course { closed_at: at(3), ..resolved.clone() };
         assert_eq!(told(&closed), [(Received, Done), (Answered, Done), (Closed, Done)]);
         let merged = Course { is_merged: true, ..Course::default() };

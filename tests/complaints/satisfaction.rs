@@ -68,7 +68,15 @@ async fn a_customer_is_asked_once_and_answers_once_on_their_own_page() {
     assert_eq!(refused(&own, "answerSurvey", answer(5)).await.0, "SURVEY_ANSWERED");
     assert_eq!(refused(&agent, "answerSurvey", answer(5)).await.0, "SURVEY_ANSWERED");
     let told = story(&agent, &case).await;
-    assert_eq!(told, ["CaseOpened", "CaseResolved", "CaseClosed", "SurveyAsked", "SurveyAnswered"]);
+    let expected = [
+        "CaseOpened",
+        "InteractionRecorded",
+        "CaseResolved",
+        "CaseClosed",
+        "SurveyAsked",
+        "SurveyAnswered",
+    ];
+    assert_eq!(told, expected);
     let query = "query($id: ID!, $at: DateTime) { case(id: $id, asOf: $at) { survey { askedAt score } \
         timeline(filter: { eventType: [\"SurveyAnswered\"] }) { nodes { text changes { field value } } } } }";
     let now = json!({ "id": case, "at": system.app.clock.now().to_string() });
