@@ -118,6 +118,9 @@ impl TimelineEntry {
         let mut entry = Self::blank(case_id, recorded.event.event_type().name, recorded);
         match &recorded.event {
             DomainEvent::Redress(id, event) => {
+                // What is not approved is not offered to the customer, who hears of none that was only thought of.
+                entry.internal =
+                    matches!(event, RedressEvent::Proposed(_) | RedressEvent::Rejected(_));
                 entry.changed("redress", Some(id));
                 if let RedressEvent::Proposed(proposed) = event {
                     match proposed.value {

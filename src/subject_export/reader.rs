@@ -235,9 +235,10 @@ impl Reader {
         &self,
         case_id: Uuid,
     ) -> Result<(Vec<RedressPart>, Vec<FeePart>), QueryError> {
-        let scope = self.scope.clone();
+        let (scope, visibility) = (self.scope.clone(), self.visibility);
         let rows = self.read_models.query(move |db| {
-            Ok((redress::of_case(db, &scope, case_id)?, fee::of_case(db, &scope, case_id)?))
+            let redress = redress::of_case(db, &scope, visibility, case_id)?;
+            Ok((redress, fee::of_case(db, &scope, case_id)?))
         });
         let (redress, fees) = rows.await?;
         let redress = redress.into_iter().map(RedressPart::from);
