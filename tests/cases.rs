@@ -3,6 +3,7 @@
 use parvandeh::principal::Role;
 use serde_json::json;
 
+use crate::authorisation::documents::{register, uuid_of};
 use crate::harness::System;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,5 +74,32 @@ async fn a_hundred_ids_cost_a_hundred_times_what_one_costs() {
     assert_eq!(one, json!({ "data": { "nodes": [null] } }));
     let many = agent.send(query, json!({ "ids": vec![id; 100] })).await;
     assert_eq!(many["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{many}");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_does_not_say_when_something_happened() {
+    let system = System::start().await;
+    let customer = register(&system).await;
+    let own = system.customer(uuid_of(&customer));
+    let opening = json!({ "kind": "COMPLAINT", "subject": "x", "channel": "APP" });
+    let done = own.mutate("openCase", "case { id }", opening.clone()).await;
+    let case = &done["case"]["id"];
+    for (name, mut input) in [
+        ("openCase", opening),
+        (
+            "recordInteraction",
+            json!({ "caseId": case, "direction": "INBOUND", "channel": "APP", "body": "x" }),
+        ),
+        ("reopenCase", json!({ "caseId": case, "reason": "x" })),
+        ("changePreferences", json!({ "customerId": customer, "language": "ENGLISH" })),
+    ] {
+        input["occurredAt"] = json!("2020-01-01T00:00:00Z");
+        assert_eq!(own.refusal(name, input).await, "FIELD_NOT_ALLOWED", "{name}");
+    }
+    // Staff, who record what came by letter, do.
+    let input = json!({ "caseId": case, "direction": "INBOUND", "channel": "LETTER", "body": "x",
+        "occurredAt": jiff::Timestamp::now().to_string() });
+    system.caller(Role::Agent).mutate("recordInteraction", "case { id }", input).await;
     system.stop().await;
 }
