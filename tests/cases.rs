@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::authorisation::documents::{register, uuid_of};
 use crate::harness::System;
+use crate::harness::feed::WebSocketFeed;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_is_opened_answered_and_resolved_and_its_timeline_tells_it() {
@@ -101,5 +102,37 @@ async fn a_customer_does_not_say_when_something_happened() {
     let input = json!({ "caseId": case, "direction": "INBOUND", "channel": "LETTER", "body": "x",
         "occurredAt": jiff::Timestamp::now().to_string() });
     system.caller(Role::Agent).mutate("recordInteraction", "case { id }", input).await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_is_not_told_who_of_the_staff_did_something() {
+    let system = System::start().await;
+    let customer = register(&system).await;
+    let own = system.customer(uuid_of(&customer));
+    let opening = json!({ "kind": "REQUEST", "subject": "x", "channel": "APP" });
+    let case = own.mutate("openCase", "case { id }", opening).await["case"]["id"].take();
+    let agent = system.caller(Role::Agent);
+    let answer = json!({ "caseId": case, "direction": "OUTBOUND", "channel": "APP", "body": "x" });
+    agent.mutate("recordInteraction", "case { id }", answer).await;
+
+    let query = "query($case: ID!, $customer: ID!) { \
+        case(id: $case) { timeline { nodes { actorKind actorId } } } \
+        customer(id: $customer) { timeline { nodes { actorKind actorId } } } }";
+    let ids = json!({ "case": case, "customer": customer });
+    let themselves = json!({ "actorKind": "CUSTOMER", "actorId": uuid_of(&customer).to_string() });
+    let somebody = json!({ "actorKind": "STAFF", "actorId": null });
+    let seen = own.ask(query, ids.clone()).await;
+    assert_eq!(seen["case"]["timeline"]["nodes"], json!([themselves, somebody]));
+    assert_eq!(seen["customer"]["timeline"]["nodes"], json!([somebody, themselves]));
+    let feed =
+        "subscription($case: ID!) { caseEvents(caseId: $case) { entry { actorKind actorId } } }";
+    let mut feed = WebSocketFeed::open(&system, &own.token, feed, json!({ "case": case })).await;
+    for entry in [&themselves, &somebody] {
+        assert_eq!(feed.next().await["caseEvents"]["entry"], *entry);
+    }
+    // Staff know each other.
+    let seen = agent.ask(query, ids).await;
+    assert_eq!(seen["case"]["timeline"]["nodes"][1]["actorId"], "test-agent");
     system.stop().await;
 }
