@@ -61,6 +61,13 @@ pub struct Change {
 }
 
 impl TimelineEntry {
+    /// Who did it, for somebody who sees so much of the case: its customer is told of themselves and of whoever acts for them, and not who of
+    /// the staff it was.
+    pub fn told_actor_id(&self, visibility: Visibility) -> Option<&str> {
+        let own = matches!(self.actor_kind, ActorKind::Customer | ActorKind::Representative);
+        (own || visibility == Visibility::Internal).then_some(&*self.actor_id)
+    }
+
     /// How an event reads on the timeline.
     pub fn of(case_id: CaseId, event: &CaseEvent, recorded: &Recorded<DomainEvent>) -> Self {
         let mut entry = Self::blank(case_id, event.event_type().name, recorded);
@@ -117,6 +124,9 @@ impl TimelineEntry {
         let mut entry = Self::blank(case_id, recorded.event.event_type().name, recorded);
         match &recorded.event {
             DomainEvent::Redress(id, event) => {
+                // What is not approved is not offered to the customer, who hears of none that was only thought of.
+                entry.internal =
+                    matches!(event, RedressEvent::Proposed(_) | RedressEvent::Rejected(_));
                 entry.changed("redress", Some(id));
                 if let RedressEvent::Proposed(proposed) = event {
                     match proposed.value {

@@ -14,7 +14,7 @@ use crate::ReadModel;
 use crate::column::{self, stored};
 use crate::page::Conditions;
 use crate::rows::{Rows, Table};
-use crate::scope::CaseScope;
+use crate::scope::{CaseScope, Visibility};
 use crate::waiting::Waiting;
 
 /// The most redress of one case that is shown.
@@ -60,6 +60,12 @@ impl RedressRow {
         self.status = event.status();
         self.updated_at = self.updated_at.max(recorded.meta.occurred_at);
         self.revision = column::integer(recorded.revision);
+    }
+
+    /// Whether somebody who sees so much of the case knows of it: its customer does not before it is approved, and never of what is not.
+    pub fn is_seen(&self, visibility: Visibility) -> bool {
+        visibility == Visibility::Internal
+            || !matches!(self.status, RedressStatus::Proposed | RedressStatus::Rejected)
     }
 }
 
@@ -148,8 +154,8 @@ impl ReadModel for Redresses {
     }
 }
 
-/// Who may know of a redress follows from who may know of its case.
-fn of(scope: &CaseScope, column: &str, id: Uuid) -> Conditions {
+/// Who may know of a redress follows from who may know of its case and how much of it: see [`RedressRow::is_seen`].
+fn of(scope: &CaseScope, visibility: Visibility, column: &str, id: Uuid) -> Conditions {
     let mut cases = Conditions::default();
     scope.restrict(&mut cases, "c");
     let mut conditions = Conditions::default();
@@ -161,6 +167,9 @@ fn of(scope: &CaseScope, column: &str, id: Uuid) -> Conditions {
         ),
         cases.values().iter().cloned(),
     );
+    if visibility == Visibility::Public {
+        conditions.add("status NOT IN ('proposed', 'rejected')", []);
+    }
     conditions
 }
 
@@ -168,9 +177,10 @@ fn of(scope: &CaseScope, column: &str, id: Uuid) -> Conditions {
 pub fn redress(
     db: &Connection,
     scope: &CaseScope,
+    visibility: Visibility,
     id: Uuid,
 ) -> rusqlite::Result<Option<RedressRow>> {
-    let conditions = of(scope, "id", id);
+    let conditions = of(scope, visibility, "id", id);
     db.prepare_cached(&format!("SELECT {COLUMNS} FROM redress WHERE {}", conditions.sql()))?
         .query_row(params_from_iter(conditions.values()), read)
         .optional()
@@ -180,9 +190,10 @@ pub fn redress(
 pub fn of_case(
     db: &Connection,
     scope: &CaseScope,
+    visibility: Visibility,
     case_id: Uuid,
 ) -> rusqlite::Result<Vec<RedressRow>> {
-    let conditions = of(scope, "case_id", case_id);
+    let conditions = of(scope, visibility, "case_id", case_id);
     db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM redress WHERE {} ORDER BY proposed_at, id LIMIT {SHOWN_MAX}",
         conditions.sql()

@@ -231,3 +231,30 @@ async fn streams_of_a_customer_who_names_no_language_are_in_their_own() {
     assert!(message.starts_with("نقش شما اجازهٔ این کار را نمی‌دهد."), "{message}");
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_and_exports_are_refused_in_the_language_that_the_caller_reads() {
+    let system = System::start().await;
+    let (_, token) = customer(&system, "PERSIAN").await;
+    let (nobody, file) = (global_id("Customer", uuid::Uuid::new_v4()), "/attachments/x".to_owned());
+    for path in [file, format!("/subjects/{nobody}/export")] {
+        for (token, header, language) in [
+            (&*token, None, "fa"),
+            (&*token, Some("en"), "en"),
+            (&*system.caller(Role::Agent).token, Some("fa"), "fa"),
+            (&*system.caller(Role::Agent).token, None, "en"),
+            ("no token", Some("fa"), "fa"),
+        ] {
+            let mut request = reqwest::Client::new().get(system.url(&path)).bearer_auth(token);
+            if let Some(header) = header {
+                request = request.header("accept-language", header);
+            }
+            let response = request.send().await.unwrap();
+            assert_eq!(response.headers()["content-language"], language, "{path} {header:?}");
+            let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert_eq!(message.is_ascii(), language == "en", "{path} {header:?}: {answer}");
+        }
+    }
+    system.stop().await;
+}

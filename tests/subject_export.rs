@@ -126,7 +126,7 @@ async fn a_privacy_officer_gets_everything_and_a_customer_what_they_may_see() {
     assert_eq!((&part["recipient"], &part["purpose"]), (&json!("customer"), &json!("own data")));
     assert_eq!(part["cases"][1]["subject"], TOLD);
     assert_eq!(part["cases"][1]["timeline"][0]["text"], TOLD);
-    for hidden in [NOTE, "1405/312", "sara", "\"reader\"", "test-auditor"] {
+    for hidden in [NOTE, "1405/312", "sara", "\"reader\"", "test-auditor", "\"test-agent\""] {
         assert!(!body.contains(hidden), "{hidden}");
     }
     let readers = part["access_log"].as_array().unwrap();

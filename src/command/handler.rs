@@ -21,6 +21,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument as _, debug_span};
 use uuid::Uuid;
 
+use super::anonymous;
 use crate::clock::Clock;
 use crate::metrics::CommandOutcome;
 use crate::sealing::{self, Draft};
@@ -222,9 +223,12 @@ impl CommandHandler {
         // Several are given at once only where they are alike.
         if let Some((envelope, command)) = commands.first() {
             span.record("command", D::name(command));
-            span.record("correlation_id", display(envelope.correlation_id));
+            if envelope.actor != anonymous::actor() {
+                span.record("correlation_id", display(envelope.correlation_id));
+            }
         }
-        for (envelope, _) in &commands {
+        // From what an anonymous author wrote nothing leads to the trace in which they sent it.
+        for (envelope, _) in commands.iter().filter(|(e, _)| e.actor != anonymous::actor()) {
             links::remember(envelope.correlation_id, &span);
         }
         let attempt = self.attempt::<D>(stream, commands, expected, permit);

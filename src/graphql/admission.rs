@@ -76,6 +76,8 @@ pub struct Admitted {
     pub request: Request,
     /// What the selected operation is.
     pub kind: OperationType,
+    /// Whether an anonymous author asks, who is not to be found by the trace.
+    pub anonymous: bool,
     /// What it calls itself.
     pub name: OperationName,
     /// What it asks for: fields times page sizes.
@@ -165,7 +167,9 @@ impl Admission {
         if plain {
             request = request.data(operation.validated.clone());
         }
-        Ok(Admitted { request, kind: operation.kind, name: operation.name.clone(), complexity })
+        let name = operation.name.clone();
+        let Operation { kind, anonymous, .. } = *operation;
+        Ok(Admitted { request, kind, anonymous, name, complexity })
     }
 
     fn document(&self, text: String) -> Result<Arc<Document>, RequestError> {

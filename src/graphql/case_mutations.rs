@@ -15,7 +15,8 @@ use super::case::{self, Case};
 use super::context::{case_scope, failure, own_case_scope, principal, query, query_now, services};
 use super::global_id::{self, NodeType};
 use super::payload::{
-    Common, Failed, UserError, claim, code, code_option, execute, execute_with, payload,
+    Common, Failed, UserError, claim, code, code_option, execute, execute_with, not_for_customers,
+    payload,
 };
 use super::scalar::DateTime;
 use super::vocabulary::{CaseKind, Channel, Direction, HoldReason, Outcome, Priority, Severity};
@@ -473,10 +474,6 @@ impl CaseMutation {
         };
         RecordActivityPayload::answer(change(ctx, &input.case_id, common, command).await)
     }
-}
-
-fn not_for_customers(field: &str) -> UserError {
-    UserError::new("FIELD_NOT_ALLOWED", Some(field), "is for staff to say; leave it out")
 }
 
 async fn open(ctx: &Context<'_>, input: OpenCaseInput) -> Result<Option<Case>, Failed> {

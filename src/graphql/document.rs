@@ -40,6 +40,8 @@ pub(super) struct Document {
 pub(super) struct Operation {
     pub name: OperationName,
     pub kind: OperationType,
+    /// Whether it is one for anonymous authors.
+    pub anonymous: bool,
     pub complexity: Complexity,
     /// The variables that must have a value, with their types as written.
     pub required_variables: Vec<(Name, String)>,
@@ -284,14 +286,16 @@ impl<'a> Walk<'a> {
             .and_then(|()| within("aliases", walk.aliases, limits.aliases_max))
             .and_then(|()| one_root_field(kind, &operation.node.selection_set.node))
             .and_then(|()| anonymous_alone(&walk.fields, root));
+        let anonymous = anonymous_field(&walk.fields, root).is_some();
         let name = match name {
             // What an anonymous author calls their operation is not for anybody's log.
-            Some(name) if anonymous_field(&walk.fields, root).is_none() => name.as_str().into(),
+            Some(name) if !anonymous => name.as_str().into(),
             _ => root_fields(&walk.fields, root).into(),
         };
         Ok(verdict.map(|()| Operation {
             name: OperationName(name),
             kind,
+            anonymous,
             complexity: Complexity { terms: walk.terms.into_iter().collect() },
             required_variables: required_variables(&operation.node),
             plain_variables: plain_variables(&operation.node),

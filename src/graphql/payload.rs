@@ -13,6 +13,7 @@ use crate::command::handler::{CommandError, CommandMetadata, Executed};
 use crate::command::idempotency::{ClaimError, KEY_LENGTH_MAX, RequestIdentity};
 use crate::command::policy;
 use crate::error::{ErrorCode, RequestError};
+use crate::principal::Role;
 use crate::store::StreamId;
 use crate::words;
 
@@ -113,6 +114,10 @@ pub async fn claim<C: Serialize>(
     command: &C,
     common: &Common,
 ) -> Result<RequestIdentity, Failed> {
+    if common.occurred_at.is_some() && principal(ctx).role == Role::Customer {
+        // Clocks count from it, so customers would decide when they were owed an answer.
+        return Err(not_for_customers("occurredAt").into());
+    }
     check_key(common.idempotency_key.as_deref())?;
     let request = RequestDigest {
         target,
@@ -126,6 +131,11 @@ pub async fn claim<C: Serialize>(
         Err(ClaimError::Reused) => Err(key_reused().into()),
         Err(ClaimError::Query(error)) => Err(Failed::Failure(failure(&error))),
     }
+}
+
+/// The refusal of a field that customers leave to staff.
+pub fn not_for_customers(field: &str) -> UserError {
+    UserError::new("FIELD_NOT_ALLOWED", Some(field), "is for staff to say; leave it out")
 }
 
 /// Checks a caller's own name for a request.

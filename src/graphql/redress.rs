@@ -11,7 +11,7 @@ use parvandeh_projections::redress::{self, RedressRow};
 use uuid::Uuid;
 
 use super::as_of;
-use super::context::{case_scope, failure, own_case_scope, principal, query, services};
+use super::context::{case_scope, failure, own_case_scope, principal, query, services, visibility};
 use super::global_id::{self, NodeType};
 use super::money::{Money, MoneyInput};
 use super::payload::{Common, Failed, UserError, claim, execute, not_found, payload};
@@ -221,8 +221,8 @@ async fn change(
     command: RedressCommand,
 ) -> Result<Option<Redress>, Failed> {
     let id = plain_id("redressId", redress_id)?;
-    let scope = own_case_scope(ctx);
-    let known = query(ctx, move |db| redress::redress(db, &scope, id)).await;
+    let (scope, visibility) = (own_case_scope(ctx), visibility(ctx));
+    let known = query(ctx, move |db| redress::redress(db, &scope, visibility, id)).await;
     known.map_err(Failed::Failure)?.ok_or_else(|| not_found("redress"))?;
     let identity = claim(ctx, Some(id), &command, &common).await?;
     let id = RedressId(id);
@@ -238,8 +238,8 @@ async fn shown(
     position: Option<crate::store::Position>,
 ) -> Result<Option<Redress>, Failed> {
     wait_for(ctx, position).await?;
-    let scope = case_scope(ctx);
-    let row = query(ctx, move |db| redress::redress(db, &scope, id.0)).await;
+    let (scope, visibility) = (case_scope(ctx), visibility(ctx));
+    let row = query(ctx, move |db| redress::redress(db, &scope, visibility, id.0)).await;
     Ok(row.map_err(Failed::Failure)?.map(Redress::from))
 }
 
@@ -249,13 +249,15 @@ pub async fn of_case(
     case_id: Uuid,
     as_of: Option<Timestamp>,
 ) -> async_graphql::Result<Vec<Redress>> {
+    let visibility = visibility(ctx);
     let rows = match as_of {
         None => {
             let scope = case_scope(ctx);
-            query(ctx, move |db| redress::of_case(db, &scope, case_id)).await?
+            query(ctx, move |db| redress::of_case(db, &scope, visibility, case_id)).await?
         }
         Some(moment) => {
             let mut rows = as_of::money(ctx, case_id, moment).await?.redress;
+            rows.retain(|row| row.is_seen(visibility));
             rows.sort_by_key(|row| (row.proposed_at, row.id));
             rows.truncate(redress::SHOWN_MAX);
             rows

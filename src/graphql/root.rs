@@ -392,7 +392,8 @@ impl Query {
     }
 
     /// The cases whose customer's last word (the opening, a message, a reopening) no person has answered, the longest waiting first.
-    /// Automatic messages are no answers, and merged cases are answered where they went on.
+    /// Automatic messages are no answers. Merged cases are answered where they went on, but what a customer writes to one afterwards is
+    /// answered there.
     async fn unanswered_cases(
         &self,
         ctx: &Context<'_>,

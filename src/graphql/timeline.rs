@@ -4,6 +4,7 @@ use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
 use jiff::Timestamp;
 use parvandeh_projections::case_timeline::{self, TimelineEntry as Row, TimelineFilter};
+use parvandeh_projections::scope::Visibility;
 use parvandeh_projections::{customer_merges, customer_timeline};
 use uuid::Uuid;
 
@@ -31,8 +32,6 @@ pub struct TimelineEntry {
     pub recorded_at: DateTime,
     /// In which capacity somebody did it.
     pub actor_kind: ActorKind,
-    /// Who did it, as the identity provider names them.
-    pub actor_id: String,
     /// Whether it is kept among staff.
     pub internal: bool,
     /// By which channel.
@@ -45,6 +44,8 @@ pub struct TimelineEntry {
     /// redress, of a fee and of a payment, the revision of its own stream.
     pub revision: i64,
     #[graphql(skip)]
+    actor_id: String,
+    #[graphql(skip)]
     text_field: Option<&'static str>,
     #[graphql(skip)]
     personal: Personal,
@@ -52,6 +53,17 @@ pub struct TimelineEntry {
 
 #[ComplexObject]
 impl TimelineEntry {
+    /// Who did it, as the identity provider names them. Customers are told of themselves and of whoever acts for them; of everybody else null.
+    async fn actor_id(&self, ctx: &Context<'_>) -> Option<&str> {
+        let is_told = match visibility(ctx) {
+            Visibility::Internal => true,
+            Visibility::Public => {
+                matches!(self.actor_kind, ActorKind::Customer | ActorKind::Representative)
+            }
+        };
+        is_told.then_some(&*self.actor_id)
+    }
+
     /// What was said, or why it was done; null when nothing was said, or when it was erased.
     async fn text(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
         match self.text_field {

@@ -3,7 +3,6 @@
 //! The body is the file itself and `Content-Type` its media type; name and direction stand in the address. A file is given out for saving
 //! and never for showing: what a stranger has sent must not run in a page of ours.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{
@@ -30,13 +29,14 @@ use crate::error::{ErrorCode, RequestError, TraceId, chain};
 use crate::graphql::context::failure_code;
 use crate::graphql::global_id::{self, NodeType};
 use crate::graphql::read_after;
-use crate::http::errors::{method_not_allowed, respond};
+use crate::http::errors::{method_not_allowed, respond_in};
 use crate::http::media::MediaType;
 use crate::http::origin::cors;
 use crate::http::purpose;
 use crate::http::trace::trace_id;
 use crate::http::transport::Transport;
 use crate::principal::{Principal, Role, Roles};
+use crate::words::Language;
 
 /// Refusals have the statuses of GraphQL over HTTP.
 const REFUSALS: MediaType = MediaType::GraphqlResponse;
@@ -87,8 +87,12 @@ async fn post<E: Executor>(
     attachments: web::Data<Attachments>,
 ) -> HttpResponse {
     let trace_id = trace_id(&request);
+    let asked = Language::of_headers(request.headers());
+    let mut language = asked.unwrap_or_default();
     let received = async {
-        let (principal, _permit) = enter(&request, &transport, &trace_id, SENDERS, "add").await?;
+        let principal = transport.enter(&request, &trace_id).await?;
+        language = transport.language(asked, &principal);
+        let _permit = admitted(&transport, &principal, SENDERS, "add")?;
         let upload = upload(&request, &id, &principal)?;
         let (name, media_type) = (upload.name.clone(), upload.media_type.clone());
         let received = attachments.receive(&principal, upload, patient(body)).await;
@@ -100,7 +104,7 @@ async fn post<E: Executor>(
             .insert_header((CACHE_CONTROL, "private, no-store"))
             .insert_header((read_after::HEADER, attachments.read_models.position()))
             .json(json!({ "id": id.0, "name": name, "mediaType": media_type })),
-        Err(error) => respond(&RequestError::into(error), REFUSALS),
+        Err(error) => respond_in(RequestError::into(error), language, REFUSALS),
     }
 }
 
@@ -111,8 +115,12 @@ async fn get<E: Executor>(
     attachments: web::Data<Attachments>,
 ) -> HttpResponse {
     let trace_id = trace_id(&request);
+    let asked = Language::of_headers(request.headers());
+    let mut language = asked.unwrap_or_default();
     let opened = async {
-        let (principal, permit) = enter(&request, &transport, &trace_id, READERS, "read").await?;
+        let principal = transport.enter(&request, &trace_id).await?;
+        language = transport.language(asked, &principal);
+        let permit = admitted(&transport, &principal, READERS, "read")?;
         let stated = purpose::of_headers(request.headers())?;
         let purpose = stated.unwrap_or_else(|| Purpose::of_role(principal.role));
         let id = global_id::decode("id", NodeType::Attachment, &ID(id.into_inner()))?;
@@ -129,7 +137,7 @@ async fn get<E: Executor>(
     };
     let ((file, content), permit) = match opened.await {
         Ok(opened) => opened,
-        Err(error) => return respond(&RequestError::into(error), REFUSALS),
+        Err(error) => return respond_in(RequestError::into(error), language, REFUSALS),
     };
     let body = stream! {
         let _permit = permit;
@@ -152,24 +160,21 @@ async fn get<E: Executor>(
         .streaming(Box::pin(body))
 }
 
-/// Who asks, if they may do that at all.
-async fn enter<E: Executor>(
-    request: &HttpRequest,
+/// A place among the connections for whoever asks, if they may do that at all.
+fn admitted<E: Executor>(
     transport: &Transport<E>,
-    trace_id: &TraceId,
+    principal: &Principal,
     allowed: Roles,
     verb: &str,
-) -> Result<(Arc<Principal>, OwnedSemaphorePermit), RequestError> {
-    let principal = transport.enter(request, trace_id).await?;
+) -> Result<OwnedSemaphorePermit, RequestError> {
     if !allowed.contains(principal.role) {
         let message = format!("The role `{}` may not {verb} attachments.", principal.role);
         return Err(RequestError::new(ErrorCode::Forbidden, message));
     }
-    let permit = transport.connections.clone().try_acquire_owned().map_err(|_| {
+    transport.connections.clone().try_acquire_owned().map_err(|_| {
         let message = "Too many connections are open. Try again in a few seconds.";
         RequestError::new(ErrorCode::RateLimited, message)
-    })?;
-    Ok((principal, permit))
+    })
 }
 
 fn upload(

@@ -5,7 +5,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use async_graphql::{Response, ServerError, Value};
 use serde::ser::SerializeStruct as _;
@@ -194,6 +194,19 @@ pub fn respond(answer: &Answer, media_type: MediaType) -> HttpResponse {
         response.insert_header((read_after::HEADER, shown));
     }
     response.body(answer.to_json())
+}
+
+/// The same with its errors told in this language.
+pub fn respond_in(answer: Answer, language: Language, media_type: MediaType) -> HttpResponse {
+    in_language(respond(&answer.in_language(language), media_type), language)
+}
+
+/// The response, which is in this language because the request's headers prefer it.
+pub fn in_language(mut response: HttpResponse, language: Language) -> HttpResponse {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    headers.append(VARY, HeaderValue::from_static("accept-language"));
+    response
 }
 
 /// When to try again, in seconds: what the refusal says, or soon.

@@ -6,9 +6,7 @@
 //! Requests forged by a page of another origin find nothing to use: a token is never sent by the browser on
 //! its own, GET changes nothing, and POST takes only JSON, which a page cannot send without a preflight.
 
-use actix_web::http::header::{
-    ACCEPT_ENCODING, CONTENT_LANGUAGE, ContentEncoding, HeaderMap, HeaderValue, VARY,
-};
+use actix_web::http::header::{ACCEPT_ENCODING, ContentEncoding, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
@@ -18,7 +16,7 @@ use futures_util::StreamExt as _;
 use crate::error::{ErrorCode, RequestError};
 use crate::graphql::admission::Admitted;
 use crate::graphql::parameters::Parameters;
-use crate::http::errors::{Answer, method_not_allowed, respond, unauthenticated};
+use crate::http::errors::{Answer, method_not_allowed, respond, respond_in, unauthenticated};
 use crate::http::media::{Accepts, MediaType, has_json_body};
 use crate::http::trace::trace_id;
 use crate::http::transport::{Limits, Transport};
@@ -78,7 +76,7 @@ async fn run<E: Executor>(
     let accepts = Accepts::from_headers(headers);
     let media_type = accepts.json_or_default();
     let asked = Language::of_headers(headers);
-    let stranger = |answer: Answer| told(answer, asked.unwrap_or_default(), media_type);
+    let stranger = |answer: Answer| respond_in(answer, asked.unwrap_or_default(), media_type);
     if accepts.json.is_none() && !accepts.events {
         return stranger(not_acceptable());
     }
@@ -88,7 +86,7 @@ async fn run<E: Executor>(
         Err(error) => return stranger(unauthenticated(&error, &trace_id).into()),
     };
     let language = transport.language(asked, &principal);
-    let respond = |answer: Answer| told(answer, language, media_type);
+    let respond = |answer: Answer| respond_in(answer, language, media_type);
     let purpose = match purpose::of_headers(headers) {
         Ok(purpose) => purpose,
         Err(error) => return respond(error.into()),
@@ -129,14 +127,6 @@ async fn run<E: Executor>(
             leave_small_answers_uncompressed(headers, respond(answer))
         }
     }
-}
-
-fn told(answer: Answer, language: Language, media_type: MediaType) -> HttpResponse {
-    let mut response = respond(&answer.in_language(language), media_type);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    headers.append(VARY, HeaderValue::from_static("accept-language"));
-    response
 }
 
 /// Whoever asks for too much learns it by the status, whatever they accept.

@@ -19,13 +19,14 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::error::{ErrorCode, RequestError};
-use crate::http::errors::{method_not_allowed, respond};
+use crate::http::errors::{Answer, in_language, method_not_allowed, respond, respond_in};
 use crate::http::media::MediaType;
 use crate::http::origin::cors;
 use crate::http::rate_limit::{Buckets, network_of};
 use crate::http::transport::Transport;
 use crate::metrics::RateLimitScope;
 use crate::sign_in::{Desk, codes};
+use crate::words::{self, Language};
 
 /// The largest body. The longest honest one has a hundred bytes.
 const BODY_BYTES_MAX: usize = 1_024;
@@ -109,7 +110,7 @@ async fn ask_for_code<E: Executor>(
     match asked {
         Ok(()) => private(HttpResponse::Accepted())
             .body(json!({ "codeGoodForSeconds": LIFE.as_secs() }).to_string()),
-        Err(error) => respond(&error.into(), MediaType::Json),
+        Err(error) => respond_in(error.into(), language(&request), MediaType::Json),
     }
 }
 
@@ -133,12 +134,21 @@ async fn enter<E: Executor>(
             json!({ "token": token.text.as_str(), "expiresAt": token.expires_at.to_string() })
                 .to_string(),
         ),
-        Ok(None) => {
-            let refused = RequestError::new(ErrorCode::Unauthenticated, REFUSED);
-            respond(&refused.into(), MediaType::Json)
-        }
-        Err(error) => respond(&error.into(), MediaType::Json),
+        Ok(None) => refused(language(&request)),
+        Err(error) => respond_in(error.into(), language(&request), MediaType::Json),
     }
+}
+
+/// Nobody is known yet, so the headers alone say which language it is.
+fn language(request: &HttpRequest) -> Language {
+    Language::of_headers(request.headers()).unwrap_or_default()
+}
+
+/// The one refusal. The words of its code in other languages tell of a token; these tell of a card.
+fn refused(language: Language) -> HttpResponse {
+    let told = words::told("SIGN_IN_REFUSED", REFUSED, language);
+    let answer = Answer::from(RequestError::new(ErrorCode::Unauthenticated, told));
+    in_language(respond(&answer, MediaType::Json), language)
 }
 
 fn private(mut response: actix_web::HttpResponseBuilder) -> actix_web::HttpResponseBuilder {

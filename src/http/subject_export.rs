@@ -21,7 +21,7 @@ use serde::Deserialize;
 use crate::access::Purpose;
 use crate::error::{ErrorCode, RequestError, TraceId, chain};
 use crate::graphql::global_id::{self, NodeType};
-use crate::http::errors::{method_not_allowed, respond};
+use crate::http::errors::{method_not_allowed, respond_in};
 use crate::http::media::MediaType;
 use crate::http::origin::cors;
 use crate::http::purpose;
@@ -31,6 +31,7 @@ use crate::principal::{Principal, Role};
 use crate::subject_export::{
     ExportError, ExportRequest, JsonDocument, Page, Part, Rendering, SubjectExporter,
 };
+use crate::words::Language;
 
 /// Refusals have the statuses of GraphQL over HTTP.
 const REFUSALS: MediaType = MediaType::GraphqlResponse;
@@ -73,24 +74,27 @@ async fn get<E: Executor>(
     exporter: web::Data<SubjectExporter>,
 ) -> HttpResponse {
     let trace_id = trace_id(&request);
+    let asked = Language::of_headers(request.headers());
     let principal = match transport.enter(&request, &trace_id).await {
         Ok(principal) => principal,
-        Err(error) => return respond(&error.into(), REFUSALS),
+        Err(error) => return respond_in(error.into(), asked.unwrap_or_default(), REFUSALS),
     };
+    let language = transport.language(asked, &principal);
+    let refuse = |error: RequestError| respond_in(error.into(), language, REFUSALS);
     let Ok(permit) = transport.connections.clone().try_acquire_owned() else {
         let message = "Too many connections are open. Try again in a few seconds.";
-        return respond(&RequestError::new(ErrorCode::RateLimited, message).into(), REFUSALS);
+        return refuse(RequestError::new(ErrorCode::RateLimited, message));
     };
     let read = read(&request, &id, principal, &trace_id);
     let (export, format) = match read {
         Ok(read) => read,
-        Err(error) => return respond(&error.into(), REFUSALS),
+        Err(error) => return refuse(error),
     };
     let principal = export.principal.clone();
     let parts = match exporter.begin(export).await {
         Ok(Some(parts)) => parts,
-        Ok(None) => return respond(&not_found().into(), REFUSALS),
-        Err(error) => return respond(&failed(&error, &trace_id).into(), REFUSALS),
+        Ok(None) => return refuse(not_found()),
+        Err(error) => return refuse(failed(&error, &trace_id)),
     };
     let (rendering, content_type, disposition): (Box<dyn Rendering>, _, _) = match format {
         Format::Json => (

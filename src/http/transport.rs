@@ -220,6 +220,10 @@ impl<E: Executor> Transport<E> {
         let begun_at = Instant::now();
         let (kind, name) = (admitted.kind, admitted.name);
         let span = match kind {
+            // A page may send what bears a name in the same trace as what bears none.
+            _ if admitted.anonymous => {
+                debug_span!(parent: None, "anonymous", operation = &*name.0, outcome = Empty)
+            }
             OperationType::Mutation => {
                 debug_span!("mutation", operation = &*name.0, outcome = Empty)
             }

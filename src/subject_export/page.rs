@@ -383,11 +383,10 @@ impl Page {
             };
             said += &format!("<p>{}: {value}</p>", self.word(&change.field));
         }
-        let who = format!(
-            "{}<br><small><bdi dir=\"auto\">{}</bdi></small>",
-            self.word(kind_name(entry.actor_kind)),
-            text(&entry.actor_id)
-        );
+        let mut who = self.word(kind_name(entry.actor_kind));
+        if let Some(id) = &entry.actor_id {
+            who += &format!("<br><small>{}</small>", bidi(id));
+        }
         row(&[self.moment(entry.occurred_at), what.join(" · "), who, said])
     }
 

@@ -312,7 +312,7 @@ pub struct EntryPart {
     pub occurred_at: Timestamp,
     pub recorded_at: Timestamp,
     pub actor_kind: ActorKind,
-    pub actor_id: String,
+    pub actor_id: Option<String>,
     pub internal: bool,
     pub channel: Option<Channel>,
     pub direction: Option<Direction>,

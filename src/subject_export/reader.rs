@@ -235,9 +235,10 @@ impl Reader {
         &self,
         case_id: Uuid,
     ) -> Result<(Vec<RedressPart>, Vec<FeePart>), QueryError> {
-        let scope = self.scope.clone();
+        let (scope, visibility) = (self.scope.clone(), self.visibility);
         let rows = self.read_models.query(move |db| {
-            Ok((redress::of_case(db, &scope, case_id)?, fee::of_case(db, &scope, case_id)?))
+            let redress = redress::of_case(db, &scope, visibility, case_id)?;
+            Ok((redress, fee::of_case(db, &scope, case_id)?))
         });
         let (redress, fees) = rows.await?;
         let redress = redress.into_iter().map(RedressPart::from);
@@ -322,6 +323,7 @@ impl Reader {
 
     pub fn entry(&self, row: TimelineEntry) -> Result<EntryPart, VaultError> {
         let opened = self.open(row.envelope.as_ref())?;
+        let actor_id = row.told_actor_id(self.visibility).map(str::to_owned);
         let changes = row.changes.into_iter().map(|change| ChangePart {
             value: change.value.or_else(|| opened.text(&change.field)),
             field: change.field,
@@ -332,7 +334,7 @@ impl Reader {
             occurred_at: row.occurred_at,
             recorded_at: row.recorded_at,
             actor_kind: row.actor_kind,
-            actor_id: row.actor_id,
+            actor_id,
             internal: row.internal,
             channel: row.channel,
             direction: row.direction,

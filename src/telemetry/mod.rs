@@ -2,7 +2,7 @@
 //!
 //! A *trace* is everything that happens on behalf of one request; its id stands on every log line of it, in the answer's header
 //! `traceresponse`, and in errors that are our fault. A caller's own trace is continued (W3C Trace Context). A *span* is a part of a trace
-//! with a beginning and an end: `request`, `query`, `mutation`, `command`, `append`, `read` and `projection`. Spans are made with the crate
+//! with a beginning and an end: `request`, `query`, `mutation`, `anonymous`, `command`, `append`, `read` and `projection`. Spans are made with the crate
 //! `tracing`; whether they are written with log lines is decided by the lines' filter, and whether they are also sent to a collector (OTLP
 //! over HTTP) by the configuration.
 //!

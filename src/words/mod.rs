@@ -7,6 +7,7 @@
 
 pub mod bidi;
 pub mod date;
+mod money;
 pub mod panel;
 mod persian;
 

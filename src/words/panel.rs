@@ -5,7 +5,7 @@ use parvandeh_domain::customer::NotificationKind;
 use parvandeh_domain::redress::RedressValue;
 
 use super::bidi::{in_its_own_direction, left_to_right};
-use super::{Language, date};
+use super::{Language, date, money};
 
 /// What the sentence of a notification names.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,7 @@ fn persian(kind: NotificationKind, case: &str, stage: &str, day: &str, value: &s
 
 fn amount(value: RedressValue, language: Language) -> String {
     match (value, language) {
-        (RedressValue::Money(money), _) => left_to_right(&money.to_string()),
+        (RedressValue::Money(money), _) => money::text(money, language),
         (RedressValue::Points(points), Language::English) => format!("{points} points"),
         (RedressValue::Points(points), Language::Persian) => {
             format!("{} امتیاز", date::with_persian_digits(&points.to_string()))

@@ -299,7 +299,10 @@ pub(super) const TEXTS: &[Text] = &[
     told("VERIFICATION_LOCKED", "رمز نادرست بسیار گفته شد؛ یک ربع یا بیشتر صبر کنید."),
     told("VERIFICATION_CODE_WRONG", "رمز نادرست، به‌کاررفته یا گذشته است؛ رمز دیگری بخواهید."),
     told("DELIVERY_NOT_CONFIGURED", "این سامانه راهی برای فرستادن رمز ندارد."),
-    told("SIGN_IN_REFUSED", "ورود پذیرفته نشد."),
+    told(
+        "SIGN_IN_REFUSED",
+        "کارت یا رمز درست نیست، یا رمز به‌کاررفته یا گذشته است؛ رمز دیگری بخواهید و پس از چند رمز نادرست کمی صبر کنید.",
+    ),
     with_particulars(
         "SEGMENTATION_INVALID",
         "سند بخش‌بندی درست نیست؛ آنچه در پی می‌آید را درست کنید.",

@@ -64,7 +64,7 @@ async fn redress_fees_and_payments_stand_on_the_timeline_in_the_past_and_in_the_
     world.paid(payment, 700).await;
     until_a_fee_is_paid(system).await;
 
-    // On the timeline, each with what it is about; the customer sees it, too.
+    // On the timeline, each with what it is about; the customer sees it, too, but for what is only proposed.
     let found = view(system, &case, None).await;
     let nodes = &found["timeline"]["nodes"];
     assert_eq!(types(nodes), HISTORY);
@@ -78,11 +78,12 @@ async fn redress_fees_and_payments_stand_on_the_timeline_in_the_past_and_in_the_
     let query =
         "query($id: ID!) { case(id: $id) { timeline(first: 100) { nodes { eventType } } } }";
     let answer = own.ask(query, json!({ "id": case })).await;
-    assert_eq!(types(&answer["case"]["timeline"]["nodes"]), HISTORY);
+    let seen: Vec<_> = HISTORY.into_iter().filter(|name| *name != "RedressProposed").collect();
+    assert_eq!(types(&answer["case"]["timeline"]["nodes"]), seen);
     let of_other = view(system, &other, None).await;
     assert_eq!(types(&of_other["timeline"]["nodes"]), ["CaseOpened", "FeeAssessed"]);
     let all = of_customer(&own, &customer).await;
-    assert_eq!(all.len(), HISTORY.len() + 2, "{all:?}");
+    assert_eq!(all.len(), seen.len() + 2, "{all:?}");
     assert!(all.contains(&("FeePaid".to_owned(), case.clone())), "{all:?}");
 
     // Step by step, with what each step has changed.
@@ -123,5 +124,57 @@ async fn redress_fees_and_payments_stand_on_the_timeline_in_the_past_and_in_the_
     let system = started(&directory, &provider, &secrets, SystemClock).await;
     assert_eq!(view(&system, &case, None).await, erased);
     assert_eq!(of_customer(&system.caller(Role::Auditor), &customer).await, list);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redress_that_is_only_proposed_or_not_approved_is_hidden_from_the_customer() {
+    const OWN: &str = "query($id: ID!, $asOf: DateTime) { case(id: $id, asOf: $asOf) { \
+        redress { id status } timeline(first: 100) { totalCount nodes { eventType } } } }";
+    let World { directory: _directory, system, .. } = World::start().await;
+    let customer = registered(&system).await;
+    let (case, _) = assessed_fee(&system, &customer, 100).await;
+    let (service, supervisor) = (system.caller(Role::Service), system.caller(Role::Supervisor));
+    let own = system.customer(customer_id(&customer));
+    let propose = async || {
+        let input = json!({ "caseId": case, "value": { "points": 5 }, "ground": "DELAY" });
+        let done = service.mutate("proposeRedress", "redress { id status }", input).await;
+        assert_eq!(done["redress"]["status"], "PROPOSED");
+        done["redress"]["id"].as_str().unwrap().to_owned()
+    };
+    let seen = async |as_of: Option<&Value>| {
+        let answer = own.ask(OWN, json!({ "id": case, "asOf": as_of })).await["case"].take();
+        let types = types(&answer["timeline"]["nodes"]).join(" ");
+        assert_eq!(answer["timeline"]["totalCount"], types.split(' ').count());
+        (answer["redress"].clone(), types)
+    };
+    let nothing = (json!([]), "CaseOpened FeeAssessed".to_owned());
+
+    // Given one that is proposed, and one that a supervisor has rejected, the customer knows of neither.
+    let (offered, rejected) = (propose().await, propose().await);
+    let step = json!({ "redressId": rejected });
+    supervisor.mutate("rejectRedress", "redress { status }", step.clone()).await;
+    assert_eq!(seen(None).await, nothing);
+    let all = of_customer(&own, &customer).await;
+    assert!(!all.iter().any(|(name, _)| name.starts_with("Redress")), "{all:?}");
+    // They cannot answer it either: it is to them as if it were not there.
+    let decline = "mutation($input: DeclineRedressInput!) { declineRedress(input: $input) { userErrors { code } } }";
+    for redress in [&offered, &rejected] {
+        let input = json!({ "input": { "redressId": redress } });
+        let answer = own.ask(decline, input).await;
+        assert_eq!(answer["declineRedress"]["userErrors"][0]["code"], "REDRESS_NOT_FOUND");
+    }
+    // Staff know of both.
+    let staff = view(&system, &case, None).await;
+    assert_eq!(staff["redress"].as_array().unwrap().len(), 2, "{staff}");
+    let recorded =
+        staff["replay"]["nodes"].as_array().unwrap().last().unwrap()["recordedAt"].clone();
+
+    // When one is approved they know of that one, and in the view of the past still of none.
+    let step = json!({ "redressId": offered });
+    supervisor.mutate("approveRedress", "redress { status }", step).await;
+    let approved = json!([{ "id": offered, "status": "APPROVED" }]);
+    assert_eq!(seen(None).await, (approved, format!("{} RedressApproved", nothing.1)));
+    assert_eq!(seen(Some(&recorded)).await, nothing);
     system.stop().await;
 }

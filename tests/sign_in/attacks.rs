@@ -249,3 +249,31 @@ async fn a_holder_finds_nothing_of_another_holders_by_any_door() {
     assert!(of_own["data"]["caseEvents"]["cursor"].is_string(), "{of_own}");
     bank.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_refused_alike_in_the_language_that_they_read() {
+    let bank = Bank::start().await;
+    let holder = bank.holder("+98 912 000 0001").await;
+    let code = bank.code(&holder.number).await;
+    for (language, begins) in
+        [("en", "The card or the code is not right"), ("fa", "کارت یا رمز درست نیست")]
+    {
+        let mut rows = Vec::new();
+        for (number, code) in [(NOBODYS, &*code), (&*holder.number, &*wrong(&code)), ("؟", "")] {
+            let request = bank.http.post(bank.system.url("/sign-in"));
+            let request = request.header("accept-language", language);
+            let request = request.header("content-type", "application/json");
+            let body = json!({ "card": number, "code": code }).to_string();
+            rows.push(Answer::of(request.body(body).send().await.unwrap()).await);
+        }
+        let error = rows[0].json()["errors"][0].take();
+        assert_eq!(error["extensions"]["code"], "UNAUTHENTICATED", "{error}");
+        assert!(error["message"].as_str().unwrap().starts_with(begins), "{error}");
+        let has = |name: &str, value: &str| {
+            rows[0].headers.iter().any(|(known, said)| known == name && said.contains(value))
+        };
+        assert!(has("content-language", language) && has("vary", "accept-language"), "{rows:?}");
+        assert!(rows.iter().all(|answer| *answer == rows[0]), "{rows:?}");
+    }
+    bank.stop().await;
+}

@@ -54,7 +54,7 @@ pub struct Bank {
     pub delivery: Arc<MemoryDelivery>,
     pub clock: Arc<ManualClock>,
     pub directory: Arc<TempDir>,
-    http: reqwest::Client,
+    pub http: reqwest::Client,
 }
 
 impl Bank {

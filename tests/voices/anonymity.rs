@@ -17,6 +17,8 @@ const NAME: &str = "کارمند آزمایش هفتاد";
 /// What the author calls their requests.
 const KEY: &str = "my-own-key-5521";
 const OPERATION: &str = "FromEmployee70f3a1c9";
+/// The trace in which a page sends everything, with a name and without.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// Somebody with a token, who says what they read for.
 struct Person {
@@ -32,6 +34,7 @@ async fn send(process: &Process, person: &Person, document: &str, variables: Val
         .bearer_auth(&person.token)
         .header("content-type", "application/json")
         .header("parvandeh-purpose", person.purpose)
+        .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))
         .body(body.to_string())
         .send()
         .await
@@ -179,6 +182,22 @@ async fn after_an_anonymous_case_no_file_line_metric_or_trace_holds_its_author()
     assert!(lines.contains("raise_by_staff"), "the lines tell of the command");
     let spans = collector.spans();
     assert!(spans.iter().any(|span| span.attributes.values().any(|v| v == "openAnonymousCase")));
+    // The page's trace tells that requests came, and not what an anonymous one did; nor does anything lead back to it.
+    let of_page: Vec<_> = spans.iter().filter(|span| span.trace_id == TRACE).collect();
+    assert!(of_page.iter().any(|span| span.attributes.values().any(|v| v == "tell_author")));
+    for span in &of_page {
+        let tells = |v: &String| v.to_lowercase().contains("anonymous") || v == "raise_by_staff";
+        assert!(!span.attributes.values().any(tells), "{span:?}");
+    }
+    let anonymous: Vec<_> = spans.iter().filter(|span| span.name == "anonymous").collect();
+    assert!(!anonymous.is_empty(), "{spans:#?}");
+    let commands = spans.iter().filter(|span| span.name == "command");
+    for span in commands.filter(|span| anonymous.iter().any(|own| own.trace_id == span.trace_id)) {
+        assert!(!span.attributes.contains_key("correlation_id"), "{span:?}");
+    }
+    for line in lines.lines().filter(|line| line.contains("raise_by_staff")) {
+        assert!(!line.contains(TRACE), "{line}");
+    }
     let told = [
         ("the log lines", lines.into_bytes()),
         ("the metrics", metrics.into_bytes()),
