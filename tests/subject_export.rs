@@ -356,7 +356,9 @@ async fn an_export_holds_what_was_given_and_asked_for_with_an_account_or_without
     let leader = system.caller(Role::Supervisor);
     let money = json!({ "minorUnits": 700, "currency": "IRR" });
     let input = json!({ "caseId": case, "value": { "points": 40 }, "ground": "DELAY" });
-    agent.mutate("proposeRedress", "redress { id }", input).await;
+    let done = agent.mutate("proposeRedress", "redress { id }", input).await;
+    let step = json!({ "redressId": done["redress"]["id"] });
+    leader.mutate("approveRedress", "redress { id }", step).await;
     let input = json!({ "kind": "REQUEST", "subject": "x", "channel": "PHONE", "unit": "care", "customerId": customer });
     let request = agent.mutate("openCase", "case { id }", input).await["case"]["id"].take();
     let input = json!({ "caseId": request, "money": money, "tariff": "card-replacement" });
@@ -375,7 +377,7 @@ async fn an_export_holds_what_was_given_and_asked_for_with_an_account_or_without
     assert_eq!(before["customer"]["cards"][0]["status"], "issued");
     let redress = &before["cases"][1]["redress"][0];
     assert_eq!((&redress["points"], &redress["money"]), (&json!(40), &Value::Null));
-    assert_eq!((&redress["ground"], &redress["status"]), (&json!("delay"), &json!("proposed")));
+    assert_eq!((&redress["ground"], &redress["status"]), (&json!("delay"), &json!("approved")));
     let fee = &before["cases"][2]["fees"][0];
     assert_eq!(fee["money"], json!({ "minor_units": 700, "currency": "IRR" }));
     assert_eq!((&fee["tariff"], &fee["status"]), (&json!("card-replacement"), &json!("assessed")));
@@ -404,7 +406,7 @@ async fn an_export_holds_what_was_given_and_asked_for_with_an_account_or_without
     );
 
     let (_, _, page) = export(&system, &own, &format!("{path}?format=html"), &[]).await;
-    for shown in ["7.00 IRR", "card-replacement", "کتاب‌فروشی", "امتیاز خرج شد", "پیشنهاد شده"]
+    for shown in ["7.00 IRR", "card-replacement", "کتاب‌فروشی", "امتیاز خرج شد", "تأیید شده"]
     {
         assert!(page.contains(shown), "{shown}");
     }

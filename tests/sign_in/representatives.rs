@@ -316,6 +316,8 @@ async fn whoever_acts_for_a_customer_disposes_of_nothing_and_reads_no_record_acc
     let propose = json!({ "caseId": complaint, "value": { "points": 1 }, "ground": "DELAY" });
     let redress =
         staff.mutate("proposeRedress", "redress { id }", propose).await["redress"]["id"].take();
+    let step = json!({ "redressId": redress });
+    bank.system.caller(Role::Supervisor).mutate("approveRedress", "redress { id }", step).await;
     let request = open(bank, ward, "REQUEST").await;
     family.appoint(&[], None).await;
     let money = json!({ "minorUnits": 1, "currency": "IRR" });
