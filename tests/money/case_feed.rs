@@ -94,10 +94,9 @@ async fn whoever_follows_a_case_is_told_of_its_redress_and_fees_as_its_timeline_
     let mut page_of_other = follow(&world, &other, &case_of_other, None).await;
     assert_told(&mut page_of_other, &["CaseOpened", "FeeAssessed"]).await;
 
-    // Each step of money wakes the page by itself; what staff keep among themselves is not told.
+    // Each step of money wakes the page by itself; what staff keep among themselves, such as a proposal, is not told.
     let input = json!({ "caseId": case, "value": { "points": 5 }, "ground": "DELAY" });
     let done = service.mutate("proposeRedress", "redress { id }", input).await;
-    heard.extend(assert_told(&mut page, &["RedressProposed"]).await);
     agent.mutate("addNote", "case { id }", json!({ "caseId": case, "body": "درونی" })).await;
     let step = json!({ "redressId": done["redress"]["id"] });
     supervisor.mutate("approveRedress", "redress { id }", step.clone()).await;
