@@ -45,6 +45,7 @@ ACTIVITIES = {
     "CaseClosed": "Case closed",
     "CaseMerged": "Case merged",
     "CaseUnmerged": "Merge undone",
+    "CaseAuthorTold": "Author told what became of it",
 }
 MESSAGES = {"inbound": "Message received", "outbound": "Message sent", "internal": "Internal message recorded"}
 
